@@ -1,0 +1,198 @@
+import { z } from "zod";
+import type { CommitId, JobId, TenantId } from "./ids.ts";
+import { Json } from "./json.ts";
+
+/**
+ * The facts that a job's log can hold. This is their one definition: the types, the OpenAPI document and the
+ * checks of the tests are made from it. A change that an older reader would misread gets a new
+ * {@link EVENT_SCHEMA_VERSION}; a new optional field or a new type does not.
+ */
+export const EVENT_SCHEMA_VERSION = 1;
+
+/** Why something failed, without stack traces: it is read by the job's owner. */
+export interface ErrorInfo {
+  /** A class of error, such as `TimeoutError`. */
+  readonly name: string;
+  readonly message: string;
+  /** Data for programs: violations of a schema, a provider's status code. */
+  readonly detail?: Json;
+  readonly cause?: ErrorInfo;
+}
+
+export const ErrorInfo: z.ZodType<ErrorInfo> = z
+  .object({
+    name: z.string(),
+    message: z.string(),
+    detail: Json.optional(),
+    get cause() {
+      return ErrorInfo.optional();
+    },
+  })
+  .meta({ id: "ErrorInfo", description: "Why something failed." });
+
+/** What a model call used. `costUsd` is there only where the app states a price. */
+export const Usage = z
+  .object({
+    model: z.string().optional(),
+    inputTokens: z.number().int().nonnegative().optional(),
+    outputTokens: z.number().int().nonnegative().optional(),
+    costUsd: z.number().nonnegative().optional(),
+  })
+  .meta({ id: "Usage", description: "Tokens and, where a price is configured, US dollars." });
+export type Usage = z.infer<typeof Usage>;
+
+/** Where a value too large for its commit was put (the claim-check pattern). */
+export const BlobRef = z.object({
+  key: z.string(),
+  bytes: z.number().int().nonnegative().describe("Size of the JSON text in UTF-8"),
+  sha256: z.string(),
+});
+export type BlobRef = z.infer<typeof BlobRef>;
+
+const refs = z
+  .record(z.string(), BlobRef)
+  .optional()
+  .describe("Fields of this event that are kept in the blob store because of their size");
+const step = { stepId: z.string(), capability: z.string() };
+const attempt = z.number().int().positive().describe("Counts up for the life of the step, also after a redrive");
+const instant = z.iso.datetime();
+
+const submitted = z.object({
+  type: z.literal("job.submitted"),
+  workflow: z.string(),
+  input: Json.optional(),
+  digest: z.string().describe("SHA-256 of the submitted payload: tells a repeat from another use of one key"),
+  deadline: instant,
+  expires: instant.describe("When the log is deleted: deadline and retention"),
+  traceparent: z.string().optional().describe("W3C Trace Context of the submission"),
+  refs,
+});
+const jobCompleted = z.object({
+  type: z.literal("job.completed"),
+  output: Json.optional(),
+  inputDrift: z
+    .array(z.string())
+    .optional()
+    .describe("Steps whose recorded input differs from what the workflow's code asks for today"),
+  refs,
+});
+const jobFailed = z.object({ type: z.literal("job.failed"), error: ErrorInfo });
+const jobExpired = z.object({ type: z.literal("job.expired"), deadline: instant });
+const stepRequested = z.object({ type: z.literal("step.requested"), ...step, input: Json.optional(), refs });
+const stepStarted = z.object({
+  type: z.literal("step.started"),
+  ...step,
+  attempt,
+  lease: z.object({ holder: z.string(), until: instant }),
+});
+const stepProgress = z.object({
+  type: z.literal("step.progress"),
+  ...step,
+  attempt,
+  offset: z.number().int().nonnegative().describe("Characters streamed by this attempt before this chunk"),
+  text: z.string().optional(),
+  leaseUntil: instant,
+  final: z.boolean().optional().describe("The stream has ended: what was streamed is the whole of it"),
+  output: Json.optional().describe("With final: what the capability returned, before any check of it"),
+  usage: Usage.optional(),
+  refs,
+});
+const stepCompleted = z.object({
+  type: z.literal("step.completed"),
+  ...step,
+  attempt,
+  result: Json.optional(),
+  usage: Usage.optional(),
+  refs,
+});
+const stepFailed = z.object({
+  type: z.literal("step.failed"),
+  ...step,
+  attempt,
+  error: ErrorInfo,
+  counts: z.boolean().describe("false: throttling or an outage, which costs no attempt"),
+  final: z.boolean().describe("true: no further attempt is made"),
+  retryAt: instant.optional(),
+  output: Json.optional().describe("What the capability returned, where its own schema forbids it"),
+  usage: Usage.optional(),
+  refs,
+});
+const stepInDoubt = z.object({
+  type: z.literal("step.in_doubt"),
+  ...step,
+  attempt,
+  policy: z.enum(["rerun", "hold"]).describe("What the capability does with a call whose outcome is unknown"),
+});
+const stepDeadLettered = z.object({
+  type: z.literal("step.dead_lettered"),
+  ...step,
+  attempt: z.number().int().nonnegative(),
+  error: ErrorInfo,
+});
+const valueRecorded = z.object({ type: z.literal("value.recorded"), valueId: z.string(), value: Json });
+
+/** An event as its commit holds it: without the fields that it shares with its neighbours. */
+export const EventBody = z.discriminatedUnion("type", [
+  submitted,
+  jobCompleted,
+  jobFailed,
+  jobExpired,
+  stepRequested,
+  stepStarted,
+  stepProgress,
+  stepCompleted,
+  stepFailed,
+  stepInDoubt,
+  stepDeadLettered,
+  valueRecorded,
+]);
+export type EventBody = z.infer<typeof EventBody>;
+export type EventType = EventBody["type"];
+export type EventOf<T extends EventType> = Extract<EventBody, { type: T }>;
+
+/** Events after which nothing may follow (invariant 1). */
+export const TERMINAL_EVENTS = ["job.completed", "job.failed", "job.expired"] as const satisfies EventType[];
+
+export function isTerminal(event: EventBody): event is EventOf<(typeof TERMINAL_EVENTS)[number]> {
+  return (TERMINAL_EVENTS as readonly string[]).includes(event.type);
+}
+
+/** An event as readers see it on every channel. */
+export const JobEvent = z
+  .intersection(
+    z.object({
+      seq: z.number().int().positive().describe("1, 2, 3 … without gaps: the cursor of every channel"),
+      jobId: z.string(),
+      tenant: z.string(),
+      time: instant,
+    }),
+    EventBody,
+  )
+  .meta({ id: "JobEvent", description: "An immutable fact in a job's log." });
+export type JobEvent = EventBody & {
+  readonly seq: number;
+  readonly jobId: JobId;
+  readonly tenant: TenantId;
+  readonly time: string;
+};
+
+/** One atomic append: events `firstSeq`, `firstSeq + 1`, … of one job. */
+export interface Commit {
+  readonly jobId: JobId;
+  readonly tenant: TenantId;
+  readonly firstSeq: number;
+  readonly commitId: CommitId;
+  /** Which deployment wrote it; grows with each deployment, also with a rollback. */
+  readonly deploySeq: number;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly time: string;
+  readonly events: readonly EventBody[];
+}
+
+export const lastSeq = (commit: Commit): number => commit.firstSeq + commit.events.length - 1;
+
+/** The events of a commit as readers see them. */
+export function eventsOf(commit: Commit): JobEvent[] {
+  const { jobId, tenant, time, firstSeq } = commit;
+  return commit.events.map((event, index) => ({ seq: firstSeq + index, jobId, tenant, time, ...event }));
+}

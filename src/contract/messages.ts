@@ -1,0 +1,46 @@
+import { z } from "zod";
+import type { JobId, TenantId } from "./ids.ts";
+
+/**
+ * What travels on topics and in queues: references, never prompts or results. A message says where to look; the
+ * log says what is true. Any message may be lost, doubled, late or out of order.
+ */
+export interface Message {
+  /** An EventBridge detail-type, such as `ai.completion.requested`. */
+  readonly topic: string;
+  readonly detail: MessageDetail;
+}
+
+export interface MessageDetail {
+  readonly tenant: TenantId;
+  readonly jobId: JobId;
+  /** The log's last seq when the message was made. */
+  readonly seq: number;
+  /** The steps to work on, at most {@link STEPS_PER_MESSAGE}; absent on messages about a whole job. */
+  readonly stepIds?: readonly string[];
+  readonly traceparent?: string;
+}
+
+export const STEPS_PER_MESSAGE = 10;
+
+export const MessageDetail = z.object({
+  tenant: z.string(),
+  jobId: z.string(),
+  seq: z.number().int().nonnegative(),
+  stepIds: z.array(z.string()).min(1).max(STEPS_PER_MESSAGE).optional(),
+  traceparent: z.string().optional(),
+});
+
+/** The part of an EventBridge event that consumers read (docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html). */
+export const BusEvent = z.object({ "detail-type": z.string(), detail: MessageDetail });
+
+/** Topics of a capability or a workflow; the two share one name space, which `defineApp` keeps free of clashes. */
+export const topics = {
+  requested: (name: string): string => `ai.${name}.requested`,
+  completed: (name: string): string => `ai.${name}.completed`,
+  failed: (name: string): string => `ai.${name}.failed`,
+  advance: (workflow: string): string => `ai.${workflow}.advance`,
+} as const;
+
+/** The queue on which a workflow's own advances wait when they could not be made with the result that caused them. */
+export const advanceQueue = (workflow: string): string => `${workflow}.advance`;

@@ -1,0 +1,69 @@
+import type { AnyCapability } from "./define-capability.ts";
+import { isEnded, type JobState } from "./state.ts";
+
+export interface ClaimContext {
+  readonly nowMs: number;
+  /** How far two clocks may be apart, in ms: 10,000 on AWS, 0 in one process. */
+  readonly maxSkewMs: number;
+  /** Whether the worker of this name is known to be dead, so that its leases are void at once. */
+  readonly isGone: (holder: string) => boolean;
+}
+
+/** What to do with a message that asks for a step. */
+export type ClaimDecision =
+  /** Start this attempt; `inDoubt` names an earlier one that ended without an outcome. */
+  | { readonly kind: "start"; readonly attempt: number; readonly inDoubt: number | undefined }
+  /** An earlier attempt ended without an outcome, and its capability or its cap says that a person decides. */
+  | { readonly kind: "hold"; readonly inDoubt: number; readonly reason: string }
+  /** Somebody else works on it, or its wait is not over: look again then. */
+  | { readonly kind: "defer"; readonly untilMs: number }
+  /** Nothing to do: done, given up, or never asked for. */
+  | { readonly kind: "drop"; readonly reason: string };
+
+/**
+ * Decides what a delivery may do with a step (invariants 2, 3 and 7). A step is taken over only when its lease and
+ * twice the clocks' skew have passed. Attempt numbers never restart.
+ */
+export function decideClaim(
+  state: JobState,
+  stepId: string,
+  capability: AnyCapability,
+  context: ClaimContext,
+): ClaimDecision {
+  if (isEnded(state)) return { kind: "drop", reason: `the job is ${state.status}` };
+  const step = state.steps.get(stepId);
+  if (step === undefined) return { kind: "drop", reason: "the step is not in the log" };
+  if (step.capability !== capability.name) {
+    return { kind: "drop", reason: `the step belongs to capability ${step.capability}` };
+  }
+  switch (step.status) {
+    case "completed":
+    case "failed":
+    case "dead-lettered":
+      return { kind: "drop", reason: `the step is ${step.status}` };
+    case "requested":
+      return { kind: "start", attempt: step.attempt + 1, inDoubt: undefined };
+    case "retrying":
+      if (step.retryAtMs !== undefined && step.retryAtMs > context.nowMs) {
+        return { kind: "defer", untilMs: step.retryAtMs };
+      }
+      return { kind: "start", attempt: step.attempt + 1, inDoubt: undefined };
+    case "running": {
+      const { lease } = step;
+      if (lease && !context.isGone(lease.holder)) {
+        const takeoverMs = lease.untilMs + 2 * context.maxSkewMs;
+        if (takeoverMs > context.nowMs) return { kind: "defer", untilMs: takeoverMs };
+      }
+      if (capability.onInDoubt === "hold") {
+        return { kind: "hold", inDoubt: step.attempt, reason: `capability ${capability.name} holds a call in doubt` };
+      }
+      if (step.doubts + 1 > MAX_DOUBTS) {
+        return { kind: "hold", inDoubt: step.attempt, reason: `${step.doubts + 1} attempts ended without an outcome` };
+      }
+      return { kind: "start", attempt: step.attempt + 1, inDoubt: step.attempt };
+    }
+  }
+}
+
+/** Attempts of one step that may end without an outcome and be run again: a cap apart from the retry policy's. */
+export const MAX_DOUBTS = 5;

@@ -1,0 +1,56 @@
+import type { BlobRef, Commit, EventBody } from "../contract/events.ts";
+import type { Json } from "../contract/json.ts";
+import type { Blobs, StoredCommit } from "./ports.ts";
+
+/** A commit's events may take this much as JSON, in bytes of UTF-8; what is beyond goes to the blob store. */
+export const MAX_COMMIT_BYTES = 65_536;
+/** Fields that may be large, and so may be checked into the blob store. */
+const LARGE_FIELDS = ["input", "output", "result", "text"] as const;
+type LargeField = (typeof LARGE_FIELDS)[number];
+type Fields = Partial<Record<LargeField, Json>> & { refs?: Record<string, BlobRef> };
+
+/** Turns a commit into what a store keeps, with its largest values in the blob store until the rest fits (claim check). */
+export async function encodeCommit(commit: Commit, blobs: Blobs): Promise<StoredCommit> {
+  const body = JSON.stringify(commit.events);
+  if (body.length * 3 <= MAX_COMMIT_BYTES || Buffer.byteLength(body) <= MAX_COMMIT_BYTES) return stored(commit, body);
+  return stored(commit, await checkIn(commit, blobs));
+}
+
+async function checkIn(commit: Commit, blobs: Blobs): Promise<string> {
+  const events = commit.events.map((event) => ({ ...event }) as EventBody & Fields);
+  const values = events.flatMap((event) =>
+    LARGE_FIELDS.filter((field) => event[field] !== undefined).map((field) => {
+      const text = JSON.stringify(event[field]);
+      return { event, field, text, bytes: Buffer.byteLength(text) };
+    }),
+  );
+  values.sort((a, b) => b.bytes - a.bytes);
+  let body = JSON.stringify(events);
+  for (const { event, field, text } of values) {
+    if (Buffer.byteLength(body) <= MAX_COMMIT_BYTES) break;
+    const ref = await blobs.put(commit.jobId, text);
+    delete event[field];
+    event.refs = { ...event.refs, [field]: ref };
+    body = JSON.stringify(events);
+  }
+  return body;
+}
+
+/** The commit with every value back in its place. */
+export async function decodeCommit(commit: StoredCommit, blobs: Blobs): Promise<Commit> {
+  const events = JSON.parse(commit.body) as (EventBody & Fields)[];
+  for (const event of events) {
+    if (event.refs === undefined) continue;
+    for (const [field, ref] of Object.entries(event.refs)) {
+      event[field as LargeField] = JSON.parse(await blobs.get(ref)) as Json;
+    }
+    delete event.refs;
+  }
+  const { body: _, lastSeq: __, ...header } = commit;
+  return { ...header, events };
+}
+
+function stored(commit: Commit, body: string): StoredCommit {
+  const { events, ...header } = commit;
+  return { ...header, lastSeq: commit.firstSeq + events.length - 1, body };
+}

@@ -1,0 +1,90 @@
+import type { AnyCapability } from "./define-capability.ts";
+import { isName, NAME_SHAPE } from "./define-capability.ts";
+import type { AnyWorkflow } from "./define-workflow.ts";
+import { DefinitionError } from "./errors.ts";
+import type { ModelPrice, Tool } from "./resources.ts";
+
+export interface AppOptions {
+  readonly workflows: readonly AnyWorkflow[];
+  readonly capabilities: readonly AnyCapability[];
+  // biome-ignore lint/suspicious/noExplicitAny: tools of different inputs in one list
+  readonly tools?: readonly Tool<any>[];
+  /** The model of the completion capability. @default "embedded:extractive" */
+  readonly model?: string;
+  /** The model's price, if costs are to be reported. */
+  readonly price?: ModelPrice;
+  /** A folder of Markdown or text files for retrieval, absolute or relative to where the process runs. */
+  readonly corpus?: string;
+  /** Steps that one job may ask for. @default 1_000 */
+  readonly maxSteps?: number;
+  /** How long a job may take, in ms, before it expires. @default 7 days */
+  readonly deadlineMs?: number;
+  /** How long a job's log is kept after its deadline, in ms. @default 30 days */
+  readonly retentionMs?: number;
+}
+
+/** What hosts, Lambda bundles, the CDK construct and tests take. Made by {@link defineApp}. */
+export interface App {
+  readonly workflows: ReadonlyMap<string, AnyWorkflow>;
+  readonly capabilities: ReadonlyMap<string, AnyCapability>;
+  readonly tools: ReadonlyMap<string, Tool>;
+  readonly model: string;
+  readonly price: ModelPrice | undefined;
+  readonly corpus: string | undefined;
+  readonly maxSteps: number;
+  readonly deadlineMs: number;
+  readonly retentionMs: number;
+  /** Tells an app from any other default export, across copies of this package. */
+  readonly kind: typeof APP_KIND;
+}
+
+export const APP_KIND = "sluice.app.v1";
+export const DEFAULT_MODEL = "embedded:extractive";
+const DAY_MS = 86_400_000;
+
+/**
+ * Puts workflows, capabilities and tools together. Throws {@link DefinitionError} where two share a name:
+ * workflows and capabilities have one name space, since both name topics.
+ */
+export function defineApp(options: AppOptions): App {
+  if (options.workflows.length === 0) throw new DefinitionError("an app needs at least one workflow; got none");
+  const workflows = byName("workflow", options.workflows);
+  const capabilities = byName("capability", options.capabilities);
+  for (const name of workflows.keys()) {
+    if (capabilities.has(name)) {
+      throw new DefinitionError(`${JSON.stringify(name)} names a workflow and a capability; both name topics, so names must differ`);
+    }
+  }
+  const tools = byName("tool", options.tools ?? []);
+  for (const name of tools.keys()) {
+    if (!isName(name.replaceAll("_", "-"))) {
+      throw new DefinitionError(`a tool's name must be ${NAME_SHAPE} ('_' for '-' is allowed); got ${JSON.stringify(name)}`);
+    }
+  }
+  return Object.freeze({
+    kind: APP_KIND,
+    workflows,
+    capabilities,
+    tools,
+    model: options.model ?? DEFAULT_MODEL,
+    price: options.price,
+    corpus: options.corpus,
+    maxSteps: positive("maxSteps", options.maxSteps ?? 1_000),
+    deadlineMs: positive("deadlineMs", options.deadlineMs ?? 7 * DAY_MS),
+    retentionMs: positive("retentionMs", options.retentionMs ?? 30 * DAY_MS),
+  });
+}
+
+function byName<T extends { readonly name: string }>(kind: string, items: readonly T[]): ReadonlyMap<string, T> {
+  const map = new Map<string, T>();
+  for (const item of items) {
+    if (map.has(item.name)) throw new DefinitionError(`two of the app's definitions are a ${kind} named ${JSON.stringify(item.name)}`);
+    map.set(item.name, item);
+  }
+  return map;
+}
+
+function positive(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new DefinitionError(`${name} must be a whole number above 0; got ${value}`);
+}

@@ -1,0 +1,73 @@
+import type { ErrorInfo } from "../contract/events.ts";
+import type { Json } from "../contract/json.ts";
+
+/** A definition (`defineCapability`, `defineWorkflow`, `defineApp`) is wrong; says what was got and what is allowed. */
+export class DefinitionError extends Error {
+  override readonly name = "DefinitionError";
+}
+
+/** A workflow's code broke a rule of workflows. The job is not failed by it: a repaired deployment can go on. */
+export class WorkflowError extends Error {
+  override readonly name = "WorkflowError";
+  readonly detail: Json | undefined;
+
+  constructor(message: string, detail?: Json) {
+    super(message);
+    this.detail = detail;
+  }
+}
+
+/** Throw it inside a workflow to end the job as failed, on purpose and for good. */
+export class JobFailedError extends Error {
+  override readonly name = "JobFailedError";
+  readonly detail: Json | undefined;
+
+  constructor(message: string, detail?: Json) {
+    super(message);
+    this.detail = detail;
+  }
+}
+
+/** A step of a capability with `onExhausted: "throw"` will not be tried again. */
+export class StepFailedError extends Error {
+  override readonly name = "StepFailedError";
+  readonly stepId: string;
+  readonly info: ErrorInfo;
+
+  constructor(stepId: string, info: ErrorInfo) {
+    super(`step ${JSON.stringify(stepId)} failed: ${info.message}`);
+    this.stepId = stepId;
+    this.info = info;
+  }
+}
+
+/** No job of this id, or not one of this tenant's. */
+export class UnknownJobError extends Error {
+  override readonly name = "UnknownJobError";
+
+  constructor(jobId: string) {
+    super(`there is no job ${jobId}`);
+  }
+}
+
+/** The log could not be appended to in a bounded number of tries: the message is delivered again later. */
+export class ContentionError extends Error {
+  override readonly name = "ContentionError";
+}
+
+const MAX_MESSAGE = 2_000;
+const MAX_CAUSES = 5;
+
+/** What of a thrown value goes on record: name, message, `detail` and causes, bounded, never a stack. */
+export function errorInfo(thrown: unknown, depth = 0): ErrorInfo {
+  if (!(thrown instanceof Error)) return { name: "Error", message: clip(String(thrown)) };
+  const detail = "detail" in thrown ? (thrown.detail as Json | undefined) : undefined;
+  return {
+    name: thrown.name,
+    message: clip(thrown.message),
+    ...(detail === undefined ? {} : { detail }),
+    ...(thrown.cause === undefined || depth >= MAX_CAUSES ? {} : { cause: errorInfo(thrown.cause, depth + 1) }),
+  };
+}
+
+const clip = (text: string): string => (text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text);

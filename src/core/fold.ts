@@ -1,0 +1,266 @@
+import type { Commit, EventBody, EventOf } from "../contract/events.ts";
+import { isTerminal } from "../contract/events.ts";
+import type { Json } from "../contract/json.ts";
+import { ADVANCE_STEP, isEnded, type JobState, type StepState } from "./state.ts";
+
+/** A log breaks an invariant. Never repaired silently: whoever reads it must know. */
+export class CorruptLogError extends Error {
+  override readonly name = "CorruptLogError";
+}
+
+/** What `applyEvent` needs to know of the commit around an event. */
+export type CommitHeader = Omit<Commit, "events">;
+
+/** Folds a whole log, or, given the state so far, the commits after it. Undefined for a log without commits. */
+export function fold(commits: readonly Commit[], initial?: JobState): JobState | undefined {
+  let state = initial;
+  for (const commit of commits) {
+    const expected = (state?.seq ?? 0) + 1;
+    if (commit.firstSeq !== expected) {
+      throw new CorruptLogError(`log of ${commit.jobId}: expected seq ${expected}, got ${commit.firstSeq}`);
+    }
+    for (const event of commit.events) state = applyEvent(state, event, commit);
+  }
+  return state;
+}
+
+/** Applies one event, in place. The only writer of a {@link JobState}. */
+export function applyEvent(state: JobState | undefined, event: EventBody, commit: CommitHeader): JobState {
+  if (state === undefined) {
+    if (event.type !== "job.submitted") {
+      throw new CorruptLogError(`log of ${commit.jobId} begins with ${event.type}, not with job.submitted`);
+    }
+    return begin(event, commit);
+  }
+  if (isEnded(state)) throw new CorruptLogError(`log of ${state.jobId}: ${event.type} after the terminal event`);
+  state.seq += 1;
+  state.updatedAt = commit.time;
+  state.lastCommitId = commit.commitId;
+  if (commit.deploySeq > state.deploySeq) state.deploySeq = commit.deploySeq;
+  if (isTerminal(event)) endRunningSteps(state, commit.time);
+  change(state, event, commit);
+  return state;
+}
+
+function begin(event: EventOf<"job.submitted">, commit: CommitHeader): JobState {
+  return {
+    jobId: commit.jobId,
+    tenant: commit.tenant,
+    workflow: event.workflow,
+    input: freeze(event.input),
+    digest: event.digest,
+    createdAt: commit.time,
+    deadlineMs: Date.parse(event.deadline),
+    expiresMs: Date.parse(event.expires),
+    traceparent: event.traceparent,
+    seq: 1,
+    updatedAt: commit.time,
+    deploySeq: commit.deploySeq,
+    lastCommitId: commit.commitId,
+    status: "running",
+    output: undefined,
+    error: undefined,
+    inputDrift: [],
+    steps: new Map(),
+    values: new Map(),
+    advance: undefined,
+    usage: {},
+    size: 0,
+  };
+}
+
+function change(state: JobState, event: EventBody, commit: CommitHeader): void {
+  switch (event.type) {
+    case "job.submitted":
+      throw new CorruptLogError(`log of ${state.jobId}: a second job.submitted`);
+    case "job.completed":
+      state.status = "completed";
+      state.output = freeze(event.output);
+      state.inputDrift.push(...(event.inputDrift ?? []));
+      state.advance = undefined;
+      return;
+    case "job.failed":
+      state.status = "failed";
+      state.error = event.error;
+      return;
+    case "job.expired":
+      state.status = "expired";
+      return;
+    case "step.requested":
+      state.steps.set(event.stepId, requested(event, commit.time));
+      recovered(state);
+      return;
+    case "step.started": {
+      const step = stepOf(state, event);
+      step.status = "running";
+      step.attempt = event.attempt;
+      step.retryAtMs = undefined;
+      step.text = "";
+      step.finished = undefined;
+      step.lease = {
+        holder: event.lease.holder,
+        untilMs: Date.parse(event.lease.until),
+        commitId: commit.commitId,
+      };
+      step.attempts.push({ attempt: event.attempt, startedAt: commit.time, outcome: "running" });
+      return;
+    }
+    case "step.progress": {
+      const step = stepOf(state, event);
+      step.text += event.text ?? "";
+      if (step.lease) step.lease = { ...step.lease, untilMs: Date.parse(event.leaseUntil) };
+      if (event.final) step.finished = event;
+      return;
+    }
+    case "step.completed": {
+      const step = stepOf(state, event);
+      if (step.status === "completed") {
+        throw new CorruptLogError(`log of ${state.jobId}: step ${event.stepId} completed twice`);
+      }
+      step.status = "completed";
+      step.result = freeze(event.result);
+      release(step);
+      endAttempt(step, "completed", commit.time);
+      addUsage(state, event.usage);
+      return;
+    }
+    case "step.failed":
+      if (event.stepId === ADVANCE_STEP) {
+        state.advance = {
+          failures: event.attempt,
+          error: event.error,
+          retryAtMs: event.retryAt === undefined ? undefined : Date.parse(event.retryAt),
+          deadLettered: false,
+        };
+        return;
+      }
+      failed(state, event, commit.time);
+      return;
+    case "step.in_doubt": {
+      const step = stepOf(state, event);
+      step.doubts += 1;
+      release(step);
+      endAttempt(step, "in-doubt", commit.time);
+      return;
+    }
+    case "step.dead_lettered":
+      state.status = "dead-lettered";
+      if (event.stepId === ADVANCE_STEP) {
+        if (state.advance) state.advance.deadLettered = true;
+        return;
+      }
+      {
+        const step = stepOf(state, event);
+        step.status = "dead-lettered";
+        step.error = event.error;
+        step.retryAtMs = undefined;
+        release(step);
+      }
+      return;
+    case "value.recorded":
+      state.values.set(event.valueId, event.value);
+      recovered(state);
+      return;
+    default:
+      event satisfies never;
+      throw new CorruptLogError(`log of ${state.jobId}: unknown event ${JSON.stringify(event)}`);
+  }
+}
+
+/** Asking for something new shows that the workflow runs again. */
+function recovered(state: JobState): void {
+  if (state.advance === undefined) return;
+  if (state.advance.deadLettered && ![...state.steps.values()].some((step) => step.status === "dead-lettered")) {
+    state.status = "running";
+  }
+  state.advance = undefined;
+}
+
+function failed(state: JobState, event: EventOf<"step.failed">, time: string): void {
+  const step = stepOf(state, event);
+  step.error = event.error;
+  step.status = event.final ? "failed" : "retrying";
+  step.retryAtMs = event.retryAt === undefined ? undefined : Date.parse(event.retryAt);
+  if (event.counts) {
+    step.failures += 1;
+    step.throttles = 0;
+  } else {
+    step.throttles += 1;
+  }
+  release(step);
+  endAttempt(step, "failed", time, event.error);
+  addUsage(state, event.usage);
+}
+
+function requested(event: EventOf<"step.requested">, time: string): StepState {
+  return {
+    id: event.stepId,
+    capability: event.capability,
+    input: freeze(event.input),
+    requestedAt: time,
+    status: "requested",
+    attempt: 0,
+    failures: 0,
+    throttles: 0,
+    doubts: 0,
+    lease: undefined,
+    retryAtMs: undefined,
+    result: undefined,
+    error: undefined,
+    text: "",
+    finished: undefined,
+    attempts: [],
+  };
+}
+
+function stepOf(state: JobState, event: { stepId: string; type: string }): StepState {
+  const step = state.steps.get(event.stepId);
+  if (!step) throw new CorruptLogError(`log of ${state.jobId}: ${event.type} of step ${event.stepId}, never requested`);
+  return step;
+}
+
+function release(step: StepState): void {
+  step.lease = undefined;
+  step.text = "";
+  step.finished = undefined;
+}
+
+function endAttempt(
+  step: StepState,
+  outcome: "completed" | "failed" | "in-doubt",
+  time: string,
+  error?: StepState["error"],
+): void {
+  const last = step.attempts.at(-1);
+  if (last === undefined || last.outcome !== "running") return;
+  last.outcome = outcome;
+  last.endedAt = time;
+  if (error) last.error = error;
+}
+
+/** Steps that the workflow no longer waited for are abandoned: their leases mean nothing any more. */
+function endRunningSteps(state: JobState, time: string): void {
+  for (const step of state.steps.values()) {
+    if (step.status === "running") endAttempt(step, "failed", time);
+  }
+}
+
+function addUsage(state: JobState, usage: EventOf<"step.completed">["usage"]): void {
+  if (usage === undefined) return;
+  const total = state.usage;
+  for (const key of ["inputTokens", "outputTokens", "costUsd"] as const) {
+    const value = usage[key];
+    if (value !== undefined) total[key] = (total[key] ?? 0) + value;
+  }
+  if (usage.model !== undefined) total.model = usage.model;
+}
+
+/** Recorded values are shared by all passes of a workflow, so nobody may change them. */
+function freeze<T extends Json | undefined>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  if (Array.isArray(value)) for (const item of value) freeze(item);
+  else for (const key in value) freeze((value as Record<string, Json>)[key]);
+  return value;
+}
+

@@ -1,0 +1,186 @@
+import { isDeepStrictEqual } from "node:util";
+import type { EventBody } from "../contract/events.ts";
+import type { Json } from "../contract/json.ts";
+import { violations } from "../contract/problem.ts";
+import type {
+  CompletionInput,
+  CompletionOutput,
+  RetrievalInput,
+  RetrievalOutput,
+  ToolCall,
+  ToolResult,
+} from "../contract/standard-capabilities.ts";
+import { STANDARD_CAPABILITIES } from "../contract/standard-capabilities.ts";
+import type { App } from "./define-app.ts";
+import type { AnyCapability, CapabilityInput, CapabilityOutput } from "./define-capability.ts";
+import type { Job } from "./define-workflow.ts";
+import { StepFailedError, WorkflowError } from "./errors.ts";
+import { ADVANCE_STEP, type JobState } from "./state.ts";
+
+const MAX_STEP_ID = 200;
+const never = new Promise<never>(() => {});
+
+/**
+ * One run of a workflow's function against a log: answers the steps that the log has, notes those that it has not.
+ *
+ * It is the `job` that the function sees. It never throws into the function: a broken rule is kept in `broken`, and
+ * the promise asked for stays open, so that no `catch` of the author's can hide it.
+ */
+export class Pass implements Job {
+  readonly id: string;
+  readonly tenant: string;
+  /** What the log must be given: `step.requested` and `value.recorded`, in the order asked for. */
+  readonly events: EventBody[] = [];
+  /** Steps asked for whose outcome is not known yet. */
+  waiting = 0;
+  broken: WorkflowError | undefined;
+
+  readonly #state: JobState;
+  readonly #app: App;
+  readonly #data: PassData;
+  readonly #asked = new Map<string, { capability: string; input: unknown; promise: Promise<unknown> }>();
+  readonly #values = new Map<string, Json>();
+
+  constructor(state: JobState, app: App, data: PassData) {
+    this.id = state.jobId;
+    this.tenant = state.tenant;
+    this.#state = state;
+    this.#app = app;
+    this.#data = data;
+  }
+
+  step<C extends AnyCapability>(id: string, capability: C, input: CapabilityInput<C>): Promise<CapabilityOutput<C>> {
+    return this.#ask(id, capability.name, input) as Promise<CapabilityOutput<C>>;
+  }
+
+  retrieve(id: string, input: RetrievalInput): Promise<RetrievalOutput> {
+    return this.#ask(id, STANDARD_CAPABILITIES.retrieval, input) as Promise<RetrievalOutput>;
+  }
+
+  complete(id: string, input: CompletionInput): Promise<CompletionOutput> {
+    return this.#ask(id, STANDARD_CAPABILITIES.completion, input) as Promise<CompletionOutput>;
+  }
+
+  tool(id: string, call: ToolCall): Promise<ToolResult> {
+    return this.#ask(id, STANDARD_CAPABILITIES.tool, call) as Promise<ToolResult>;
+  }
+
+  async now(id: string): Promise<Date> {
+    return new Date(this.#recorded(`now/${id}`, () => this.#data.nowMs) as number);
+  }
+
+  async random(id: string): Promise<number> {
+    return this.#recorded(`random/${id}`, this.#data.random) as number;
+  }
+
+  /** Steps whose recorded input is not what the code asks for now. The log wins; readers are told. */
+  drift(): string[] {
+    const drifted: string[] = [];
+    for (const [id, { input }] of this.#asked) {
+      const step = this.#state.steps.get(id);
+      if (step === undefined) continue;
+      const capability = this.#app.capabilities.get(step.capability);
+      const parsed = capability?.input.safeParse(input);
+      const asked = parsed?.success ? parsed.data : input;
+      if (!isDeepStrictEqual(asJson(asked), step.input)) drifted.push(id);
+    }
+    return drifted;
+  }
+
+  #ask(id: string, capabilityName: string, input: unknown): Promise<unknown> {
+    if (this.broken) return never;
+    const before = this.#asked.get(id);
+    if (before) {
+      if (before.capability === capabilityName && isDeepStrictEqual(before.input, input)) return before.promise;
+      return this.#break(
+        `step id ${JSON.stringify(id)} is used twice in one pass: for ${before.capability} and for ${capabilityName}` +
+          `${before.capability === capabilityName ? " with another input" : ""}. Give each step an id of its own`,
+        { stepId: id, first: describe(before), second: describe({ capability: capabilityName, input }) },
+      );
+    }
+    const promise = this.#answer(id, capabilityName, input);
+    this.#asked.set(id, { capability: capabilityName, input, promise });
+    return promise;
+  }
+
+  #answer(id: string, capabilityName: string, input: unknown): Promise<unknown> {
+    const step = this.#state.steps.get(id);
+    if (step === undefined) return this.#request(id, capabilityName, input);
+    if (step.capability !== capabilityName) {
+      return this.#break(
+        `step ${JSON.stringify(id)} is recorded as a call of ${step.capability}, and the workflow now asks ${capabilityName} for it. ` +
+          "An id keeps its meaning for the life of a job: use a new one",
+        { stepId: id, recorded: step.capability, asked: capabilityName },
+      );
+    }
+    if (step.status === "completed") return Promise.resolve(step.result);
+    if (step.status === "failed") {
+      const rejected = Promise.reject(new StepFailedError(id, step.error ?? { name: "Error", message: "unknown" }));
+      // A workflow may never come to await it; that is no unhandled rejection.
+      rejected.catch(() => {});
+      return rejected;
+    }
+    this.waiting += 1;
+    return never;
+  }
+
+  #request(id: string, capabilityName: string, input: unknown): Promise<never> {
+    if (typeof id !== "string" || id === "" || id.length > MAX_STEP_ID || id.startsWith("@")) {
+      return this.#break(
+        `a step id must be a string of 1 to ${MAX_STEP_ID} characters that does not begin with '@' (${ADVANCE_STEP} is ours); got ${JSON.stringify(id)}`,
+      );
+    }
+    const capability = this.#app.capabilities.get(capabilityName);
+    if (capability === undefined) {
+      return this.#break(
+        `step ${JSON.stringify(id)} asks for capability ${JSON.stringify(capabilityName)}, which the app does not have; ` +
+          `it has ${[...this.#app.capabilities.keys()].join(", ") || "none"}. Add it to defineApp({ capabilities })`,
+      );
+    }
+    const parsed = capability.input.safeParse(input);
+    if (!parsed.success) {
+      const errors = violations(parsed.error, "/input");
+      return this.#break(
+        `step ${JSON.stringify(id)}: the input is not what ${capabilityName} takes: ${errors.map((e) => `${e.path}: ${e.message}`).join("; ")}`,
+        errors,
+      );
+    }
+    if (this.#state.steps.size + this.waiting >= this.#app.maxSteps) {
+      return this.#break(`the job asks for more than ${this.#app.maxSteps} steps, the app's maxSteps`);
+    }
+    this.waiting += 1;
+    this.events.push({ type: "step.requested", stepId: id, capability: capabilityName, input: asJson(parsed.data) });
+    return never;
+  }
+
+  #recorded(id: string, make: () => number): Json {
+    const known = this.#state.values.get(id) ?? this.#values.get(id);
+    if (known !== undefined) return known;
+    const value = make();
+    this.#values.set(id, value);
+    this.events.push({ type: "value.recorded", valueId: id, value });
+    return value;
+  }
+
+  #break(message: string, detail?: Json): Promise<never> {
+    this.broken ??= new WorkflowError(message, detail);
+    return never;
+  }
+}
+
+/** What a pass may use besides the log; it reaches the log, so that later passes see the same. */
+export interface PassData {
+  readonly nowMs: number;
+  readonly random: () => number;
+}
+
+const describe = (ask: { capability: string; input: unknown }): Json => ({
+  capability: ask.capability,
+  input: asJson(ask.input) ?? null,
+});
+
+/** The value as a log gives it back: without `undefined`, dates as text. */
+export function asJson(value: unknown): Json | undefined {
+  const text = JSON.stringify(value);
+  return text === undefined ? undefined : (JSON.parse(text) as Json);
+}

@@ -1,0 +1,174 @@
+import type { BlobRef } from "../contract/events.ts";
+import type { CommitId, JobId, TenantId } from "../contract/ids.ts";
+import type { Message } from "../contract/messages.ts";
+import type { JobStatus } from "./state.ts";
+
+/**
+ * What an engine must do for the core. Each port has a suite in `src/testing/contracts`, which every adapter passes.
+ * All methods reject with the technology's own error when the technology fails; then nothing is known of the outcome.
+ */
+
+/** A commit as a store keeps it: `body` is the JSON text of its events, which the store does not look into. */
+export interface StoredCommit {
+  readonly jobId: JobId;
+  readonly tenant: TenantId;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly commitId: CommitId;
+  readonly deploySeq: number;
+  readonly time: string;
+  readonly body: string;
+}
+
+/** A job's projection for lists and wake-ups. Derived from the log; a missed change is repaired by the reconciler. */
+export interface Head {
+  readonly jobId: JobId;
+  readonly tenant: TenantId;
+  readonly workflow: string;
+  readonly status: JobStatus;
+  readonly createdAt: string;
+  /** When the reconciler must look at the job at the latest, in epoch ms; undefined once it has ended. */
+  readonly wakeAtMs: number | undefined;
+  /** When everything of the job may be deleted, in epoch ms. */
+  readonly expiresMs: number;
+}
+
+/** A change of a head. A terminal status is never overwritten. */
+export interface HeadChange {
+  readonly status?: JobStatus;
+  /** null: no further wake-up. */
+  readonly wakeAtMs?: number | null;
+}
+
+/** What follows from a commit. An engine makes it one transaction with the commit, or does it right after, in this order. */
+export interface Effects {
+  /** With the first commit: the head, in the same write. */
+  readonly head?: Head;
+  readonly headChange?: HeadChange;
+  readonly messages?: readonly Outgoing[];
+}
+
+export interface Outgoing extends Message {
+  /** A worker of this process already waits for it: hand it over without a round through the queue. */
+  readonly reservation?: Reservation;
+}
+
+export type AppendOutcome = "appended" | "conflict";
+
+/**
+ * The logs of all jobs. `append` succeeds if and only if no commit of the job begins at `firstSeq`. The caller must
+ * have read the log up to `firstSeq - 1`: a stale writer always collides, a gap cannot come about.
+ * With "appended", commit and effects are durable. With "conflict", neither has happened.
+ */
+export interface EventLog {
+  append(commit: StoredCommit, effects?: Effects): Promise<AppendOutcome>;
+  /** Commits that begin after `afterSeq`, in order, strongly consistent. @param limit most commits to return */
+  read(jobId: JobId, afterSeq?: number, limit?: number): Promise<readonly StoredCommit[]>;
+}
+
+export interface ListQuery {
+  readonly tenant: TenantId;
+  readonly status?: JobStatus;
+  readonly workflow?: string;
+  /** Opaque; from an earlier page. */
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+/** A cursor that this index never gave out. */
+export class BadCursorError extends Error {
+  override readonly name = "BadCursorError";
+}
+
+/** Finds jobs without reading logs. */
+export interface JobIndex {
+  /** Newest first. Throws {@link BadCursorError}. */
+  list(query: ListQuery): Promise<{ readonly jobs: readonly Head[]; readonly cursor: string | undefined }>;
+  /** Heads whose wake-up is due, oldest first. */
+  due(nowMs: number, limit: number): Promise<readonly Head[]>;
+  change(jobId: JobId, change: HeadChange): Promise<void>;
+}
+
+/** Publishes messages to everybody who listens to their topics. At least once; resolves when they are durable. */
+export interface Topics {
+  publish(messages: readonly Message[]): Promise<void>;
+}
+
+/** A message in a consumer's hands until its visibility timeout ends. */
+export interface Delivery {
+  readonly queue: string;
+  /** Names this delivery, not the message: a later one has another. */
+  readonly receipt: string;
+  readonly messageId: string;
+  readonly message: Message;
+  /** 1 for the first. */
+  readonly receiveCount: number;
+  readonly enqueuedAtMs: number;
+  /** The steps were claimed for this very delivery when it was sent, by the commit of this id. */
+  readonly claimedBy?: CommitId;
+}
+
+export interface QueueStats {
+  /** May be received now. */
+  readonly ready: number;
+  readonly delayed: number;
+  readonly inFlight: number;
+  readonly deadLetters: number;
+  /** Age of the oldest message that is ready, in ms; 0 when there is none. */
+  readonly oldestAgeMs: number;
+}
+
+/** Why a message was set aside. `seq` is the dead-letter event's: only a message that has it is a person's redrive. */
+export interface DeadLetterReason {
+  readonly reason: string;
+  readonly seq?: number;
+}
+
+/** Queues with visibility timeout, delay, dead-lettering and fair dispatch among tenants. At least once, unordered. */
+export interface WorkQueue {
+  receive(queue: string, max: number, visibilityMs: number): Promise<readonly Delivery[]>;
+  /** The message is done. Without effect on a message that somebody else holds by now. */
+  ack(deliveries: readonly Delivery[]): Promise<void>;
+  /** After a failure: the same message again after `delayMs`, its receive count kept. */
+  retryLater(delivery: Delivery, delayMs: number): Promise<void>;
+  /** Not its time yet: a copy with a fresh receive count after `delayMs`, and an ack. */
+  defer(delivery: Delivery, delayMs: number): Promise<void>;
+  /** Sets the message aside for a person, and acks it. */
+  deadLetter(delivery: Delivery, reason: DeadLetterReason): Promise<void>;
+  stats(queue: string): Promise<QueueStats>;
+}
+
+/** Receive counts above which a queue sets a message aside by itself: it kills whoever takes it. */
+export const MAX_RECEIVES = 20;
+
+/** Values too large for a commit. Content-addressed below a job: writing one twice is harmless. */
+export interface Blobs {
+  put(jobId: JobId, text: string): Promise<BlobRef>;
+  /** Rejects when it is not there or its digest is wrong. */
+  get(ref: BlobRef): Promise<string>;
+}
+
+export interface Clock {
+  /** Wall-clock time in epoch ms. */
+  now(): number;
+  /** Calls back once after at least `delayMs`; returns what cancels it. Does not keep the process alive. */
+  setTimer(delayMs: number, callback: () => void): () => void;
+}
+
+export interface Ids {
+  /** A new job's id; with a key, always the same one for that tenant and key. */
+  jobId(tenant: TenantId, idempotencyKey?: string): JobId;
+  commitId(): CommitId;
+  /** From 0 (included) to 1 (not), for jitter. */
+  random(): number;
+}
+
+/** A place that a worker of this process keeps free for one message. Use it or give it back. */
+export interface Reservation {
+  release(): void;
+}
+
+/** The workers of this process, as far as they can be promised work before it is queued. */
+export interface LocalWorkers {
+  reserve(capability: string, tenant: TenantId): Reservation | undefined;
+}

@@ -1,0 +1,82 @@
+import type { AnyCapability } from "./define-capability.ts";
+
+/** What becomes of a step after a failed attempt. */
+export interface RetryDecision {
+  /** Whether the attempt counts against the policy: throttling and outages do not. */
+  readonly counts: boolean;
+  readonly final: boolean;
+  /** Wait before the next attempt, in ms; 0 when final. */
+  readonly delayMs: number;
+}
+
+/** An error that its capability knows to be hopeless, such as a provider's 400. */
+export class TerminalError extends Error {
+  override readonly name: string = "TerminalError";
+}
+
+/** The capability returned what its own output schema forbids. Trying again would pay for the answer twice. */
+export class OutputError extends TerminalError {
+  override readonly name = "OutputError";
+  readonly detail: { path: string; message: string }[];
+
+  constructor(message: string, detail: { path: string; message: string }[] = []) {
+    super(message);
+    this.detail = detail;
+  }
+}
+
+/** The call took longer than its capability's `timeoutMs`. */
+export class TimeoutError extends Error {
+  override readonly name = "TimeoutError";
+}
+
+/** The provider asked to wait or is down: costs no attempt. */
+export class ThrottledError extends Error {
+  override readonly name = "ThrottledError";
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, retryAfterMs?: number, options?: ErrorOptions) {
+    super(message, options);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/**
+ * Decides on another attempt: exponential backoff with full jitter
+ * (aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter). `random` is from 0 to 1.
+ */
+export function decideRetry(
+  error: unknown,
+  step: { readonly failures: number; readonly throttles: number },
+  capability: Pick<AnyCapability, "retry" | "classify">,
+  random: number,
+): RetryDecision {
+  const { retry } = capability;
+  const verdict =
+    error instanceof TerminalError
+      ? ({ kind: "terminal" } as const)
+      : error instanceof ThrottledError
+        ? ({ kind: "throttled", retryAfterMs: error.retryAfterMs } as const)
+        : capability.classify(error);
+  switch (verdict.kind) {
+    case "terminal":
+      return { counts: true, final: true, delayMs: 0 };
+    case "throttled": {
+      const asked = verdict.retryAfterMs ?? 0;
+      return { counts: false, final: false, delayMs: Math.max(asked, backoff(retry, step.throttles, random)) };
+    }
+    case "retryable": {
+      if (step.failures + 1 >= retry.maxAttempts) return { counts: true, final: true, delayMs: 0 };
+      return { counts: true, final: false, delayMs: backoff(retry, step.failures, random) };
+    }
+  }
+}
+
+/** Full jitter: anything from 0 to the exponentially growing bound, in whole ms. */
+export function backoff(
+  policy: { readonly baseDelayMs: number; readonly maxDelayMs: number },
+  failuresBefore: number,
+  random: number,
+): number {
+  return Math.round(random * Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** Math.min(failuresBefore, 30)));
+}
