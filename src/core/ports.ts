@@ -94,11 +94,14 @@ export interface Topics {
   publish(messages: readonly Message[]): Promise<void>;
 }
 
-/** A message in a consumer's hands until its visibility timeout ends. */
-export interface Delivery {
+export interface Receipt {
   readonly queue: string;
   /** Names this delivery, not the message: a later one has another. */
   readonly receipt: string;
+}
+
+/** A message in a consumer's hands until its visibility timeout ends. */
+export interface Delivery extends Receipt {
   readonly messageId: string;
   readonly message: Message;
   /** 1 for the first. */
@@ -124,17 +127,24 @@ export interface DeadLetterReason {
   readonly seq?: number;
 }
 
+export interface DeadLetter extends DeadLetterReason {
+  readonly message: Message;
+  readonly deadLetteredAtMs: number;
+}
+
 /** Queues with visibility timeout, delay, dead-lettering and fair dispatch among tenants. At least once, unordered. */
 export interface WorkQueue {
   receive(queue: string, max: number, visibilityMs: number): Promise<readonly Delivery[]>;
   /** The message is done. Without effect on a message that somebody else holds by now. */
-  ack(deliveries: readonly Delivery[]): Promise<void>;
+  ack(receipts: readonly Receipt[]): Promise<void>;
   /** After a failure: the same message again after `delayMs`, its receive count kept. */
-  retryLater(delivery: Delivery, delayMs: number): Promise<void>;
-  /** Not its time yet: a copy with a fresh receive count after `delayMs`, and an ack. */
-  defer(delivery: Delivery, delayMs: number): Promise<void>;
-  /** Sets the message aside for a person, and acks it. */
-  deadLetter(delivery: Delivery, reason: DeadLetterReason): Promise<void>;
+  retryLater(receipt: Receipt, delayMs: number): Promise<void>;
+  /** Not its time yet: puts a copy with a fresh receive count into the queue, to be received after `delayMs`. */
+  defer(queue: string, message: Message, delayMs: number): Promise<void>;
+  /** Puts the message into the queue's dead letters, for a person. */
+  deadLetter(queue: string, message: Message, reason: DeadLetterReason): Promise<void>;
+  /** The oldest dead letters, oldest first. */
+  deadLetters(queue: string, max: number): Promise<readonly DeadLetter[]>;
   stats(queue: string): Promise<QueueStats>;
 }
 

@@ -1,0 +1,350 @@
+import type { Commit, EventBody, EventOf } from "../contract/events.ts";
+import type { JobId, TenantId } from "../contract/ids.ts";
+import type { Message } from "../contract/messages.ts";
+import { topics } from "../contract/messages.ts";
+import { advance } from "./advance.ts";
+import { encodeCommit } from "./commit-codec.ts";
+import type { App } from "./define-app.ts";
+import { ContentionError, errorInfo, UnknownJobError, type WorkflowError } from "./errors.ts";
+import { applyEvent, type CommitHeader, fold } from "./fold.ts";
+import { JobStates, readCommits } from "./job-states.ts";
+import type {
+  AppendOutcome,
+  Blobs,
+  Clock,
+  Effects,
+  EventLog,
+  Head,
+  HeadChange,
+  Ids,
+  LocalWorkers,
+  Outgoing,
+  StoredCommit,
+  Topics,
+} from "./ports.ts";
+import { advanceMessage, messagesFor } from "./publish.ts";
+import { ADVANCE_STEP, isEnded, type JobState } from "./state.ts";
+
+/** What somebody wants of a job, decided on the job as it is. Called again on every conflict: it must be pure. */
+export type Decide<T> = (state: JobState, nowMs: number) => Decision<T>;
+
+export interface Decision<T> {
+  readonly events: readonly EventBody[];
+  readonly result: T;
+  /** Messages besides those that follow from the events. */
+  readonly messages?: readonly Message[];
+  /** Run the workflow even if no event calls for it; what is wrong with it goes on record. */
+  readonly advance?: boolean;
+}
+
+export interface WriterDeps {
+  readonly app: App;
+  readonly log: EventLog;
+  readonly blobs: Blobs;
+  readonly topics: Topics;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Names this worker in leases. */
+  readonly holder: string;
+  readonly deploySeq: number;
+  readonly localWorkers?: LocalWorkers;
+  /** A workflow could not be brought forward. */
+  readonly onBroken?: (state: JobState, error: WorkflowError) => void;
+  readonly onConflict?: (jobId: JobId) => void;
+}
+
+interface Item {
+  readonly decide: Decide<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Tries to bring a workflow forward before it waits for a person. */
+export const MAX_ADVANCE_FAILURES = 3;
+const ADVANCE_RETRY_MS = 2_000;
+const MAX_TRIES = 30;
+const MAX_BATCH = 64;
+const CONFLICT_JITTER_MS = 20;
+
+/**
+ * The only writer of logs. Brings decisions, folding, advancing and appending together:
+ *
+ * 1. Appends of one job go one after the other in this process (its lane); what arrives meanwhile shares the next commit.
+ * 2. A conflict with another process drops what was folded, reads the log, and decides anew.
+ * 3. A conflict whose winner carries our commit id is our own append, whose answer was lost.
+ * 4. What a result leads to is in the same commit as the result. If the workflow is broken, the result goes in alone.
+ * 5. Nothing is appended after the terminal event: decisions see an ended job and find nothing to do.
+ */
+export class JobWriter {
+  readonly states: JobStates;
+  readonly #deps: WriterDeps;
+  readonly #lanes = new Map<JobId, Item[]>();
+
+  constructor(deps: WriterDeps) {
+    this.#deps = deps;
+    this.states = new JobStates(deps.log, deps.blobs);
+  }
+
+  /**
+   * Begins a job, as far as its workflow gets at once. With an id that exists already, nothing is written.
+   * Resolves when all of it is durable.
+   */
+  async create(
+    jobId: JobId,
+    tenant: TenantId,
+    submitted: EventOf<"job.submitted">,
+    wakeAtMs: number,
+  ): Promise<{ state: JobState; created: boolean }> {
+    if (this.#lanes.has(jobId) || this.states.cached(jobId)) return this.#existing(jobId);
+    const lane: Item[] = [];
+    this.#lanes.set(jobId, lane);
+    let created = false;
+    try {
+      const draft = this.#draft(jobId, tenant, 1);
+      draft.add(submitted);
+      await this.#advance(draft, false);
+      const { state } = draft;
+      const head: Head = {
+        jobId,
+        tenant,
+        workflow: submitted.workflow,
+        status: state.status,
+        createdAt: state.createdAt,
+        wakeAtMs: isEnded(state) ? undefined : wakeAtMs,
+        expiresMs: state.expiresMs,
+      };
+      this.states.keep(state);
+      created = (await this.#append(draft, { head })) === "appended";
+      if (created) return { state, created };
+    } finally {
+      if (!created) this.states.drop(jobId);
+      this.#next(jobId, lane);
+    }
+    return this.#existing(jobId);
+  }
+
+  /**
+   * Decides on a job and appends what follows; resolves with the decision's result when all of it is durable.
+   * Rejects with {@link UnknownJobError} for a log without commits and with {@link ContentionError} when others
+   * kept winning.
+   */
+  update<T>(jobId: JobId, decide: Decide<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const item: Item = { decide, resolve: resolve as (value: unknown) => void, reject };
+      const lane = this.#lanes.get(jobId);
+      if (lane) {
+        lane.push(item);
+        return;
+      }
+      const opened = [item];
+      this.#lanes.set(jobId, opened);
+      void this.#run(jobId, opened);
+    });
+  }
+
+  async #existing(jobId: JobId): Promise<{ state: JobState; created: boolean }> {
+    return this.update(jobId, (state) => ({ events: [], result: { state, created: false } }));
+  }
+
+  async #run(jobId: JobId, lane: Item[]): Promise<void> {
+    const batch = lane.splice(0, MAX_BATCH);
+    try {
+      await this.#commit(jobId, batch);
+    } catch (error) {
+      this.states.drop(jobId);
+      for (const item of batch) item.reject(error);
+    }
+    this.#next(jobId, lane);
+  }
+
+  #next(jobId: JobId, lane: Item[]): void {
+    if (lane.length === 0) this.#lanes.delete(jobId);
+    else void this.#run(jobId, lane);
+  }
+
+  async #commit(jobId: JobId, batch: readonly Item[]): Promise<void> {
+    const { clock, ids } = this.#deps;
+    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+      const state = await this.states.load(jobId);
+      if (state === undefined) throw new UnknownJobError(jobId);
+      const before = state.status;
+      const draft = this.#draft(jobId, state.tenant, state.seq + 1, state);
+      const settled = this.#decide(draft, batch);
+      if (draft.wantsAdvance) await this.#advance(draft, draft.mustAdvance);
+      if (draft.events.length === 0 && draft.messages.length === 0) {
+        settled();
+        return;
+      }
+      const headChange = changeOf(before, state);
+      if ((await this.#append(draft, headChange ? { headChange } : {})) === "appended") {
+        settled();
+        return;
+      }
+      this.states.drop(jobId);
+      this.#deps.onConflict?.(jobId);
+      await new Promise<void>((resolve) => clock.setTimer(ids.random() * CONFLICT_JITTER_MS * tries, resolve));
+    }
+    throw new ContentionError(`could not append to ${jobId}: ${MAX_TRIES} times another writer was faster`);
+  }
+
+  #decide(draft: Draft, batch: readonly Item[]): () => void {
+    const answers: (() => void)[] = [];
+    for (const item of batch) {
+      try {
+        const decision = item.decide(draft.state, draft.nowMs);
+        for (const event of decision.events) draft.add(event);
+        draft.messages.push(...(decision.messages ?? []));
+        draft.mustAdvance ||= decision.advance === true;
+        answers.push(() => item.resolve(decision.result));
+      } catch (error) {
+        answers.push(() => item.reject(error));
+      }
+    }
+    return () => {
+      for (const answer of answers) answer();
+    };
+  }
+
+  /** Runs the workflow on the draft and adds what it asks for. */
+  async #advance(draft: Draft, record: boolean): Promise<void> {
+    const { app, deploySeq, ids, localWorkers } = this.#deps;
+    const { state } = draft;
+    if (isEnded(state)) return;
+    if (state.deploySeq > deploySeq) {
+      draft.messages.push(advanceMessage(state));
+      return;
+    }
+    const outcome = await advance(state, app, { nowMs: draft.nowMs, random: () => ids.random() });
+    if (outcome.kind === "broken") {
+      this.#deps.onBroken?.(state, outcome.error);
+      if (record) this.#recordBroken(draft, outcome.error);
+      else draft.messages.push(advanceMessage(state));
+      return;
+    }
+    if (state.advance !== undefined && outcome.events.length === 0) {
+      // The workflow runs again but has nothing new to ask: its failure is over all the same.
+      draft.add({ type: "value.recorded", valueId: `recovered/${state.seq}`, value: true });
+    }
+    for (const event of outcome.events) draft.add(event);
+    if (localWorkers && outcome.kind === "waits") draft.claimWith(localWorkers);
+  }
+
+  #recordBroken(draft: Draft, error: WorkflowError): void {
+    const attempt = (draft.state.advance?.failures ?? 0) + 1;
+    const final = attempt >= MAX_ADVANCE_FAILURES;
+    const about = { stepId: ADVANCE_STEP, capability: ADVANCE_STEP, attempt, error: errorInfo(error) };
+    const retryAt = final ? {} : { retryAt: iso(draft.nowMs + ADVANCE_RETRY_MS * attempt) };
+    draft.add({ type: "step.failed", ...about, counts: true, final, ...retryAt });
+    if (final) draft.add({ type: "step.dead_lettered", ...about });
+  }
+
+  async #append(draft: Draft, effects: Effects): Promise<AppendOutcome> {
+    const { log, blobs } = this.#deps;
+    const messages = draft.outgoing();
+    let appended = false;
+    try {
+      const stored = await encodeCommit(draft.commit(), blobs);
+      appended = (await log.append(stored, { ...effects, messages })) === "appended";
+      if (!appended && (await this.#isOurs(stored))) {
+        appended = true;
+        await this.#deps.topics.publish(messages);
+      }
+      if (appended) {
+        draft.state.size += stored.body.length;
+        this.states.keep(draft.state);
+      }
+      return appended ? "appended" : "conflict";
+    } finally {
+      if (!appended) for (const message of messages) message.reservation?.release();
+    }
+  }
+
+  /** Whether the commit that stands in the way is this very one, its answer lost (rule 1). */
+  async #isOurs(commit: StoredCommit): Promise<boolean> {
+    const [winner] = await this.#deps.log.read(commit.jobId, commit.firstSeq - 1, 1);
+    return winner?.commitId === commit.commitId;
+  }
+
+  #draft(jobId: JobId, tenant: TenantId, firstSeq: number, state?: JobState): Draft {
+    const { app, clock, ids, deploySeq, holder } = this.#deps;
+    const nowMs = clock.now();
+    const header = { jobId, tenant, firstSeq, commitId: ids.commitId(), deploySeq, time: iso(nowMs) };
+    return new Draft(app, header, nowMs, holder, state);
+  }
+}
+
+/** A commit in the making: every event added is folded at once, so that the next decision sees it. */
+class Draft {
+  readonly events: EventBody[] = [];
+  readonly messages: Message[] = [];
+  readonly nowMs: number;
+  mustAdvance = false;
+  readonly #app: App;
+  readonly #header: CommitHeader;
+  readonly #holder: string;
+  readonly #claimed: Outgoing[] = [];
+  #state: JobState | undefined;
+  #calls = false;
+
+  constructor(app: App, header: CommitHeader, nowMs: number, holder: string, state?: JobState) {
+    this.#app = app;
+    this.#header = header;
+    this.nowMs = nowMs;
+    this.#holder = holder;
+    this.#state = state;
+  }
+
+  get state(): JobState {
+    if (this.#state === undefined) throw new Error("a draft has no state before its first event");
+    return this.#state;
+  }
+
+  get wantsAdvance(): boolean {
+    return this.mustAdvance || this.#calls;
+  }
+
+  add(event: EventBody): void {
+    this.#state = applyEvent(this.#state, event, this.#header);
+    this.events.push(event);
+    if (event.type === "step.completed" || (event.type === "step.failed" && event.final)) this.#calls = true;
+  }
+
+  /** Claims requested steps for workers of this process that are free now: one commit instead of two, no wait. */
+  claimWith(workers: LocalWorkers): void {
+    for (const message of messagesFor(this.state, this.events, this.#app)) {
+      const { stepIds } = message.detail;
+      const first = stepIds?.[0] === undefined ? undefined : this.state.steps.get(stepIds[0]);
+      if (!stepIds || !first || message.topic !== topics.requested(first.capability)) continue;
+      const capability = this.#app.capabilities.get(first.capability);
+      const reservation = capability && workers.reserve(capability.name, this.#header.tenant);
+      if (!capability || !reservation) continue;
+      this.#claimed.push({ ...message, reservation });
+      const lease = { holder: this.#holder, until: iso(this.nowMs + capability.leaseMs) };
+      for (const stepId of stepIds) {
+        this.add({ type: "step.started", stepId, capability: capability.name, attempt: 1, lease });
+      }
+    }
+  }
+
+  outgoing(): Outgoing[] {
+    const claimed = new Map(this.#claimed.map((message) => [message.detail.stepIds?.[0], message]));
+    const derived = messagesFor(this.state, this.events, this.#app);
+    return [...derived.map((message) => claimed.get(message.detail.stepIds?.[0]) ?? message), ...this.messages];
+  }
+
+  commit(): Commit {
+    return { ...this.#header, events: this.events };
+  }
+}
+
+function changeOf(before: JobState["status"], state: JobState): HeadChange | undefined {
+  if (before === state.status) return undefined;
+  return isEnded(state) ? { status: state.status, wakeAtMs: null } : { status: state.status };
+}
+
+export const iso = (epochMs: number): string => new Date(epochMs).toISOString();
+
+/** A job's state from its log alone, past all caches: what readers are shown. */
+export async function readState(log: EventLog, blobs: Blobs, jobId: JobId): Promise<JobState | undefined> {
+  return fold((await readCommits(log, blobs, jobId)).commits);
+}
