@@ -21,11 +21,16 @@ export type Advance =
 export async function advance(state: JobState, app: App, data: PassData): Promise<Advance> {
   const workflow = app.workflows.get(state.workflow);
   if (workflow === undefined) {
-    return broken(`the app has no workflow ${JSON.stringify(state.workflow)}; it has ${[...app.workflows.keys()].join(", ")}`);
+    return broken(
+      `the app has no workflow ${JSON.stringify(state.workflow)}; it has ${[...app.workflows.keys()].join(", ")}`,
+    );
   }
   const input = workflow.input.safeParse(state.input);
   if (!input.success) {
-    return broken(`the recorded input is not what workflow ${workflow.name} takes today`, violations(input.error, "/input"));
+    return broken(
+      `the recorded input is not what workflow ${workflow.name} takes today`,
+      violations(input.error, "/input"),
+    );
   }
   const pass = new Pass(state, app, data);
   let end: { output: unknown } | { error: unknown } | undefined;
@@ -71,7 +76,9 @@ function threw(error: unknown, events: readonly EventBody[]): Advance {
   if (error instanceof JobFailedError || error instanceof StepFailedError) {
     return { kind: "ended", events: [...events, { type: "job.failed", error: errorInfo(error) }] };
   }
-  const wrapped = new WorkflowError(`the workflow threw ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
+  const wrapped = new WorkflowError(
+    `the workflow threw ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`,
+  );
   wrapped.cause = error;
   return { kind: "broken", error: wrapped };
 }

@@ -52,13 +52,17 @@ export function defineApp(options: AppOptions): App {
   const capabilities = byName("capability", options.capabilities);
   for (const name of workflows.keys()) {
     if (capabilities.has(name)) {
-      throw new DefinitionError(`${JSON.stringify(name)} names a workflow and a capability; both name topics, so names must differ`);
+      throw new DefinitionError(
+        `${JSON.stringify(name)} names a workflow and a capability; both name topics, so names must differ`,
+      );
     }
   }
   const tools = byName("tool", options.tools ?? []);
   for (const name of tools.keys()) {
     if (!isName(name.replaceAll("_", "-"))) {
-      throw new DefinitionError(`a tool's name must be ${NAME_SHAPE} ('_' for '-' is allowed); got ${JSON.stringify(name)}`);
+      throw new DefinitionError(
+        `a tool's name must be ${NAME_SHAPE} ('_' for '-' is allowed); got ${JSON.stringify(name)}`,
+      );
     }
   }
   return Object.freeze({
@@ -78,7 +82,8 @@ export function defineApp(options: AppOptions): App {
 function byName<T extends { readonly name: string }>(kind: string, items: readonly T[]): ReadonlyMap<string, T> {
   const map = new Map<string, T>();
   for (const item of items) {
-    if (map.has(item.name)) throw new DefinitionError(`two of the app's definitions are a ${kind} named ${JSON.stringify(item.name)}`);
+    if (map.has(item.name))
+      throw new DefinitionError(`two of the app's definitions are a ${kind} named ${JSON.stringify(item.name)}`);
     map.set(item.name, item);
   }
   return map;

@@ -91,7 +91,8 @@ export type CapabilityOutput<C extends AnyCapability> = z.output<C["output"]>;
 export type Recorded = Json;
 
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
-export const NAME_SHAPE = "lower-case letters and digits in words joined by '-', such as web-search, at most 40 characters";
+export const NAME_SHAPE =
+  "lower-case letters and digits in words joined by '-', such as web-search, at most 40 characters";
 export const isName = (name: string): boolean => NAME.test(name) && name.length <= 40;
 
 const Numbers = z.object({

@@ -263,4 +263,3 @@ function freeze<T extends Json | undefined>(value: T): T {
   else for (const key in value) freeze((value as Record<string, Json>)[key]);
   return value;
 }
-

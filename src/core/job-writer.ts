@@ -316,7 +316,7 @@ class Draft {
       const first = stepIds?.[0] === undefined ? undefined : this.state.steps.get(stepIds[0]);
       if (!stepIds || !first || message.topic !== topics.requested(first.capability)) continue;
       const capability = this.#app.capabilities.get(first.capability);
-      const reservation = capability && workers.reserve(capability.name, this.#header.tenant);
+      const reservation = capability && workers.reserve(capability.name, stepIds.length);
       if (!capability || !reservation) continue;
       this.#claimed.push({ ...message, reservation });
       const lease = { holder: this.#holder, until: iso(this.nowMs + capability.leaseMs) };

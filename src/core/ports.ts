@@ -175,10 +175,11 @@ export interface Ids {
 
 /** A place that a worker of this process keeps free for one message. Use it or give it back. */
 export interface Reservation {
+  deliver(delivery: Delivery): void;
   release(): void;
 }
 
 /** The workers of this process, as far as they can be promised work before it is queued. */
 export interface LocalWorkers {
-  reserve(capability: string, tenant: TenantId): Reservation | undefined;
+  reserve(capability: string, steps: number): Reservation | undefined;
 }

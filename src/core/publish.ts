@@ -40,12 +40,12 @@ export function messagesFor(state: JobState, events: readonly EventBody[], app: 
         break;
     }
   }
-  if (!isEnded(state)) for (const [capability, ids] of requested) messages.push(...stepMessages(detail, capability, ids));
+  if (!isEnded(state)) for (const [name, ids] of requested) messages.push(...stepMessages(detail, name, ids, app));
   return messages;
 }
 
 /** Asks for what a job still waits for: steps that nobody holds, or the workflow itself. Used when messages may be lost. */
-export function outstanding(state: JobState, nowMs: number, isGone: (holder: string) => boolean): Message[] {
+export function outstanding(state: JobState, app: App, nowMs: number, isGone: (holder: string) => boolean): Message[] {
   if (isEnded(state)) return [];
   const detail = detailOf(state);
   const byCapability = new Map<string, string[]>();
@@ -60,7 +60,7 @@ export function outstanding(state: JobState, nowMs: number, isGone: (holder: str
     if (ids) ids.push(step.id);
     else byCapability.set(step.capability, [step.id]);
   }
-  const messages = [...byCapability].flatMap(([capability, ids]) => stepMessages(detail, capability, ids));
+  const messages = [...byCapability].flatMap(([capability, ids]) => stepMessages(detail, capability, ids, app));
   const advanceWaits = state.advance?.deadLettered || (state.advance?.retryAtMs ?? 0) > nowMs;
   if ((state.advance !== undefined || open === 0) && !advanceWaits) messages.push(advanceMessage(state));
   return messages;
@@ -79,10 +79,11 @@ const detailOf = (state: JobState): MessageDetail => ({
   ...(state.traceparent === undefined ? {} : { traceparent: state.traceparent }),
 });
 
-function stepMessages(detail: MessageDetail, capability: string, ids: readonly string[]): Message[] {
+function stepMessages(detail: MessageDetail, capability: string, ids: readonly string[], app: App): Message[] {
   const messages: Message[] = [];
-  for (let at = 0; at < ids.length; at += STEPS_PER_MESSAGE) {
-    const stepIds = ids.slice(at, at + STEPS_PER_MESSAGE);
+  const size = Math.min(STEPS_PER_MESSAGE, app.capabilities.get(capability)?.concurrency ?? STEPS_PER_MESSAGE);
+  for (let at = 0; at < ids.length; at += size) {
+    const stepIds = ids.slice(at, at + size);
     messages.push({ topic: topics.requested(capability), detail: { ...detail, stepIds } });
   }
   return messages;

@@ -48,11 +48,7 @@ export interface Passage {
 export interface Corpus {
   search(query: string, topK: number): Promise<readonly Passage[]> | readonly Passage[];
   /** A part of a document, or undefined where there is none of that path. */
-  read(
-    path: string,
-    start: number,
-    length: number,
-  ): Promise<DocumentPart | undefined> | DocumentPart | undefined;
+  read(path: string, start: number, length: number): Promise<DocumentPart | undefined> | DocumentPart | undefined;
 }
 
 export interface DocumentPart {

@@ -1,0 +1,85 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import type { App } from "../../core/define-app.ts";
+import type { Blobs, Clock } from "../../core/ports.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { type DatabaseOptions, openDatabase } from "./database.ts";
+import { FileBlobs, MemoryBlobs } from "./file-blobs.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { KeyedIds } from "./keyed-ids.ts";
+import { SqliteEventLog } from "./sqlite-event-log.ts";
+import { SqliteJobIndex } from "./sqlite-job-index.ts";
+import { type QueueEvents, SqliteWorkQueue } from "./sqlite-work-queue.ts";
+import { systemClock } from "./system-clock.ts";
+import { TopicRouter } from "./topic-router.ts";
+
+export interface EmbeddedEngineOptions extends DatabaseOptions, QueueEvents {
+  readonly app: App;
+  /** @default the machine's */
+  readonly clock?: Clock;
+}
+
+/** All ports on one SQLite file that this process alone has open. */
+export interface EmbeddedEngine {
+  readonly log: SqliteEventLog;
+  readonly index: SqliteJobIndex;
+  readonly topics: TopicRouter;
+  readonly queue: SqliteWorkQueue;
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+  readonly ids: KeyedIds;
+  /** Grows with each start: an edited app is a new deployment. */
+  readonly deploySeq: number;
+  /** Names this process in leases. */
+  readonly holder: string;
+  /** Every holder but this process: the lock on the data directory says that the others are dead. */
+  isGone(holder: string): boolean;
+  readonly group: GroupCommit;
+  /** Writes what waits and lets go of the files. */
+  close(): Promise<void>;
+}
+
+/** Opens the data directory, or an engine in memory. Throws `DataError` when it cannot be used. */
+export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
+  const { db, file, close } = openDatabase(options);
+  const clock = options.clock ?? systemClock;
+  const group = new GroupCommit(db);
+  const index = new SqliteJobIndex(db, group);
+  const queue = new SqliteWorkQueue(db, group, clock, options);
+  const topics = new TopicRouter(group, queue, options.app);
+  const holder = `embedded-${randomUUID()}`;
+  const checkpointer = file === undefined ? undefined : new Checkpointer(file, db, clock, options.onError);
+  return {
+    log: new SqliteEventLog(db, group, index, topics),
+    index,
+    topics,
+    queue,
+    blobs: options.dataDir === undefined ? new MemoryBlobs() : new FileBlobs(join(options.dataDir, "blobs")),
+    clock,
+    ids: new KeyedIds(secretOf(db)),
+    deploySeq: nextDeploySeq(db),
+    holder,
+    isGone: (other) => other !== holder,
+    group,
+    async close() {
+      queue.close();
+      await checkpointer?.close();
+      group.flush();
+      close();
+    },
+  };
+}
+
+/** Made once for each data directory: job ids of idempotency keys depend on it. */
+function secretOf(db: DatabaseSync): string {
+  db.prepare("INSERT INTO meta VALUES ('secret', ?) ON CONFLICT DO NOTHING").run(randomBytes(32).toString("base64url"));
+  return (db.prepare("SELECT value FROM meta WHERE key = 'secret'").get() as { value: string }).value;
+}
+
+function nextDeploySeq(db: DatabaseSync): number {
+  const row = db
+    .prepare("INSERT INTO meta VALUES ('deploySeq', 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value")
+    .get() as { value: number };
+  return row.value;
+}

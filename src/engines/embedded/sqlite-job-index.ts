@@ -1,0 +1,98 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { JobId, TenantId } from "../../contract/ids.ts";
+import { BadCursorError, type Head, type HeadChange, type JobIndex, type ListQuery } from "../../core/ports.ts";
+import type { JobStatus } from "../../core/state.ts";
+import type { GroupCommit } from "./group-commit.ts";
+
+interface Row {
+  readonly job_id: string;
+  readonly tenant: string;
+  readonly workflow: string;
+  readonly status: string;
+  readonly created_at: string;
+  readonly wake_at: number | null;
+  readonly expires: number;
+}
+
+const CURSOR = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) (job_[a-z2-7]{26})$/;
+
+export class SqliteJobIndex implements JobIndex {
+  readonly #group: GroupCommit;
+  readonly #insert: StatementSync;
+  readonly #change: StatementSync;
+  readonly #list: StatementSync;
+  readonly #due: StatementSync;
+
+  constructor(db: DatabaseSync, group: GroupCommit) {
+    this.#group = group;
+    this.#insert = db.prepare(
+      `INSERT INTO jobs (job_id, tenant, workflow, status, created_at, wake_at, expires)
+       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id) DO NOTHING`,
+    );
+    this.#change = db.prepare(
+      `UPDATE jobs SET status = coalesce(?, status), wake_at = CASE WHEN ? THEN ? ELSE wake_at END
+       WHERE job_id = ? AND status NOT IN ('completed', 'failed', 'expired')`,
+    );
+    this.#list = db.prepare(
+      `SELECT * FROM jobs WHERE tenant = :tenant AND (:status IS NULL OR status = :status)
+         AND (:workflow IS NULL OR workflow = :workflow) AND (created_at, job_id) < (:created, :job)
+       ORDER BY created_at DESC, job_id DESC LIMIT :limit`,
+    );
+    this.#due = db.prepare("SELECT * FROM jobs WHERE wake_at <= ? ORDER BY wake_at LIMIT ?");
+  }
+
+  async list(query: ListQuery): Promise<{ jobs: Head[]; cursor: string | undefined }> {
+    const [created, job] = query.cursor === undefined ? ["9999", ""] : parseCursor(query.cursor);
+    const rows = this.#list.all({
+      tenant: query.tenant,
+      status: query.status ?? null,
+      workflow: query.workflow ?? null,
+      created,
+      job,
+      limit: query.limit + 1,
+    }) as unknown as Row[];
+    const jobs = rows.slice(0, query.limit).map(headOf);
+    const last = jobs.at(-1);
+    const more = rows.length > query.limit && last !== undefined;
+    return { jobs, cursor: more ? Buffer.from(`${last.createdAt} ${last.jobId}`).toString("base64url") : undefined };
+  }
+
+  async due(nowMs: number, limit: number): Promise<Head[]> {
+    return (this.#due.all(nowMs, limit) as unknown as Row[]).map(headOf);
+  }
+
+  async change(jobId: JobId, change: HeadChange): Promise<void> {
+    await this.#group.run(() => this.writeChange(jobId, change));
+  }
+
+  /** Inside a transaction of the group's. */
+  write(head: Head): void {
+    const { jobId, tenant, workflow, status, createdAt, wakeAtMs, expiresMs } = head;
+    this.#insert.run(jobId, tenant, workflow, status, createdAt, wakeAtMs ?? null, expiresMs);
+  }
+
+  /** Inside a transaction of the group's. */
+  writeChange(jobId: JobId, { status, wakeAtMs }: HeadChange): void {
+    this.#change.run(status ?? null, wakeAtMs === undefined ? 0 : 1, wakeAtMs ?? null, jobId);
+  }
+}
+
+function parseCursor(cursor: string): [created: string, job: string] {
+  const match = CURSOR.exec(Buffer.from(cursor, "base64url").toString());
+  if (match?.[1] === undefined || match[2] === undefined) {
+    throw new BadCursorError(
+      `${JSON.stringify(cursor)} is no cursor of this list; pass "next" of an earlier page as it is`,
+    );
+  }
+  return [match[1], match[2]];
+}
+
+const headOf = (row: Row): Head => ({
+  jobId: row.job_id as JobId,
+  tenant: row.tenant as TenantId,
+  workflow: row.workflow,
+  status: row.status as JobStatus,
+  createdAt: row.created_at,
+  wakeAtMs: row.wake_at ?? undefined,
+  expiresMs: row.expires,
+});
