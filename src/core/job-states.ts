@@ -63,3 +63,8 @@ export async function readCommits(
   const commits = await Promise.all(stored.map((commit) => decodeCommit(commit, blobs)));
   return { commits, characters: stored.reduce((sum, commit) => sum + commit.body.length, 0) };
 }
+
+/** A job's state from its log alone, past all caches: what readers are shown. */
+export async function readState(log: EventLog, blobs: Blobs, jobId: JobId): Promise<JobState | undefined> {
+  return fold((await readCommits(log, blobs, jobId)).commits);
+}

@@ -6,8 +6,8 @@ import { advance } from "./advance.ts";
 import { encodeCommit } from "./commit-codec.ts";
 import type { App } from "./define-app.ts";
 import { ContentionError, errorInfo, UnknownJobError, type WorkflowError } from "./errors.ts";
-import { applyEvent, type CommitHeader, fold } from "./fold.ts";
-import { JobStates, readCommits } from "./job-states.ts";
+import { applyEvent, type CommitHeader } from "./fold.ts";
+import { JobStates } from "./job-states.ts";
 import type {
   AppendOutcome,
   Blobs,
@@ -343,8 +343,3 @@ function changeOf(before: JobState["status"], state: JobState): HeadChange | und
 }
 
 export const iso = (epochMs: number): string => new Date(epochMs).toISOString();
-
-/** A job's state from its log alone, past all caches: what readers are shown. */
-export async function readState(log: EventLog, blobs: Blobs, jobId: JobId): Promise<JobState | undefined> {
-  return fold((await readCommits(log, blobs, jobId)).commits);
-}

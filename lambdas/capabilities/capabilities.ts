@@ -1,0 +1,24 @@
+import { z } from "zod";
+import type { CapabilityList } from "../../src/contract/api.ts";
+import type { Json } from "../../src/contract/json.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
+
+/** What this deployment can do, and how much waits for each capability. */
+export async function getCapabilities({ app, queue, resources }: Runtime): Promise<z.infer<typeof CapabilityList>> {
+  const capabilities = await Promise.all(
+    [...app.capabilities.values()].map(async ({ name, description, concurrency, timeoutMs, retry }) => ({
+      name,
+      description,
+      ...(await queue.stats(name)),
+      concurrency,
+      timeoutMs,
+      maxAttempts: retry.maxAttempts,
+    })),
+  );
+  const workflows = [...app.workflows.values()].map(({ name, description, input }) => ({
+    name,
+    description,
+    input: z.toJSONSchema(input, { io: "input", unrepresentable: "any" }) as Json,
+  }));
+  return { capabilities, workflows, model: resources.model };
+}

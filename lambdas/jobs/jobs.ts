@@ -1,0 +1,88 @@
+import type { z } from "zod";
+import type { JobSummary, JobView, ListJobsQuery } from "../../src/contract/api.ts";
+import type { JobId, TenantId } from "../../src/contract/ids.ts";
+import { ProblemError } from "../../src/contract/problem.ts";
+import { readState } from "../../src/core/job-states.ts";
+import { iso } from "../../src/core/job-writer.ts";
+import { BadCursorError } from "../../src/core/ports.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
+import type { JobState, StepState } from "../../src/core/state.ts";
+
+type Reads = Pick<Runtime, "log" | "blobs">;
+
+/** One job from its log. Throws a 404 for one that does not exist, or is another tenant's. */
+export async function getJob(tenant: TenantId, jobId: JobId, { log, blobs }: Reads): Promise<JobView> {
+  const state = await readState(log, blobs, jobId);
+  if (state === undefined || state.tenant !== tenant) throw noSuchJob(jobId);
+  return viewOf(state);
+}
+
+/** The tenant's jobs, newest first. */
+export async function listJobs(
+  tenant: TenantId,
+  query: z.output<typeof ListJobsQuery>,
+  { index }: Pick<Runtime, "index">,
+): Promise<{ jobs: JobSummary[]; next?: string }> {
+  try {
+    const { jobs, cursor } = await index.list({ tenant, ...query });
+    return {
+      jobs: jobs.map(({ jobId, workflow, status, createdAt }) => ({
+        id: jobId,
+        workflow,
+        status,
+        createdAt,
+        links: linksOf(jobId),
+      })),
+      ...(cursor === undefined ? {} : { next: cursor }),
+    };
+  } catch (error) {
+    if (!(error instanceof BadCursorError)) throw error;
+    throw new ProblemError({
+      title: "Invalid query",
+      status: 400,
+      detail: error.message,
+      errors: [{ path: "cursor", message: error.message }],
+    });
+  }
+}
+
+export const noSuchJob = (jobId: string): ProblemError =>
+  new ProblemError({ title: "No such job", status: 404, detail: `there is no job ${jobId}` });
+
+const linksOf = (jobId: string): JobView["links"] => ({ self: `/v1/jobs/${jobId}`, events: `/v1/jobs/${jobId}/events` });
+
+/** A job as its owner sees it. */
+export function viewOf(state: JobState): JobView {
+  return {
+    id: state.jobId,
+    workflow: state.workflow,
+    status: state.status,
+    createdAt: state.createdAt,
+    updatedAt: state.updatedAt,
+    deadline: iso(state.deadlineMs),
+    seq: state.seq,
+    ...(state.output === undefined ? {} : { result: state.output }),
+    ...errorOf(state),
+    usage: state.usage,
+    ...(state.inputDrift.length > 0 ? { inputDrift: state.inputDrift } : {}),
+    steps: [...state.steps.values()].map(stepView),
+    links: linksOf(state.jobId),
+  };
+}
+
+function errorOf(state: JobState): { error?: JobView["error"] } {
+  const error = state.error ?? state.advance?.error;
+  return error === undefined ? {} : { error };
+}
+
+function stepView(step: StepState): JobView["steps"][number] {
+  return {
+    id: step.id,
+    capability: step.capability,
+    status: step.status,
+    requestedAt: step.requestedAt,
+    ...(step.retryAtMs === undefined ? {} : { retryAt: iso(step.retryAtMs) }),
+    ...(step.error === undefined || step.status === "completed" ? {} : { error: step.error }),
+    attempts: step.attempts,
+  };
+}

@@ -1,0 +1,16 @@
+import { routes } from "../../src/contract/routes.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
+import { type HttpHandler, httpHandler } from "../http-handler.ts";
+
+/** The document is made when it is first asked for: it costs more than a start should. */
+export function createHandler({ app, logger }: Pick<Runtime, "app" | "logger">): HttpHandler {
+  let document: Promise<unknown> | undefined;
+  return httpHandler(
+    routes.openapi,
+    async () => {
+      document ??= import("./openapi.ts").then(({ openApiDocument }) => openApiDocument(app));
+      return { body: await document };
+    },
+    logger,
+  );
+}

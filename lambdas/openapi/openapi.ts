@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
+import { PROBLEM_MEDIA_TYPE, Problem } from "../../src/contract/problem.ts";
+import { allRoutes, type Route } from "../../src/contract/routes.ts";
+import type { App } from "../../src/core/define-app.ts";
+
+const PROBLEMS: Readonly<Record<number, string>> = {
+  400: "The request is malformed; `errors` names every violation.",
+  401: "A key is needed.",
+  404: "No such job, or not one of this tenant's.",
+  405: "The path exists, the method does not; `Allow` names those that do.",
+  410: "The job was deleted after its retention.",
+  413: "The body is too large.",
+  415: "The body is not application/json.",
+  422: "The idempotency key stands for another payload.",
+  500: "An error of ours.",
+  503: "Try again after `Retry-After` seconds.",
+};
+const EVERYWHERE = [400, 401, 405, 500, 503];
+
+/** The OpenAPI 3.1 document of {@link allRoutes}, with the app's workflows as examples. */
+export function openApiDocument(app: App): ReturnType<typeof createDocument> {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const route of allRoutes) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operationOf(route, app) };
+  }
+  return createDocument({
+    openapi: "3.1.0",
+    info: {
+      title: "Sluice",
+      version: "1",
+      description: "Durable, event-driven jobs for slow AI work. Every error is a problem document (RFC 9457).",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+    security: [{ key: [] }],
+    paths,
+    components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
+  });
+}
+
+function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
+  const { status, description, schema } = route.success;
+  const problems = [...EVERYWHERE, ...route.problems].sort();
+  return {
+    operationId: route.operationId,
+    summary: route.summary,
+    tags: ["jobs"],
+    ...(route.public ? { security: [] } : {}),
+    requestParams: {
+      path: z.object(route.parameters),
+      query: route.query,
+      header: z.object(route.headers),
+    },
+    ...(route.body
+      ? { requestBody: { required: true, content: { "application/json": { schema: route.body, examples: examplesOf(app) } } } }
+      : {}),
+    responses: {
+      [status]: { description, content: { "application/json": { schema } } },
+      ...Object.fromEntries(
+        problems.map((code) => [
+          code,
+          { description: PROBLEMS[code] ?? "", content: { [PROBLEM_MEDIA_TYPE]: { schema: Problem } } },
+        ]),
+      ),
+    },
+  };
+}
+
+const examplesOf = (app: App) =>
+  Object.fromEntries(
+    [...app.workflows.values()]
+      .filter(({ example }) => example !== undefined)
+      .map(({ name, example }) => [name, { value: { workflow: name, input: example } }]),
+  );

@@ -1,0 +1,44 @@
+import type { MiddlewareObj } from "@middy/core";
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
+import { PROBLEM_MEDIA_TYPE, type Problem, ProblemError } from "../src/contract/problem.ts";
+import { ContentionError } from "../src/core/errors.ts";
+import type { Logger } from "../src/core/runtime.ts";
+
+/** Middleware that answers every error with a problem document (RFC 9457); a 5xx shows no internals. */
+export function problemResponses(logger: Logger): MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult> {
+  return {
+    onError(request) {
+      const { requestId } = request.event.requestContext;
+      const { problem, headers } = problemOf(request.error);
+      if (problem.status >= 500) {
+        const { error } = request;
+        logger.error("request failed", { requestId, path: request.event.path, error: error?.name, reason: error?.message });
+      }
+      request.response = problemResponse({ ...problem, requestId }, headers);
+    },
+  };
+}
+
+export function problemResponse(problem: Problem, headers: Readonly<Record<string, string>> = {}): APIGatewayProxyResult {
+  return {
+    statusCode: problem.status,
+    headers: { "content-type": PROBLEM_MEDIA_TYPE, "cache-control": "no-store", ...headers },
+    body: JSON.stringify(problem),
+  };
+}
+
+function problemOf(error: unknown): { problem: Problem; headers: Readonly<Record<string, string>> } {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof ContentionError) {
+    const busy = new ProblemError(
+      { title: "Busy", status: 503, detail: "too many writers at once; try again" },
+      { "retry-after": "1" },
+    );
+    return busy;
+  }
+  return new ProblemError({
+    title: "Internal error",
+    status: 500,
+    detail: "the request could not be served; the log has the reason under this requestId",
+  });
+}

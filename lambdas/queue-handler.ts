@@ -1,0 +1,69 @@
+import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
+import { JSONStringified } from "@aws-lambda-powertools/parser/helpers";
+import middy from "@middy/core";
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import type { CommitId } from "../src/contract/ids.ts";
+import { BusEvent, type MessageDetail } from "../src/contract/messages.ts";
+import type { Runtime } from "../src/core/runtime.ts";
+
+export type QueueHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
+
+/** A record after its body was checked. */
+export interface CheckedRecord {
+  readonly topic: string;
+  readonly detail: MessageDetail;
+  readonly receiveCount: number;
+  readonly claimedBy: CommitId | undefined;
+}
+
+/** Says that the record stays in its queue. Thrown because that is how a batch processor is told. */
+class StaysInQueue extends Error {
+  override readonly name = "StaysInQueue";
+}
+
+const Body = JSONStringified(BusEvent);
+/** Before a record that an engine failed on comes again, in ms. */
+const FAULT_DELAY_MS = 5_000;
+
+/**
+ * A Lambda handler for a queue's batches: records are worked concurrently, each is answered for by itself
+ * (docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html). A record that has to wait keeps its place
+ * by its visibility timeout. A batch in which every record waits is no error.
+ */
+export function queueHandler(
+  queueName: string,
+  handle: (record: CheckedRecord) => Promise<{ readonly retryAfterMs: number | undefined }>,
+  { queue, logger }: Pick<Runtime, "queue" | "logger">,
+): QueueHandler {
+  const record = async (raw: SQSRecord): Promise<void> => {
+    const receipt = { queue: queueName, receipt: raw.receiptHandle };
+    const body = Body.safeParse(raw.body);
+    if (!body.success) {
+      // It can never be handled: its queue sets it aside once it has been received too often.
+      logger.error("malformed message", { queue: queueName, messageId: raw.messageId });
+      throw new StaysInQueue();
+    }
+    let retryAfterMs: number | undefined;
+    try {
+      ({ retryAfterMs } = await handle({
+        topic: body.data["detail-type"],
+        detail: body.data.detail as MessageDetail,
+        receiveCount: Number(raw.attributes.ApproximateReceiveCount),
+        claimedBy: raw.messageAttributes["claimedBy"]?.stringValue as CommitId | undefined,
+      }));
+    } catch (error) {
+      const { name, message } = error as Error;
+      logger.error("message could not be handled", { queue: queueName, messageId: raw.messageId, error: name, reason: message });
+      retryAfterMs = FAULT_DELAY_MS;
+    }
+    if (retryAfterMs === undefined) return;
+    await queue.retryLater(receipt, retryAfterMs);
+    throw new StaysInQueue();
+  };
+  return middy<SQSEvent, SQSBatchResponse>().handler((event, context) =>
+    processPartialResponse(event, record, new BatchProcessor(EventType.SQS), {
+      context,
+      throwOnFullBatchFailure: false,
+    }),
+  );
+}

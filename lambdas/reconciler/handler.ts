@@ -1,0 +1,11 @@
+import middy from "@middy/core";
+import type { Context, ScheduledEvent } from "aws-lambda";
+import type { Runtime } from "../../src/core/runtime.ts";
+import { reconcile } from "./reconciler.ts";
+
+export type ScheduleHandler = (event: ScheduledEvent, context: Context) => Promise<{ readonly jobs: number }>;
+
+/** Runs on a schedule. */
+export function createHandler(runtime: Runtime): ScheduleHandler {
+  return middy<ScheduledEvent, { readonly jobs: number }>().handler(() => reconcile(runtime));
+}

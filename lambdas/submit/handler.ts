@@ -1,0 +1,30 @@
+import { routes } from "../../src/contract/routes.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
+import { type HttpHandler, httpHandler } from "../http-handler.ts";
+import { viewOf } from "../jobs/jobs.ts";
+import { submit } from "./submit.ts";
+
+/** Seconds after which a first look at a job is worthwhile. */
+const RETRY_AFTER_S = "1";
+
+export function createHandler(runtime: Runtime): HttpHandler {
+  return httpHandler(
+    routes.submit,
+    async ({ tenant, body, headers, traceparent }) => {
+      const key = headers["Idempotency-Key"];
+      const { job, created } = await submit({ tenant, request: body, idempotencyKey: unquoted(key), traceparent }, runtime);
+      const view = viewOf(job);
+      return {
+        body: view,
+        headers: {
+          location: view.links.self,
+          "retry-after": RETRY_AFTER_S,
+          ...(created ? {} : { "idempotency-replayed": "true" }),
+        },
+      };
+    },
+    runtime.logger,
+  );
+}
+
+const unquoted = (key: string | undefined): string | undefined => key?.replace(/^"(.*)"$/, "$1");

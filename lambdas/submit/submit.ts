@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import type { SubmitRequest } from "../../src/contract/api.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import type { Json } from "../../src/contract/json.ts";
+import { ProblemError, violations } from "../../src/contract/problem.ts";
+import { iso } from "../../src/core/job-writer.ts";
+import { asJson } from "../../src/core/pass.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
+import type { JobState } from "../../src/core/state.ts";
+
+export interface SubmitCommand {
+  readonly tenant: TenantId;
+  readonly request: SubmitRequest;
+  readonly idempotencyKey: string | undefined;
+  readonly traceparent: string | undefined;
+}
+
+/** When the reconciler first looks at a job that nothing else has brought to its end, in ms. */
+const FIRST_WAKE_MS = 60_000;
+
+/**
+ * Accepts a job: when this resolves, the job is durable and on its way. With an idempotency key that was used for
+ * the same payload, the job of then; for another payload a 422.
+ */
+export async function submit(command: SubmitCommand, runtime: Runtime): Promise<{ job: JobState; created: boolean }> {
+  const { tenant, request, idempotencyKey, traceparent } = command;
+  const { app, clock, ids, writer } = runtime;
+  const workflow = app.workflows.get(request.workflow);
+  if (workflow === undefined) {
+    throw new ProblemError({
+      title: "Unknown workflow",
+      status: 400,
+      detail: `there is no workflow ${JSON.stringify(request.workflow)}; known: ${[...app.workflows.keys()].join(", ")}`,
+      errors: [{ path: "/workflow", message: "must name a workflow of this deployment" }],
+    });
+  }
+  const input = workflow.input.safeParse(request.input);
+  if (!input.success) {
+    throw new ProblemError({
+      title: "Invalid input",
+      status: 400,
+      detail: `the input is not what workflow ${workflow.name} takes`,
+      errors: violations(input.error, "/input"),
+    });
+  }
+  const nowMs = clock.now();
+  const deadlineMs = nowMs + (request.options?.deadlineMs ?? app.deadlineMs);
+  const digest = digestOf(request);
+  const { state, created } = await writer.create(
+    ids.jobId(tenant, idempotencyKey),
+    tenant,
+    {
+      type: "job.submitted",
+      workflow: workflow.name,
+      input: asJson(request.input),
+      digest,
+      deadline: iso(deadlineMs),
+      expires: iso(deadlineMs + app.retentionMs),
+      ...(traceparent === undefined ? {} : { traceparent }),
+    },
+    nowMs + FIRST_WAKE_MS,
+  );
+  if (!created && state.digest !== digest) {
+    throw new ProblemError({
+      title: "Idempotency key reused",
+      status: 422,
+      detail: `this Idempotency-Key already stands for job ${state.jobId} with another payload; use a new key for a new job`,
+    });
+  }
+  return { job: state, created };
+}
+
+function digestOf(request: SubmitRequest): string {
+  return createHash("sha256").update(canonical(request as Json)).digest("base64url");
+}
+
+/** The same text for the same JSON value, whatever the order of its members. */
+function canonical(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.keys(value)
+    .filter((key) => value[key] !== undefined)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(value[key] as Json)}`);
+  return `{${members.join(",")}}`;
+}

@@ -1,0 +1,12 @@
+import type { Runtime } from "../../src/core/runtime.ts";
+import { type QueueHandler, queueHandler } from "../queue-handler.ts";
+import { work } from "./worker.ts";
+
+/** The worker of one capability's queue. */
+export function createHandler(runtime: Runtime, capability: string): QueueHandler {
+  return queueHandler(
+    capability,
+    ({ detail, claimedBy }) => work({ capability, detail, ...(claimedBy ? { claimedBy } : {}) }, runtime),
+    runtime,
+  );
+}

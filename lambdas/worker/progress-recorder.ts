@@ -1,0 +1,93 @@
+import type { EventOf, Usage } from "../../src/contract/events.ts";
+import type { JobId } from "../../src/contract/ids.ts";
+import type { AnyCapability } from "../../src/core/define-capability.ts";
+import { iso } from "../../src/core/job-writer.ts";
+import { asJson } from "../../src/core/pass.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
+import { isEnded } from "../../src/core/state.ts";
+
+/** A chunk is recorded after this time, in ms, or this many characters, whichever comes first. */
+const FLUSH_MS = 250;
+const FLUSH_CHARACTERS = 4_096;
+
+/**
+ * Records what an attempt streams, in the order in which it came; each record renews the attempt's lease. Of an
+ * attempt that was superseded nothing more is recorded. A flush that fails is tried again with the next one.
+ */
+export class ProgressRecorder {
+  readonly #jobId: JobId;
+  readonly #stepId: string;
+  readonly #attempt: number;
+  readonly #capability: AnyCapability;
+  readonly #runtime: Runtime;
+  #pending = "";
+  #recorded = 0;
+  #cancel: (() => void) | undefined;
+  #last: Promise<void> = Promise.resolve();
+  #streamed = false;
+
+  constructor(jobId: JobId, stepId: string, attempt: number, capability: AnyCapability, runtime: Runtime) {
+    this.#jobId = jobId;
+    this.#stepId = stepId;
+    this.#attempt = attempt;
+    this.#capability = capability;
+    this.#runtime = runtime;
+  }
+
+  add(text: string): void {
+    if (text === "") return;
+    this.#streamed = true;
+    this.#pending += text;
+    if (this.#pending.length >= FLUSH_CHARACTERS) this.#flush();
+    else this.#cancel ??= this.#runtime.clock.setTimer(FLUSH_MS, () => this.#flush());
+  }
+
+  /** The call has returned: if it streamed, its whole outcome is on record when this resolves. */
+  async end(output: unknown, usage: Usage | undefined): Promise<void> {
+    if (!this.#streamed) return;
+    await this.stop();
+    await this.#record(this.#take(), { final: true, output: asJson(output), ...(usage ? { usage } : {}) });
+  }
+
+  /** Waits for what is being recorded. */
+  async stop(): Promise<void> {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    await this.#last;
+  }
+
+  #flush(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#last = this.#last.then(async () => {
+      const text = this.#take();
+      if (text === "") return;
+      try {
+        await this.#record(text);
+      } catch (error) {
+        this.#recorded -= text.length;
+        this.#pending = text + this.#pending;
+        this.#runtime.logger.warn("progress not recorded yet", { jobId: this.#jobId, error: (error as Error).name });
+      }
+    });
+  }
+
+  #take(): string {
+    const text = this.#pending;
+    this.#pending = "";
+    this.#recorded += text.length;
+    return text;
+  }
+
+  async #record(text: string, end: Partial<EventOf<"step.progress">> = {}): Promise<void> {
+    const offset = this.#recorded - text.length;
+    const about = { stepId: this.#stepId, capability: this.#capability.name, attempt: this.#attempt };
+    await this.#runtime.writer.update(this.#jobId, (state, nowMs) => {
+      const step = state.steps.get(this.#stepId);
+      const current = !isEnded(state) && step?.status === "running" && step.attempt === this.#attempt;
+      if (!current) return { events: [], result: undefined };
+      const leaseUntil = iso(nowMs + this.#capability.leaseMs);
+      return { events: [{ type: "step.progress", ...about, offset, text, leaseUntil, ...end }], result: undefined };
+    });
+  }
+}

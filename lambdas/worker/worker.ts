@@ -1,0 +1,265 @@
+import type { EventBody, Usage } from "../../src/contract/events.ts";
+import type { CommitId } from "../../src/contract/ids.ts";
+import type { MessageDetail } from "../../src/contract/messages.ts";
+import { topics } from "../../src/contract/messages.ts";
+import { type CallOutcome, call, checkOutput } from "../../src/core/call.ts";
+import { decideClaim } from "../../src/core/claim.ts";
+import type { AnyCapability } from "../../src/core/define-capability.ts";
+import { errorInfo, UnknownJobError } from "../../src/core/errors.ts";
+import { iso } from "../../src/core/job-writer.ts";
+import { outstanding } from "../../src/core/publish.ts";
+import { decideRetry } from "../../src/core/retry.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
+import { isEnded, type JobState, type StepState } from "../../src/core/state.ts";
+import { ProgressRecorder } from "./progress-recorder.ts";
+
+export interface StepRequest {
+  readonly capability: string;
+  readonly detail: MessageDetail;
+  /** The commit that claimed these steps for this very delivery. */
+  readonly claimedBy?: CommitId;
+}
+
+/** When the same message has to come again; undefined: it is done. */
+export interface WorkResult {
+  readonly retryAfterMs: number | undefined;
+}
+
+interface Claimed {
+  readonly stepId: string;
+  readonly attempt: number;
+  readonly input: StepState["input"];
+  /** A stream of an earlier attempt that ended before its result was recorded: no second call is made. */
+  readonly finished: StepState["finished"];
+}
+
+interface Claims {
+  readonly claimed: Claimed[];
+  readonly deferred: { stepId: string; untilMs: number }[];
+  readonly held: { stepId: string; reason: string; seq: number }[];
+  readonly dropped: number;
+}
+
+/**
+ * Works on the steps that a message names: claims them in one commit, calls the capability for each at once, and
+ * records each result together with what the workflow asks for next. Safe to call twice, late or at the same time
+ * elsewhere. Rejects only where an engine fails; the message then comes again.
+ */
+export async function work(request: StepRequest, runtime: Runtime): Promise<WorkResult> {
+  const { app, clock, queue, logger } = runtime;
+  const { detail } = request;
+  const capability = app.capabilities.get(request.capability);
+  if (capability === undefined) throw new Error(`the app has no capability ${request.capability}`);
+  const claims = await claim(request, capability, runtime);
+  if (claims === undefined) {
+    logger.warn("message about an unknown job dropped", { jobId: detail.jobId });
+    return { retryAfterMs: undefined };
+  }
+  const message = { topic: topics.requested(capability.name), detail };
+  for (const { stepId, reason, seq } of claims.held) {
+    await queue.deadLetter(capability.name, { ...message, detail: { ...detail, stepIds: [stepId] } }, { reason, seq });
+  }
+  if (claims.deferred.length > 0) {
+    const untilMs = Math.min(...claims.deferred.map((step) => step.untilMs));
+    const stepIds = claims.deferred.map((step) => step.stepId);
+    const delayMs = Math.min(Math.max(untilMs - clock.now(), 0), MAX_DELAY_MS);
+    await queue.defer(capability.name, { ...message, detail: { ...detail, stepIds } }, delayMs);
+  }
+  if (claims.claimed.length === 0) return { retryAfterMs: undefined };
+  const retries = await Promise.all(claims.claimed.map((step) => workOne(step, request, capability, runtime)));
+  const waits = retries.filter((ms) => ms !== undefined);
+  return { retryAfterMs: waits.length > 0 ? Math.min(...waits) : undefined };
+}
+
+/** A queue's longest delay. */
+const MAX_DELAY_MS = 900_000;
+
+async function claim(
+  { detail, claimedBy }: StepRequest,
+  capability: AnyCapability,
+  runtime: Runtime,
+): Promise<Claims | undefined> {
+  const stepIds = detail.stepIds ?? [];
+  if (claimedBy !== undefined) {
+    const state = await runtime.writer.states.load(detail.jobId);
+    const claimed = state && claimedBefore(state, stepIds, claimedBy);
+    if (claimed) return { claimed, deferred: [], held: [], dropped: 0 };
+  }
+  try {
+    return await runtime.writer.update(detail.jobId, (state, nowMs) => {
+      const decided = decideClaims(state, stepIds, capability, runtime, nowMs);
+      // Finding one's own step done may mean that what follows from it was never published (rule 12).
+      const again = decided.result.dropped === stepIds.length;
+      return again ? { ...decided, messages: outstanding(state, runtime.app, nowMs, runtime.isGone) } : decided;
+    });
+  } catch (error) {
+    if (error instanceof UnknownJobError) return undefined;
+    throw error;
+  }
+}
+
+function claimedBefore(state: JobState, stepIds: readonly string[], claimedBy: CommitId): Claimed[] | undefined {
+  const claimed: Claimed[] = [];
+  for (const stepId of stepIds) {
+    const step = state.steps.get(stepId);
+    if (step?.status !== "running" || step.lease?.commitId !== claimedBy) return undefined;
+    claimed.push({ stepId, attempt: step.attempt, input: step.input, finished: undefined });
+  }
+  return claimed;
+}
+
+function decideClaims(
+  state: JobState,
+  stepIds: readonly string[],
+  capability: AnyCapability,
+  { holder, maxSkewMs, isGone }: Runtime,
+  nowMs: number,
+): { events: EventBody[]; result: Claims } {
+  const events: EventBody[] = [];
+  const claims: Claims = { claimed: [], deferred: [], held: [], dropped: 0 };
+  let dropped = 0;
+  for (const stepId of stepIds) {
+    const decision = decideClaim(state, stepId, capability, { nowMs, maxSkewMs, isGone });
+    const about = { stepId, capability: capability.name };
+    const step = state.steps.get(stepId);
+    switch (decision.kind) {
+      case "start":
+        if (decision.inDoubt !== undefined) {
+          events.push({ type: "step.in_doubt", ...about, attempt: decision.inDoubt, policy: "rerun" });
+        }
+        events.push({
+          type: "step.started",
+          ...about,
+          attempt: decision.attempt,
+          lease: { holder, until: iso(nowMs + capability.leaseMs) },
+        });
+        claims.claimed.push({ stepId, attempt: decision.attempt, input: step?.input, finished: step?.finished });
+        break;
+      case "hold": {
+        const error = { name: "InDoubtError", message: decision.reason };
+        events.push({ type: "step.in_doubt", ...about, attempt: decision.inDoubt, policy: "hold" });
+        events.push({ type: "step.dead_lettered", ...about, attempt: decision.inDoubt, error });
+        claims.held.push({ stepId, reason: decision.reason, seq: state.seq + events.length });
+        break;
+      }
+      case "defer":
+        claims.deferred.push({ stepId, untilMs: decision.untilMs });
+        break;
+      case "drop":
+        dropped += 1;
+        break;
+    }
+  }
+  return { events, result: { ...claims, dropped } };
+}
+
+/** Calls, checks, records. Resolves with the wait before the next attempt, or undefined. */
+async function workOne(
+  step: Claimed,
+  { detail }: StepRequest,
+  capability: AnyCapability,
+  runtime: Runtime,
+): Promise<number | undefined> {
+  const { clock, resources } = runtime;
+  const progress = new ProgressRecorder(detail.jobId, step.stepId, step.attempt, capability, runtime);
+  let outcome: CallOutcome;
+  if (step.finished) {
+    outcome = { kind: "returned", output: step.finished.output, usage: step.finished.usage };
+  } else {
+    outcome = await call({
+      capability,
+      input: step.input,
+      jobId: detail.jobId,
+      tenant: detail.tenant,
+      stepId: step.stepId,
+      attempt: step.attempt,
+      resources,
+      clock,
+      onProgress: (text) => progress.add(text),
+    });
+    // The end of a stream is on record before anything else is done with it (invariant 4).
+    if (outcome.kind === "returned") await progress.end(outcome.output, outcome.usage);
+    else await progress.stop();
+  }
+  return record(step, outcome, detail, capability, runtime);
+}
+
+async function record(
+  step: Claimed,
+  outcome: CallOutcome,
+  detail: MessageDetail,
+  capability: AnyCapability,
+  runtime: Runtime,
+): Promise<number | undefined> {
+  const { usage } = outcome;
+  const { jobId } = detail;
+  if (outcome.kind === "threw") return recordFailure(step, detail, capability, runtime, outcome.error, { usage });
+  const checked = checkOutput(capability, outcome.output);
+  if ("error" in checked) {
+    return recordFailure(step, detail, capability, runtime, checked.error, { usage, raw: checked.raw });
+  }
+  const about = { stepId: step.stepId, capability: capability.name, attempt: step.attempt };
+  const recorded = await runtime.writer.update(jobId, (state) => {
+    if (!holds(state, step)) return { events: [], result: false };
+    return {
+      events: [{ type: "step.completed", ...about, result: checked.result, ...(usage ? { usage } : {}) }],
+      result: true,
+    };
+  });
+  if (!recorded) runtime.logger.warn("late result dropped", { jobId, ...about });
+  return undefined;
+}
+
+async function recordFailure(
+  step: Claimed,
+  detail: MessageDetail,
+  capability: AnyCapability,
+  runtime: Runtime,
+  thrown: unknown,
+  { usage, raw }: { usage: Usage | undefined; raw?: StepState["result"] },
+): Promise<number | undefined> {
+  const { writer, ids, queue, logger } = runtime;
+  const { jobId } = detail;
+  const about = { stepId: step.stepId, capability: capability.name, attempt: step.attempt };
+  const error = errorInfo(thrown);
+  const random = ids.random();
+  const outcome = await writer.update(jobId, (state, nowMs) => {
+    const current = state.steps.get(step.stepId);
+    if (current === undefined || !holds(state, step)) return { events: [], result: undefined };
+    const decision = decideRetry(thrown, current, capability, random);
+    const events: EventBody[] = [
+      {
+        type: "step.failed",
+        ...about,
+        error,
+        counts: decision.counts,
+        final: decision.final,
+        ...(decision.final ? {} : { retryAt: iso(nowMs + decision.delayMs) }),
+        ...(raw === undefined ? {} : { output: raw }),
+        ...(usage ? { usage } : {}),
+      },
+    ];
+    const buried = decision.final && capability.onExhausted === "dead-letter";
+    if (buried) events.push({ type: "step.dead_lettered", ...about, error });
+    return { events, result: { ...decision, deadLetterSeq: buried ? state.seq + events.length : undefined } };
+  });
+  if (outcome === undefined) {
+    logger.warn("late failure dropped", { jobId, ...about });
+    return undefined;
+  }
+  logger.warn("step failed", { jobId, ...about, error: error.name, counts: outcome.counts, final: outcome.final });
+  if (outcome.deadLetterSeq !== undefined) {
+    const message = {
+      topic: topics.requested(capability.name),
+      detail: { ...detail, seq: outcome.deadLetterSeq, stepIds: [step.stepId] },
+    };
+    await queue.deadLetter(capability.name, message, { reason: `${error.name}: ${error.message}`, seq: outcome.deadLetterSeq });
+  }
+  return outcome.final ? undefined : outcome.delayMs;
+}
+
+/** Being superseded is the fence, not being late (rule 4). */
+function holds(state: JobState, { stepId, attempt }: Claimed): boolean {
+  const step = state.steps.get(stepId);
+  return !isEnded(state) && step?.status === "running" && step.attempt === attempt;
+}

@@ -1,0 +1,152 @@
+import { z } from "zod";
+import { ErrorInfo, JobEvent, Usage } from "./events.ts";
+import { JOB_ID_SHAPE, isJobId } from "./ids.ts";
+import { Json } from "./json.ts";
+
+/** Bodies and parameters of the HTTP API: what handlers parse, and what the OpenAPI document is made from. */
+
+/** A request body's largest size, in bytes. */
+export const MAX_BODY_BYTES = 1_048_576;
+/** Events in one answer, whatever is asked for. */
+export const MAX_EVENTS = 1_000;
+
+const instant = z.iso.datetime();
+
+export const JobIdParam = z
+  .string()
+  .refine(isJobId, { error: (issue) => `got ${JSON.stringify(issue.input)}; a job id is ${JOB_ID_SHAPE}` });
+
+export const SubmitRequest = z
+  .strictObject({
+    workflow: z.string().min(1),
+    input: Json,
+    options: z
+      .strictObject({
+        deadlineMs: z
+          .number()
+          .int()
+          .min(1_000)
+          .max(14 * 86_400_000)
+          .optional()
+          .describe("The job expires when it has not ended after this time, in ms"),
+      })
+      .optional(),
+  })
+  .meta({ id: "SubmitRequest" });
+export type SubmitRequest = z.output<typeof SubmitRequest>;
+
+/** Visible ASCII, in quotes or bare (draft-ietf-httpapi-idempotency-key-header). */
+export const IdempotencyKey = z
+  .string()
+  .regex(/^("[\x20-\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$/, "must be 1 to 255 visible ASCII characters, bare or in double quotes");
+
+export const AttemptView = z
+  .object({
+    attempt: z.number().int(),
+    outcome: z.enum(["running", "completed", "failed", "in-doubt"]),
+    startedAt: instant,
+    endedAt: instant.optional(),
+    error: ErrorInfo.optional(),
+  })
+  .meta({ id: "Attempt" });
+
+export const StepView = z
+  .object({
+    id: z.string(),
+    capability: z.string(),
+    status: z.enum(["requested", "running", "retrying", "completed", "failed", "dead-lettered"]),
+    requestedAt: instant,
+    retryAt: instant.optional(),
+    error: ErrorInfo.optional(),
+    attempts: z.array(AttemptView),
+  })
+  .meta({ id: "Step" });
+
+export const JobStatusView = z.enum(["running", "dead-lettered", "completed", "failed", "expired"]).meta({
+  id: "JobStatus",
+  description: "`dead-lettered`: a step or the workflow waits for a person; the job has not ended.",
+});
+
+const links = z.object({ self: z.string(), events: z.string() });
+
+export const JobView = z
+  .object({
+    id: z.string(),
+    workflow: z.string(),
+    status: JobStatusView,
+    createdAt: instant,
+    updatedAt: instant,
+    deadline: instant,
+    seq: z.number().int().describe("Of the log's last event"),
+    result: Json.optional().describe("The workflow's output, once completed"),
+    error: ErrorInfo.optional(),
+    usage: Usage.describe("Sum over all steps; costUsd is missing where the app states no price"),
+    inputDrift: z.array(z.string()).optional(),
+    steps: z.array(StepView),
+    links,
+  })
+  .meta({ id: "Job" });
+export type JobView = z.infer<typeof JobView>;
+
+export const JobSummary = z
+  .object({ id: z.string(), workflow: z.string(), status: JobStatusView, createdAt: instant, links })
+  .meta({ id: "JobSummary" });
+export type JobSummary = z.infer<typeof JobSummary>;
+
+const limit = (most: number, usual: number) =>
+  z.coerce.number("must be a whole number").int().min(1).max(most).default(usual);
+
+export const ListJobsQuery = z.strictObject({
+  status: JobStatusView.optional(),
+  workflow: z.string().min(1).optional(),
+  cursor: z.string().min(1).optional().describe("`next` of an earlier page"),
+  limit: limit(100, 20),
+});
+
+export const JobList = z.object({ jobs: z.array(JobSummary), next: z.string().optional() }).meta({ id: "JobList" });
+
+export const EventsQuery = z.strictObject({
+  after: z
+    .string()
+    .regex(/^\d{1,10}$/, "must be a seq: a whole number from 0")
+    .transform(Number)
+    .pipe(z.number().int())
+    .default(0)
+    .describe("Events with a greater seq are returned"),
+  limit: limit(MAX_EVENTS, 200),
+});
+
+export const EventPage = z
+  .object({
+    events: z.array(JobEvent),
+    next: z.number().int().describe("Pass it as `after` to go on"),
+    ended: z.boolean().describe("The last event of this page is the log's terminal event"),
+  })
+  .meta({ id: "EventPage" });
+
+export const NoQuery = z.strictObject({});
+
+export const CapabilityView = z
+  .object({
+    name: z.string(),
+    description: z.string(),
+    ready: z.number().int().describe("Messages that wait for a worker"),
+    delayed: z.number().int(),
+    inFlight: z.number().int(),
+    deadLetters: z.number().int(),
+    oldestAgeMs: z.number().describe("Age of the oldest ready message"),
+    concurrency: z.number().int(),
+    timeoutMs: z.number().int(),
+    maxAttempts: z.number().int(),
+  })
+  .meta({ id: "Capability" });
+
+export const CapabilityList = z
+  .object({
+    capabilities: z.array(CapabilityView),
+    workflows: z.array(z.object({ name: z.string(), description: z.string(), input: Json.describe("JSON Schema") })),
+    model: z.string(),
+  })
+  .meta({ id: "CapabilityList" });
+
+export const Health = z.object({ status: z.literal("ok") }).meta({ id: "Health" });

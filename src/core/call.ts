@@ -1,0 +1,104 @@
+import type { Usage } from "../contract/events.ts";
+import type { Json } from "../contract/json.ts";
+import { violations } from "../contract/problem.ts";
+import type { AnyCapability, StepContext } from "./define-capability.ts";
+import { asJson } from "./pass.ts";
+import type { Clock } from "./ports.ts";
+import type { Resources } from "./resources.ts";
+import { OutputError, TimeoutError } from "./retry.ts";
+
+/** A result's size as JSON, in bytes of UTF-8, above which it is refused: a reader gets it whole in one response. */
+export const MAX_RESULT_BYTES = 1_048_576;
+
+export interface Call {
+  readonly capability: AnyCapability;
+  readonly input: Json | undefined;
+  readonly jobId: string;
+  readonly tenant: string;
+  readonly stepId: string;
+  readonly attempt: number;
+  readonly resources: Resources;
+  readonly clock: Clock;
+  readonly onProgress: (text: string) => void;
+}
+
+/** What a call came to. `output` is what the capability returned, unchecked. */
+export type CallOutcome =
+  | { readonly kind: "returned"; readonly output: unknown; readonly usage: Usage | undefined }
+  | { readonly kind: "threw"; readonly error: unknown; readonly usage: Usage | undefined };
+
+/** Calls a capability once, with its timeout. Never rejects; never outlasts the timeout, even if `run` ignores its signal. */
+export async function call({ capability, clock, onProgress, ...about }: Call): Promise<CallOutcome> {
+  const controller = new AbortController();
+  let usage: Usage | undefined;
+  let over = false;
+  const step: StepContext = {
+    jobId: about.jobId,
+    tenant: about.tenant,
+    stepId: about.stepId,
+    attempt: about.attempt,
+    idempotencyKey: `${about.jobId}/${about.stepId}`,
+    signal: controller.signal,
+    resources: about.resources,
+    progress(text) {
+      if (!over) onProgress(text);
+    },
+    usage(used) {
+      usage = used;
+    },
+  };
+  const timedOut = Promise.withResolvers<never>();
+  const cancel = clock.setTimer(capability.timeoutMs, () => {
+    const error = new TimeoutError(`capability ${capability.name} took longer than its timeout of ${capability.timeoutMs} ms`);
+    controller.abort(error);
+    timedOut.reject(error);
+  });
+  try {
+    const output = await Promise.race([(async () => capability.run(about.input, step))(), timedOut.promise]);
+    return { kind: "returned", output, usage };
+  } catch (error) {
+    return { kind: "threw", error, usage };
+  } finally {
+    over = true;
+    cancel();
+  }
+}
+
+/** The result to record, or the {@link OutputError} that says what is wrong with it and the raw output to keep. */
+export function checkOutput(
+  capability: AnyCapability,
+  output: unknown,
+): { readonly result: Json | undefined } | { readonly error: OutputError; readonly raw: Json | undefined } {
+  const parsed = capability.output.safeParse(output);
+  if (!parsed.success) {
+    const errors = violations(parsed.error, "/output");
+    const list = errors.map(({ path, message }) => `${path}: ${message}`).join("; ");
+    return {
+      error: new OutputError(`capability ${capability.name} returned what its output schema forbids: ${list}`, errors),
+      raw: rawOf(output),
+    };
+  }
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(parsed.data);
+  } catch (error) {
+    const message = `capability ${capability.name} returned what JSON cannot hold: ${(error as Error).message}`;
+    return { error: new OutputError(message), raw: undefined };
+  }
+  const bytes = text === undefined ? 0 : Buffer.byteLength(text);
+  if (bytes > MAX_RESULT_BYTES) {
+    const message =
+      `capability ${capability.name} returned ${bytes} bytes of JSON; at most ${MAX_RESULT_BYTES} are allowed. ` +
+      "Store large results and return a reference to them";
+    return { error: new OutputError(message), raw: rawOf(output) };
+  }
+  return { result: text === undefined ? undefined : (JSON.parse(text) as Json) };
+}
+
+function rawOf(output: unknown): Json | undefined {
+  try {
+    return asJson(output);
+  } catch {
+    return String(output);
+  }
+}
