@@ -7,7 +7,7 @@ import type { Blobs, EventLog } from "./ports.ts";
 import type { JobState } from "./state.ts";
 
 /** Characters of JSON that the folded jobs of one process may hold. */
-const MAX_CACHED_CHARACTERS = 48 * 1024 * 1024;
+const MAX_CACHED_CHARACTERS = 24 * 1024 * 1024;
 /** What a folded job takes besides the text of its log. */
 const BASE_SIZE = 1_024;
 

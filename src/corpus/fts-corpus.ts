@@ -83,11 +83,14 @@ function stateOf(file: string): "index" | "none" {
     closeSync(fd);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "none";
-    throw new CorpusError(`the index file ${JSON.stringify(file)} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new CorpusError(`the index file ${JSON.stringify(file)} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   if (bytes === 0) return "none";
   // sqlite.org/fileformat.html#the_database_header
-  if (header.toString("latin1", 0, 15) === "SQLite format 3" && header.readUInt32BE(68) === INDEX_APPLICATION_ID) return "index";
+  if (header.toString("latin1", 0, 15) === "SQLite format 3" && header.readUInt32BE(68) === INDEX_APPLICATION_ID)
+    return "index";
   throw new CorpusError(
     `${JSON.stringify(file)} exists and is not a search index, so it is left alone; name another index file or remove it`,
   );
@@ -141,7 +144,9 @@ export class FtsCorpus implements Corpus {
     const from = Math.min(Math.max(0, Math.trunc(start)), document.length);
     const to = Math.min(from + Math.max(0, Math.trunc(length)), document.length);
     const parts = this.#parts.all({ document: document.id, from, to }) as unknown as Pick<Row, "start" | "text">[];
-    const text = parts.map((part) => part.text.slice(Math.max(0, from - part.start), Math.max(0, to - part.start))).join("");
+    const text = parts
+      .map((part) => part.text.slice(Math.max(0, from - part.start), Math.max(0, to - part.start)))
+      .join("");
     return { title: document.title, path, start: from, length: document.length, text };
   }
 

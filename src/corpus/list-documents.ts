@@ -69,7 +69,9 @@ function readable(dir: string): string {
   } catch (error) {
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
     const reason = { ENOENT: "there is no such folder", EACCES: "it may not be read by this process" }[code] ?? code;
-    throw new CorpusError(`the corpus ${JSON.stringify(dir)} cannot be opened: ${reason}. ${ALLOWED}`, { cause: error });
+    throw new CorpusError(`the corpus ${JSON.stringify(dir)} cannot be opened: ${reason}. ${ALLOWED}`, {
+      cause: error,
+    });
   }
   throw new CorpusError(`the corpus ${JSON.stringify(dir)} is a file. ${ALLOWED}`);
 }
@@ -81,7 +83,9 @@ function entriesOf(dir: string): Dirent[] {
   try {
     const entries = readdirSync(dir, { withFileTypes: true });
     // Files before links, so that a document is listed under its own name rather than under a link's.
-    return entries.sort((a, b) => Number(a.isSymbolicLink()) - Number(b.isSymbolicLink()) || (a.name < b.name ? -1 : 1));
+    return entries.sort(
+      (a, b) => Number(a.isSymbolicLink()) - Number(b.isSymbolicLink()) || (a.name < b.name ? -1 : 1),
+    );
   } catch {
     return [];
   }

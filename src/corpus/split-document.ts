@@ -24,7 +24,8 @@ export function splitDocument(text: string, path: string, fallbackTitle: string)
   const open: Heading[] = [];
   let start = 0;
   const cut = (end: number): void => {
-    for (const [from, to] of pieces(text, start, end)) chunks.push({ title: titleOf(title, open), start: from, end: to });
+    for (const [from, to] of pieces(text, start, end))
+      chunks.push({ title: titleOf(title, open), start: from, end: to });
     start = end;
   };
   for (const heading of headings) {

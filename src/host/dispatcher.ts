@@ -1,0 +1,142 @@
+import type { QueueHandler } from "../../lambdas/queue-handler.ts";
+import type { Delivery, LocalWorkers, Reservation } from "../core/ports.ts";
+import type { Logger } from "../core/runtime.ts";
+import type { SqliteWorkQueue } from "../engines/embedded/sqlite-work-queue.ts";
+import { lambdaContext } from "./lambda-context.ts";
+import { sqsEvent } from "./sqs-event.ts";
+
+/** One queue's consumer. */
+export interface Consumer {
+  readonly queue: string;
+  readonly handler: QueueHandler;
+  /** Steps worked on at once. */
+  readonly concurrency: number;
+  /** Messages in one invocation. */
+  readonly batchSize: number;
+  readonly visibilityMs: number;
+}
+
+interface Lane extends Consumer {
+  /** Steps that are worked on, or promised to a reservation. */
+  busy: number;
+  readonly handed: Delivery[];
+  woken: boolean;
+}
+
+/**
+ * Brings messages to handlers, as an event source mapping does, but is told of them instead of polling.
+ *
+ * 1. At most `concurrency` steps of a queue are worked on at once; a message of more steps than that runs alone.
+ * 2. A reservation counts from when it is made, so what it promises can be kept.
+ * 3. Reservations are made only while nothing waits in the queue: work that is handed over jumps no line.
+ */
+export class Dispatcher implements LocalWorkers {
+  readonly #queue: SqliteWorkQueue;
+  readonly #logger: Logger;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #running = new Set<Promise<void>>();
+  #open = false;
+  #invocations = 0;
+
+  constructor(queue: SqliteWorkQueue, logger: Logger) {
+    this.#queue = queue;
+    this.#logger = logger;
+  }
+
+  start(consumers: readonly Consumer[]): void {
+    for (const consumer of consumers) {
+      this.#lanes.set(consumer.queue, { ...consumer, busy: 0, handed: [], woken: false });
+    }
+    this.#open = true;
+    for (const queue of this.#queue.readyQueues()) this.wake(queue);
+  }
+
+  /** A queue has something to receive. Many calls of one turn make one round. */
+  wake(queue: string): void {
+    const lane = this.#lanes.get(queue);
+    if (lane === undefined || lane.woken || !this.#open) return;
+    lane.woken = true;
+    queueMicrotask(() => this.#round(lane));
+  }
+
+  reserve(capability: string, steps: number): Reservation | undefined {
+    const lane = this.#lanes.get(capability);
+    if (lane === undefined || !this.#open || this.#queue.ready(capability) > 0) return undefined;
+    if (lane.busy > 0 && lane.busy + steps > lane.concurrency) return undefined;
+    lane.busy += steps;
+    return {
+      deliver: (delivery) => {
+        lane.handed.push(delivery);
+        this.wake(capability);
+      },
+      release: () => this.#free(lane, steps),
+    };
+  }
+
+  /** Starts nothing more and waits for what runs, at most `graceMs`. Resolves with the number of batches left running. */
+  async stop(graceMs: number): Promise<number> {
+    this.#open = false;
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    await Promise.race([Promise.allSettled(this.#running), timeout]);
+    clearTimeout(timer);
+    return this.#running.size;
+  }
+
+  #round(lane: Lane): void {
+    lane.woken = false;
+    while (lane.handed.length > 0) this.#invoke(lane, lane.handed.splice(0, lane.batchSize));
+    while (this.#open && lane.busy < lane.concurrency && this.#queue.ready(lane.queue) > 0) {
+      const room = lane.concurrency - lane.busy;
+      const batch = this.#take(lane, room);
+      if (batch.length === 0) break;
+      lane.busy += stepsOf(batch);
+      this.#invoke(lane, batch);
+    }
+  }
+
+  /** As many messages as have room; one always. */
+  #take(lane: Lane, room: number): Delivery[] {
+    const batch: Delivery[] = [];
+    while (batch.length < lane.batchSize && stepsOf(batch) < room) {
+      const [delivery] = this.#queue.take(lane.queue, 1, lane.visibilityMs);
+      if (delivery === undefined) break;
+      batch.push(delivery);
+      // One that may have killed a worker before gets no company (rule 20).
+      if (delivery.receiveCount > 1) break;
+    }
+    return batch;
+  }
+
+  #invoke(lane: Lane, batch: readonly Delivery[]): void {
+    const running = this.#work(lane, batch).finally(() => {
+      this.#running.delete(running);
+      this.#free(lane, stepsOf(batch));
+    });
+    this.#running.add(running);
+  }
+
+  async #work(lane: Lane, batch: readonly Delivery[]): Promise<void> {
+    this.#invocations += 1;
+    const context = lambdaContext(`worker-${lane.queue}`, `invocation-${this.#invocations}`, lane.visibilityMs);
+    try {
+      const { batchItemFailures } = await lane.handler(sqsEvent(batch), context);
+      const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+      await this.#queue.ack(batch.filter(({ messageId }) => !failed.has(messageId)));
+    } catch (error) {
+      // The whole batch becomes visible again when its timeout ends.
+      const { name, message } = error as Error;
+      this.#logger.error("batch failed", { queue: lane.queue, messages: batch.length, error: name, reason: message });
+    }
+  }
+
+  #free(lane: Lane, steps: number): void {
+    lane.busy -= steps;
+    if (this.#queue.ready(lane.queue) > 0) this.wake(lane.queue);
+  }
+}
+
+const stepsOf = (batch: readonly Delivery[]): number =>
+  batch.reduce((steps, { message }) => steps + (message.detail.stepIds?.length ?? 1), 0);

@@ -1,0 +1,149 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createHandler as createAdvance } from "../../lambdas/advance/handler.ts";
+import { createHandler as createCapabilities } from "../../lambdas/capabilities/handler.ts";
+import { createHandler as createEvents } from "../../lambdas/events/handler.ts";
+import { createHandler as createHealth } from "../../lambdas/health/handler.ts";
+import { createHandler as createJobs } from "../../lambdas/jobs/handler.ts";
+import { createHandler as createOpenApi } from "../../lambdas/openapi/handler.ts";
+import { createHandler as createReconciler } from "../../lambdas/reconciler/handler.ts";
+import { createHandler as createSubmit } from "../../lambdas/submit/handler.ts";
+import { createHandler as createWorker } from "../../lambdas/worker/handler.ts";
+import { advanceQueue } from "../contract/messages.ts";
+import type { App } from "../core/define-app.ts";
+import type { Clock } from "../core/ports.ts";
+import type { Resources } from "../core/resources.ts";
+import { createRuntime, type Logger, type Runtime } from "../core/runtime.ts";
+import type { Synchronous } from "../engines/embedded/database.ts";
+import { openEmbeddedEngine } from "../engines/embedded/embedded-engine.ts";
+import { type Consumer, Dispatcher } from "./dispatcher.ts";
+import { httpServer } from "./http-server.ts";
+import type { Keys } from "./keys.ts";
+import { lambdaContext } from "./lambda-context.ts";
+import { StartError } from "./options.ts";
+
+export interface EmbeddedOptions {
+  readonly app: App;
+  readonly resources: Resources;
+  readonly logger: Logger;
+  /** The data directory; undefined keeps everything in memory. */
+  readonly dataDir: string | undefined;
+  readonly synchronous?: Synchronous;
+  readonly clock?: Clock;
+  readonly keys?: Keys | undefined;
+}
+
+/** The engine, the handlers and the dispatcher in one process. `listen` adds the HTTP API. */
+export interface Embedded {
+  readonly runtime: Runtime;
+  /** Everything that an HTTP route or a test can call. */
+  readonly handlers: ReturnType<typeof httpHandlers>;
+  readonly consumers: readonly Consumer[];
+  /** Transactions of the data file so far, for measurements. */
+  transactions(): number;
+  /** Opens the HTTP API. Rejects with `StartError` when the port is taken. Resolves with the URL. */
+  listen(port: number, host: string): Promise<string>;
+  /** Takes no more work, lets what runs finish for up to `graceMs`, closes the files. Resolves with the batches cut off. */
+  close(graceMs?: number): Promise<number>;
+}
+
+const RECONCILE_PERIOD_MS = 5_000;
+const DEFAULT_GRACE_MS = 10_000;
+const ADVANCE_CONCURRENCY = 20;
+
+/** Starts working on whatever the data directory holds. Throws `DataError` when it cannot be used. */
+export function startEmbedded(options: EmbeddedOptions): Embedded {
+  const { app, resources, logger } = options;
+  let dispatcher: Dispatcher | undefined;
+  const onError = (error: unknown): void => logger.error("write failed", { reason: (error as Error).message });
+  const onReady = (queue: string): void => dispatcher?.wake(queue);
+  const engine = openEmbeddedEngine({ ...options, onReady, onError });
+  dispatcher = new Dispatcher(engine.queue, logger);
+  const runtime = createRuntime(engine, { app, resources, logger, localWorkers: dispatcher });
+  const handlers = httpHandlers(runtime);
+  const consumers = consumersOf(app, runtime);
+  dispatcher.start(consumers);
+  const stopReconciling = reconcilePeriodically(runtime);
+  let server: Server | undefined;
+  return {
+    runtime,
+    handlers,
+    consumers,
+    transactions: () => engine.group.commits,
+    async listen(port, host) {
+      server = httpServer({ handlers, keys: options.keys, logger });
+      return listen(server, port, host);
+    },
+    async close(graceMs = DEFAULT_GRACE_MS) {
+      stopReconciling();
+      server?.closeIdleConnections();
+      const closed = server && new Promise<void>((resolve) => server?.close(() => resolve()));
+      const cutOff = await dispatcher.stop(graceMs);
+      server?.closeAllConnections();
+      await closed;
+      await engine.close();
+      return cutOff;
+    },
+  };
+}
+
+function httpHandlers(runtime: Runtime) {
+  return {
+    submit: createSubmit(runtime),
+    jobs: createJobs(runtime),
+    events: createEvents(runtime),
+    capabilities: createCapabilities(runtime),
+    openapi: createOpenApi(runtime),
+    health: createHealth(runtime),
+  } as const;
+}
+
+function consumersOf(app: App, runtime: Runtime): Consumer[] {
+  const workers = [...app.capabilities.values()].map(({ name, concurrency, batchSize, timeoutMs }) => ({
+    queue: name,
+    handler: createWorker(runtime, name),
+    concurrency,
+    batchSize,
+    visibilityMs: timeoutMs + 30_000,
+  }));
+  const advances = [...app.workflows.keys()].map((name) => ({
+    queue: advanceQueue(name),
+    handler: createAdvance(runtime, name),
+    concurrency: ADVANCE_CONCURRENCY,
+    batchSize: 10,
+    visibilityMs: 60_000,
+  }));
+  return [...workers, ...advances];
+}
+
+function reconcilePeriodically(runtime: Runtime): () => void {
+  const handler = createReconciler(runtime);
+  let cancel = (): void => {};
+  let stopped = false;
+  const schedule = (): void => {
+    if (stopped) return;
+    cancel = runtime.clock.setTimer(RECONCILE_PERIOD_MS, () => {
+      handler({} as Parameters<typeof handler>[0], lambdaContext("reconciler", "reconcile", RECONCILE_PERIOD_MS))
+        .catch((error: Error) => runtime.logger.error("reconciler failed", { reason: error.message }))
+        .finally(schedule);
+    });
+  };
+  schedule();
+  return () => {
+    stopped = true;
+    cancel();
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const reason = error.code === "EADDRINUSE" ? "it is taken by another process; give another one with --port" : error.message;
+      reject(new StartError(`cannot listen on ${host} port ${port}: ${reason}`));
+    });
+    server.listen(port, host, () => {
+      const { port: actual, address, family } = server.address() as AddressInfo;
+      resolve(`http://${family === "IPv6" ? `[${address}]` : address}:${actual}`);
+    });
+  });
+}

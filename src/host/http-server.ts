@@ -1,0 +1,174 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
+import createRouter, { type HTTPMethod } from "find-my-way";
+import type { HttpHandler } from "../../lambdas/http-handler.ts";
+import { problemResponse } from "../../lambdas/problem-responses.ts";
+import { MAX_BODY_BYTES } from "../contract/api.ts";
+import type { TenantId } from "../contract/ids.ts";
+import { ProblemError } from "../contract/problem.ts";
+import { allRoutes, type Route } from "../contract/routes.ts";
+import type { Logger } from "../core/runtime.ts";
+import type { Keys } from "./keys.ts";
+import { lambdaContext } from "./lambda-context.ts";
+import { localTenant } from "./options.ts";
+
+export interface HttpServerOptions {
+  readonly handlers: Readonly<Record<Route["lambda"], HttpHandler>>;
+  /** Without keys, only requests addressed to this machine by name are served, and `x-tenant-id` says whose they are. */
+  readonly keys: Keys | undefined;
+  readonly logger: Logger;
+}
+
+const LOCAL_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
+
+/** Serves the routes by calling their handlers with API Gateway's event shape (a REST API's proxy integration). */
+export function httpServer({ handlers, keys, logger }: HttpServerOptions): Server {
+  const router = createRouter({ ignoreTrailingSlash: false, maxParamLength: 500 });
+  for (const route of allRoutes) {
+    router.on(route.method, route.path.replaceAll(/\{(\w+)\}/g, ":$1"), () => {}, route);
+  }
+
+  async function serve(request: IncomingMessage): Promise<APIGatewayProxyResult> {
+    const requestId = randomUUID();
+    try {
+      const url = new URL(request.url ?? "/", "http://localhost");
+      if (keys === undefined) checkHost(request.headers.host);
+      const found = router.find(request.method as HTTPMethod, url.pathname);
+      if (found === null) throw notFound(router, request.method ?? "", url.pathname);
+      const route = found.store as Route;
+      const tenant = tenantOf(request, route, keys);
+      const body = await bodyOf(request);
+      const event = proxyEvent(request, url, route, found.params, tenant, body, requestId);
+      return await handlers[route.lambda](event, lambdaContext(route.lambda, requestId, 29_000));
+    } catch (error) {
+      if (error instanceof ProblemError) return problemResponse({ ...error.problem, requestId }, error.headers);
+      logger.error("request failed", { requestId, error: (error as Error).name, reason: (error as Error).message });
+      return problemResponse({
+        type: "/problems/internal-error",
+        title: "Internal error",
+        status: 500,
+        detail: "the request could not be served; the log has the reason under this requestId",
+        requestId,
+      });
+    }
+  }
+
+  return createServer({ maxHeaderSize: 32_768, requestTimeout: 30_000 }, (request, response) => {
+    serve(request).then(
+      (result) => send(request, response, result),
+      (error: unknown) => logger.error("response failed", { reason: String(error) }),
+    );
+  });
+}
+
+function send(request: IncomingMessage, response: ServerResponse, result: APIGatewayProxyResult): void {
+  const body = Buffer.from(result.body);
+  const headers = { ...(result.headers as Record<string, string>), "content-length": String(body.length) };
+  // A body that nobody read would be taken for the next request.
+  response.writeHead(result.statusCode, request.complete ? headers : { ...headers, connection: "close" });
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+/** Against DNS rebinding: a page that resolves its own name to this machine still sends its own name. */
+function checkHost(host: string | undefined): void {
+  if (host !== undefined && LOCAL_HOST.test(host)) return;
+  throw new ProblemError({
+    title: "Misdirected request",
+    status: 421,
+    detail: `this server answers as localhost, 127.0.0.1 or [::1] only; got Host ${JSON.stringify(host ?? "")}`,
+  });
+}
+
+function tenantOf(request: IncomingMessage, route: Route, keys: Keys | undefined): TenantId | undefined {
+  if (route.public) return undefined;
+  if (keys === undefined) {
+    try {
+      const header = request.headers["x-tenant-id"];
+      return localTenant(Array.isArray(header) ? header.join(",") : header);
+    } catch (error) {
+      const { message } = error as Error;
+      const errors = [{ path: "x-tenant-id", message }];
+      throw new ProblemError({ title: "Invalid request", status: 400, detail: message, errors });
+    }
+  }
+  const tenant = keys.tenantOf(request.headers.authorization);
+  if (tenant !== undefined) return tenant;
+  throw new ProblemError(
+    { title: "Unauthorized", status: 401, detail: "a valid key is needed: Authorization: Bearer KEY" },
+    { "www-authenticate": "Bearer" },
+  );
+}
+
+function notFound(router: ReturnType<typeof createRouter>, method: string, path: string): ProblemError {
+  const allowed = ["GET", "POST"].filter((other) => router.find(other as HTTPMethod, path) !== null);
+  if (allowed.length > 0) {
+    const allow = allowed.join(", ");
+    const detail = `${path} takes ${allow}; got ${method}`;
+    return new ProblemError({ title: "Method not allowed", status: 405, detail }, { allow });
+  }
+  const known = allRoutes.map((route) => `${route.method} ${route.path}`).join(", ");
+  return new ProblemError({ title: "Not found", status: 404, detail: `there is no ${path}; known: ${known}` });
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string | null> {
+  const declared = Number(request.headers["content-length"] ?? 0);
+  if (declared > MAX_BODY_BYTES) throw tooLarge(`${declared} bytes`);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > MAX_BODY_BYTES) throw tooLarge("more");
+    chunks.push(chunk as Buffer);
+  }
+  return bytes === 0 ? null : Buffer.concat(chunks).toString("utf8");
+}
+
+const tooLarge = (got: string): ProblemError =>
+  new ProblemError({
+    title: "Content too large",
+    status: 413,
+    detail: `the body may have ${MAX_BODY_BYTES} bytes; got ${got}`,
+  });
+
+function proxyEvent(
+  request: IncomingMessage,
+  url: URL,
+  route: Route,
+  pathParameters: Readonly<Record<string, string | undefined>>,
+  tenant: TenantId | undefined,
+  body: string | null,
+  requestId: string,
+): APIGatewayProxyEvent {
+  const multiple: Record<string, string[]> = {};
+  for (const [name, value] of url.searchParams) {
+    const values = multiple[name];
+    if (values) values.push(value);
+    else multiple[name] = [value];
+  }
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return {
+    resource: route.path,
+    path: url.pathname,
+    httpMethod: route.method,
+    headers,
+    multiValueHeaders: {},
+    queryStringParameters: Object.fromEntries(Object.entries(multiple).map(([name, values]) => [name, values.at(-1)])),
+    multiValueQueryStringParameters: multiple,
+    pathParameters,
+    stageVariables: null,
+    body,
+    isBase64Encoded: false,
+    requestContext: {
+      requestId,
+      resourcePath: route.path,
+      httpMethod: route.method,
+      path: url.pathname,
+      stage: "local",
+      authorizer: tenant === undefined ? null : { tenant },
+    } as unknown as APIGatewayProxyEvent["requestContext"],
+  };
+}

@@ -1,0 +1,127 @@
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { isTenantId, TENANT_ID_SHAPE, type TenantId } from "../contract/ids.ts";
+
+/** How the embedded host runs. Flags win over `SLUICE_*` variables, those over the defaults. */
+export interface HostOptions {
+  /** Where data is kept; undefined with `memory`. */
+  readonly dataDir: string | undefined;
+  readonly port: number;
+  readonly host: string;
+  /** A folder of documents in place of the app's. */
+  readonly corpus: string | undefined;
+  /** A model in place of the app's. */
+  readonly model: string | undefined;
+  /** The app module's path. */
+  readonly app: string;
+  /** A file of key hashes; with it, every route but /healthz needs a key. */
+  readonly keys: string | undefined;
+  readonly synchronous: "FULL" | "NORMAL";
+  readonly logLevel: "DEBUG" | "INFO" | "WARN" | "ERROR";
+}
+
+/** What is wrong with the command line, the environment, or what they name. Shown without a stack. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+}
+
+export const DEFAULT_PORT = 8787;
+const FLAGS = {
+  data: { type: "string" },
+  port: { type: "string" },
+  host: { type: "string" },
+  memory: { type: "boolean" },
+  corpus: { type: "string" },
+  model: { type: "string" },
+  app: { type: "string" },
+  keys: { type: "string" },
+  synchronous: { type: "string" },
+  "log-level": { type: "string" },
+  help: { type: "boolean" },
+} as const;
+
+export const USAGE = `Usage: npm start -- [flags]
+
+  --data DIR          where jobs are kept (default .sluice)
+  --memory            keep nothing: jobs are gone with the process
+  --port N            default ${DEFAULT_PORT}; 0 takes a free one
+  --host ADDRESS      default 127.0.0.1; any other needs --keys
+  --keys FILE         JSON {"keys":[{"tenant":"acme","sha256":"…"}]}: hashes of the keys that callers must send
+  --app FILE          the app module (default app/sluice.ts)
+  --corpus DIR        documents for retrieval, in place of the app's
+  --model NAME        model for completions, in place of the app's
+  --synchronous MODE  FULL (default): a job answered 202 survives a power cut; NORMAL: a crash only
+  --log-level LEVEL   DEBUG, INFO, WARN (default) or ERROR
+
+Each flag is also a variable: SLUICE_DATA, SLUICE_PORT, SLUICE_LOG_LEVEL, …`;
+
+const Values = z.object({
+  data: z.string().min(1).optional(),
+  memory: z.boolean().default(false),
+  port: z.coerce.number("must be a whole number").int().min(0).max(65_535).default(DEFAULT_PORT),
+  host: z.string().min(1).default("127.0.0.1"),
+  corpus: z.string().min(1).optional(),
+  model: z.string().min(1).optional(),
+  app: z.string().min(1).default("app/sluice.ts"),
+  keys: z.string().min(1).optional(),
+  synchronous: z.enum(["FULL", "NORMAL"]).default("FULL"),
+  "log-level": z.enum(["DEBUG", "INFO", "WARN", "ERROR"]).default("WARN"),
+});
+
+/** Throws {@link StartError} that names each flag or variable that is wrong. `"help"` when only help was asked for. */
+export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): HostOptions | "help" {
+  const flags = flagsOf(argv);
+  if (flags.help) return "help";
+  const given: Record<string, unknown> = {};
+  for (const name of Object.keys(Values.shape)) {
+    const variable = env[variableOf(name)];
+    given[name] = flags[name as keyof typeof flags] ?? (variable === "" ? undefined : fromVariable(name, variable));
+  }
+  const parsed = Values.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => {
+      const name = String(path[0]);
+      return `--${name} (${variableOf(name)}): ${message}; got ${JSON.stringify(given[name])}`;
+    });
+    throw new StartError(problems.join("\n"));
+  }
+  const { data, memory, "log-level": logLevel, ...rest } = parsed.data;
+  if (memory && flags.data !== undefined) throw new StartError("--memory keeps nothing and --data names where to: give one of them");
+  const options: HostOptions = {
+    ...rest,
+    corpus: rest.corpus,
+    model: rest.model,
+    keys: rest.keys,
+    logLevel,
+    dataDir: memory ? undefined : (data ?? ".sluice"),
+  };
+  if (!isLoopback(options.host) && options.keys === undefined) {
+    throw new StartError(
+      `--host ${options.host} would let other machines in without a key: give --keys FILE too, or leave --host at 127.0.0.1`,
+    );
+  }
+  return options;
+}
+
+export const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+
+const variableOf = (name: string): string => `SLUICE_${name.toUpperCase().replaceAll("-", "_")}`;
+
+function fromVariable(name: string, value: string | undefined): unknown {
+  return name === "memory" && value !== undefined ? value === "1" || value === "true" : value;
+}
+
+function flagsOf(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: FLAGS, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new StartError(`${(error as Error).message}\n\n${USAGE}`);
+  }
+}
+
+/** The tenant of a caller on this machine. `x-tenant-id` counts only while no keys are set. */
+export function localTenant(header: string | undefined): TenantId {
+  const tenant = header ?? "default";
+  if (isTenantId(tenant)) return tenant;
+  throw new RangeError(`x-tenant-id must be ${TENANT_ID_SHAPE}; got ${JSON.stringify(tenant)}`);
+}

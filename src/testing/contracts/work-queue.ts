@@ -1,0 +1,261 @@
+import { describe, expect, it } from "vitest";
+import { MAX_RECEIVES, type Topics } from "../../core/ports.ts";
+import { eventually, message, newTenant, type QueueAtHand, receive, receiveOne } from "./fixtures.ts";
+
+export interface WorkQueueUnderTest extends QueueAtHand {
+  /** How messages come into a queue that nobody deferred them to. */
+  readonly topics: Topics;
+  /** Messages on this topic reach `queueName`. */
+  readonly topic: string;
+  close(): Promise<void>;
+}
+
+export interface WorkQueueTraits {
+  /** Whether tenants take turns. An emulator may not know of it. @default true */
+  readonly fair?: boolean;
+}
+
+const SECOND_MS = 1_000;
+
+/** What every {@link import("../../core/ports.ts").WorkQueue} does. Times are whole seconds, as servers count them. */
+export function testWorkQueue(
+  name: string,
+  factory: () => Promise<WorkQueueUnderTest>,
+  { fair = true }: WorkQueueTraits = {},
+): void {
+  const run = (body: (port: WorkQueueUnderTest) => Promise<void>) => async () => {
+    const port = await factory();
+    try {
+      await body(port);
+    } finally {
+      await port.close();
+    }
+  };
+  const test = (behaviour: string, body: (port: WorkQueueUnderTest) => Promise<void>): void => it(behaviour, run(body));
+
+  describe(`work queue: ${name}`, () => {
+    test("has nothing to receive while nothing was sent", async ({ queue, queueName }) => {
+      expect(await queue.receive(queueName, 10, SECOND_MS)).toEqual([]);
+    });
+
+    test("hands a message out once, and never again after its ack", async (port) => {
+      const sent = await send(port);
+      const delivery = await receiveOne(port, 2 * SECOND_MS);
+      expect(delivery).toMatchObject({ queue: port.queueName, message: sent, receiveCount: 1 });
+      expect(await nothing(port)).toBe(true);
+      await port.queue.ack([delivery]);
+      await port.wait(3 * SECOND_MS);
+      expect(await nothing(port)).toBe(true);
+    });
+
+    test("hands out no more than asked for, and everything in the end", async (port) => {
+      await port.topics.publish(Array.from({ length: 12 }, (_, index) => message(port.topic, { seq: index + 1 })));
+      expect((await port.queue.receive(port.queueName, 5, 60 * SECOND_MS)).length).toBeLessThanOrEqual(5);
+      await port.wait(61 * SECOND_MS);
+      const seqs = (await receive(port, 12)).map((delivery) => delivery.message.detail.seq);
+      expect(new Set(seqs).size).toBe(12);
+    });
+
+    test("hands one message to one of several consumers", async (port) => {
+      await port.topics.publish(Array.from({ length: 30 }, () => message(port.topic)));
+      const hands = await Promise.all(Array.from({ length: 3 }, () => receive(port, 10)));
+      expect(new Set(hands.flat().map(({ messageId }) => messageId)).size).toBe(30);
+    });
+
+    test("acks many at once, and none at all", async (port) => {
+      await port.topics.publish(Array.from({ length: 10 }, () => message(port.topic)));
+      await port.queue.ack(await receive(port, 10, 2 * SECOND_MS));
+      await port.queue.ack([]);
+      await port.wait(3 * SECOND_MS);
+      expect(await nothing(port)).toBe(true);
+    });
+
+    test("hands a message out again when its visibility timeout has ended, and counts", async (port) => {
+      const sent = await send(port);
+      const first = await receiveOne(port, 2 * SECOND_MS);
+      await port.wait(SECOND_MS);
+      expect(await nothing(port)).toBe(true);
+      await port.wait(2 * SECOND_MS);
+      const second = await receiveOne(port, 2 * SECOND_MS);
+      expect(second).toMatchObject({ message: sent, receiveCount: 2, messageId: first.messageId });
+      expect(second.receipt).not.toBe(first.receipt);
+    });
+
+    test("gives each delivery its own visibility timeout", async (port) => {
+      await send(port, 1);
+      const long = await receiveOne(port, 10 * SECOND_MS);
+      await send(port, 2);
+      const short = await receiveOne(port, 2 * SECOND_MS);
+      await port.wait(3 * SECOND_MS);
+      expect((await receiveOne(port, 60 * SECOND_MS)).messageId).toBe(short.messageId);
+      await port.wait(8 * SECOND_MS);
+      expect((await receiveOne(port)).messageId).toBe(long.messageId);
+    });
+
+    test("brings a message back after the delay of a retry, its receive count kept", async (port) => {
+      const sent = await send(port);
+      const first = await receiveOne(port);
+      await port.queue.retryLater(first, 3 * SECOND_MS);
+      await port.wait(SECOND_MS);
+      expect(await nothing(port)).toBe(true);
+      await port.wait(3 * SECOND_MS);
+      expect(await receiveOne(port)).toMatchObject({ message: sent, receiveCount: 2 });
+    });
+
+    test("defers a copy with a fresh receive count until its delay is over", async (port) => {
+      const sent = await send(port);
+      const first = await receiveOne(port);
+      await port.queue.defer(port.queueName, first.message, 3 * SECOND_MS);
+      await port.queue.ack([first]);
+      await port.wait(SECOND_MS);
+      expect(await nothing(port)).toBe(true);
+      await port.wait(3 * SECOND_MS);
+      expect(await receiveOne(port)).toMatchObject({ message: sent, receiveCount: 1 });
+      expect(await nothing(port)).toBe(true);
+    });
+
+    test("keeps a message that was deferred 200 times in a row out of the dead letters", async (port) => {
+      const sent = await send(port);
+      for (let times = 0; times < 200; times++) {
+        const delivery = await receiveOne(port);
+        expect(delivery.receiveCount).toBe(1);
+        await port.queue.defer(port.queueName, delivery.message, 0);
+        await port.queue.ack([delivery]);
+      }
+      expect(await receiveOne(port)).toMatchObject({ message: sent, receiveCount: 1 });
+      expect(await port.queue.deadLetters(port.queueName, 10)).toEqual([]);
+    });
+
+    test(`sets a message aside by itself after ${MAX_RECEIVES} receives, without a seq`, async (port) => {
+      const sent = await send(port);
+      for (let count = 1; count <= MAX_RECEIVES; count++) {
+        const delivery = await receiveOne(port);
+        expect(delivery.receiveCount).toBe(count);
+        await port.queue.retryLater(delivery, 0);
+      }
+      const letters = await eventually(
+        port.wait,
+        async () => {
+          expect(await nothing(port)).toBe(true);
+          return port.queue.deadLetters(port.queueName, 10);
+        },
+        ({ length }) => length > 0,
+      );
+      expect(letters.map((letter) => letter.message)).toEqual([sent]);
+      expect(letters[0]).not.toHaveProperty("seq");
+    });
+
+    test("does not ack a delivery that somebody else holds by now", async (port) => {
+      await send(port);
+      const old = await receiveOne(port, SECOND_MS);
+      await port.wait(2 * SECOND_MS);
+      await receiveOne(port, 3 * SECOND_MS);
+      await port.queue.ack([old]);
+      expect(await nothing(port)).toBe(true);
+      await port.wait(4 * SECOND_MS);
+      expect((await receiveOne(port)).receiveCount).toBe(3);
+    });
+
+    test("does not bring a message forward by a receipt that is over", async (port) => {
+      await send(port);
+      const old = await receiveOne(port, SECOND_MS);
+      await port.wait(2 * SECOND_MS);
+      await receiveOne(port, 60 * SECOND_MS);
+      await port.queue.retryLater(old, 0).catch(() => {});
+      await port.wait(SECOND_MS);
+      expect(await nothing(port)).toBe(true);
+    });
+
+    test("keeps dead letters with their reason and seq, the oldest first", async (port) => {
+      const letters = [
+        message(port.topic, { seq: 7 }),
+        message(port.topic, { seq: 8 }),
+        message(port.topic, { seq: 9 }),
+      ];
+      for (const [index, each] of letters.entries()) {
+        await port.queue.deadLetter(port.queueName, each, { reason: `reason ${index}`, seq: 100 + index });
+        await port.wait(SECOND_MS);
+      }
+      const kept = await eventually(
+        port.wait,
+        () => port.queue.deadLetters(port.queueName, 10),
+        ({ length }) => length === 3,
+      );
+      expect(kept.map((letter) => letter.message)).toEqual(letters);
+      expect(kept.map(({ reason, seq }) => [reason, seq])).toEqual([
+        ["reason 0", 100],
+        ["reason 1", 101],
+        ["reason 2", 102],
+      ]);
+      expect((await port.queue.deadLetters(port.queueName, 2)).map((letter) => letter.message)).toEqual(
+        letters.slice(0, 2),
+      );
+      expect(await nothing(port)).toBe(true);
+    });
+
+    test("counts what is ready, delayed, in flight and dead", async (port) => {
+      const { queue, queueName, wait } = port;
+      const counts = async () => {
+        const { ready, delayed, inFlight, deadLetters } = await queue.stats(queueName);
+        return { ready, delayed, inFlight, deadLetters };
+      };
+      const become = async (expected: Awaited<ReturnType<typeof counts>>): Promise<void> => {
+        const same = (got: typeof expected) => JSON.stringify(got) === JSON.stringify(expected);
+        expect(await eventually(wait, counts, same)).toEqual(expected);
+      };
+      await become({ ready: 0, delayed: 0, inFlight: 0, deadLetters: 0 });
+      for (let n = 0; n < 3; n++) await send(port);
+      await become({ ready: 3, delayed: 0, inFlight: 0, deadLetters: 0 });
+      const [one, two] = await receive(port, 2, 600 * SECOND_MS);
+      if (!one || !two) throw new Error("unreachable");
+      await become({ ready: 1, delayed: 0, inFlight: 2, deadLetters: 0 });
+      await queue.ack([one]);
+      await queue.deadLetter(queueName, two.message, { reason: "broken", seq: 3 });
+      await queue.ack([two]);
+      await queue.defer(queueName, message(port.topic), 600 * SECOND_MS);
+      await become({ ready: 1, delayed: 1, inFlight: 0, deadLetters: 1 });
+    });
+
+    test("tells the age of the oldest message that is ready", async (port) => {
+      const { queue, queueName, wait } = port;
+      expect((await queue.stats(queueName)).oldestAgeMs).toBe(0);
+      await send(port);
+      await wait(5 * SECOND_MS);
+      await send(port);
+      await wait(3 * SECOND_MS);
+      const { oldestAgeMs } = await eventually(
+        wait,
+        () => queue.stats(queueName),
+        (stats) => stats.oldestAgeMs >= 8 * SECOND_MS,
+      );
+      expect(oldestAgeMs).toBeGreaterThanOrEqual(8 * SECOND_MS);
+      await queue.ack(await receive(port, 2));
+    });
+
+    it.runIf(fair)(
+      "does not let one tenant's thousand messages delay another's one by more than a few receives",
+      run(async (port) => {
+        const [busy, quiet] = [newTenant(), newTenant()];
+        const backlog = Array.from({ length: 1_000 }, () => message(port.topic, { tenant: busy }));
+        for (let at = 0; at < backlog.length; at += 100) await port.topics.publish(backlog.slice(at, at + 100));
+        await receive(port, 20);
+        await send(port, 1, quiet);
+        for (let receives = 1; receives <= 3; receives++) {
+          const batch = await port.queue.receive(port.queueName, 10, 60 * SECOND_MS);
+          if (batch.some((delivery) => delivery.message.detail.tenant === quiet)) return;
+        }
+        expect.fail("the quiet tenant's message was not among the next 30");
+      }),
+    );
+  });
+}
+
+async function send({ topics, topic }: WorkQueueUnderTest, seq = 1, tenant = newTenant()) {
+  const sent = message(topic, { tenant, seq });
+  await topics.publish([sent]);
+  return sent;
+}
+
+async function nothing({ queue, queueName }: WorkQueueUnderTest): Promise<boolean> {
+  return (await queue.receive(queueName, 10, 60 * SECOND_MS)).length === 0;
+}

@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { z } from "zod";
+import { topics } from "../../src/contract/messages.ts";
+import { defineApp } from "../../src/core/define-app.ts";
+import { defineCapability } from "../../src/core/define-capability.ts";
+import { defineWorkflow } from "../../src/core/define-workflow.ts";
+import { openEmbeddedEngine } from "../../src/engines/embedded/embedded-engine.ts";
+import { testBlobs } from "../../src/testing/contracts/blobs.ts";
+import { testEventLog } from "../../src/testing/contracts/event-log.ts";
+import { testJobIndex } from "../../src/testing/contracts/job-index.ts";
+import { testTopics } from "../../src/testing/contracts/topics.ts";
+import { testWorkQueue } from "../../src/testing/contracts/work-queue.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+
+const work = defineCapability({ name: "work", input: z.json(), output: z.json(), run: (input) => input });
+const flow = defineWorkflow({
+  name: "flow",
+  input: z.json(),
+  output: z.json(),
+  run: (job, input) => job.step("work", work, input),
+});
+const app = defineApp({ workflows: [flow], capabilities: [work] });
+
+async function open(dataDir: string | undefined) {
+  const clock = new VirtualClock();
+  const errors: unknown[] = [];
+  const engine = openEmbeddedEngine({
+    app,
+    dataDir,
+    clock,
+    onReady: () => {},
+    onError: (error) => errors.push(error),
+  });
+  return {
+    ...engine,
+    queueName: "work",
+    topic: topics.requested("work"),
+    wait: (ms: number) => clock.advance(ms),
+    async close() {
+      await engine.close();
+      if (dataDir !== undefined) await rm(dataDir, { recursive: true });
+      expect(errors).toEqual([]);
+    },
+  };
+}
+
+const inMemory = () => open(undefined);
+const onFile = async () => open(await mkdtemp(join(tmpdir(), "sluice-contract-")));
+
+for (const [where, factory] of [
+  ["embedded in memory", inMemory],
+  ["embedded on a file", onFile],
+] as const) {
+  testEventLog(where, factory);
+  testJobIndex(where, factory);
+  testWorkQueue(where, factory);
+  testTopics(where, factory);
+  testBlobs(where, factory);
+}
