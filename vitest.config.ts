@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    projects: ["unit", "contract", "system"].map((name) => ({
+    projects: ["unit", "contract", "app", "system"].map((name) => ({
       test: {
         name,
         include: [`test/${name}/**/*.test.ts`],

@@ -35,7 +35,7 @@ export const analysis = defineWorkflow({
   description: "Answers a question from the app's documents, with sources",
   input: z.object({ query: z.string().min(1).max(4_000) }),
   output: AnalysisResult,
-  example: { query: "How do I add a dead-letter queue to an SQS queue, and what is 3 * 30 seconds?" },
+  example: { query: "How are SQS queues encrypted by default, and what is 12 * (3 + 4)?" },
   async run(job, { query }) {
     const context = await job.retrieve("context", { query, topK: 6 });
     const question = { system: SYSTEM, prompt: groundedPrompt(query, context.passages) };

@@ -19,6 +19,15 @@ export type Advance =
  * this decidable, so awaiting anything else is reported as what it is.
  */
 export async function advance(state: JobState, app: App, data: PassData): Promise<Advance> {
+  try {
+    return await tryAdvance(state, app, data);
+  } catch (error) {
+    // A schema may throw as well, or an output may be none that JSON can hold: no result may be lost by it (rule 6).
+    return threw(error, []);
+  }
+}
+
+async function tryAdvance(state: JobState, app: App, data: PassData): Promise<Advance> {
   const workflow = app.workflows.get(state.workflow);
   if (workflow === undefined) {
     return broken(

@@ -5,9 +5,14 @@ import type { Blobs, StoredCommit } from "./ports.ts";
 /** A commit's events may take this much as JSON, in bytes of UTF-8; what is beyond goes to the blob store. */
 export const MAX_COMMIT_BYTES = 65_536;
 /** Fields that may be large, and so may be checked into the blob store. */
+/** A reference takes about half of this: a smaller value stays. */
+const MIN_VALUE_BYTES = 512;
 const LARGE_FIELDS = ["input", "output", "result", "text"] as const;
 type LargeField = (typeof LARGE_FIELDS)[number];
 type Fields = Partial<Record<LargeField, Json>> & { refs?: Record<string, BlobRef> };
+type Events = (EventBody & Fields)[];
+
+const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
 /** Turns a commit into what a store keeps, with its largest values in the blob store until the rest fits (claim check). */
 export async function encodeCommit(commit: Commit, blobs: Blobs): Promise<StoredCommit> {
@@ -25,20 +30,25 @@ async function checkIn(commit: Commit, blobs: Blobs): Promise<string> {
     }),
   );
   values.sort((a, b) => b.bytes - a.bytes);
-  let body = JSON.stringify(events);
-  for (const { event, field, text } of values) {
-    if (Buffer.byteLength(body) <= MAX_COMMIT_BYTES) break;
+  let size = sizeOf(events);
+  for (const { event, field, text, bytes } of values) {
+    if (size <= MAX_COMMIT_BYTES || bytes < MIN_VALUE_BYTES) break;
     const ref = await blobs.put(commit.jobId, text);
+    const before = sizeOf(event);
     delete event[field];
     event.refs = { ...event.refs, [field]: ref };
-    body = JSON.stringify(events);
+    size += sizeOf(event) - before;
   }
-  return body;
+  const body = JSON.stringify(events);
+  if (size <= MAX_COMMIT_BYTES) return body;
+  // Many small events: all of them together are the large value.
+  return JSON.stringify({ ref: await blobs.put(commit.jobId, body) });
 }
 
 /** The commit with every value back in its place. */
 export async function decodeCommit(commit: StoredCommit, blobs: Blobs): Promise<Commit> {
-  const events = JSON.parse(commit.body) as (EventBody & Fields)[];
+  const parsed = JSON.parse(commit.body) as Events | { readonly ref: BlobRef };
+  const events = Array.isArray(parsed) ? parsed : (JSON.parse(await blobs.get(parsed.ref)) as Events);
   for (const event of events) {
     if (event.refs === undefined) continue;
     for (const [field, ref] of Object.entries(event.refs)) {

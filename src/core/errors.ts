@@ -56,18 +56,38 @@ export class ContentionError extends Error {
 }
 
 const MAX_MESSAGE = 2_000;
+/** Of the JSON text of an error's `detail`, in characters. */
+const MAX_DETAIL = 4_000;
 const MAX_CAUSES = 5;
 
 /** What of a thrown value goes on record: name, message, `detail` and causes, bounded, never a stack. */
 export function errorInfo(thrown: unknown, depth = 0): ErrorInfo {
-  if (!(thrown instanceof Error)) return { name: "Error", message: clip(String(thrown)) };
-  const detail = "detail" in thrown ? (thrown.detail as Json | undefined) : undefined;
+  if (!(thrown instanceof Error)) return { name: "Error", message: clip(text(thrown)) };
+  const detail = "detail" in thrown ? json(thrown.detail) : undefined;
   return {
-    name: thrown.name,
-    message: clip(thrown.message),
+    name: clip(text(thrown.name)),
+    message: clip(text(thrown.message)),
     ...(detail === undefined ? {} : { detail }),
     ...(thrown.cause === undefined || depth >= MAX_CAUSES ? {} : { cause: errorInfo(thrown.cause, depth + 1) }),
   };
+}
+
+/** Anybody's error may carry anything: what JSON cannot hold or is too long is left out. */
+function json(detail: unknown): Json | undefined {
+  try {
+    const written = JSON.stringify(detail);
+    return written === undefined || written.length > MAX_DETAIL ? undefined : (JSON.parse(written) as Json);
+  } catch {
+    return undefined;
+  }
+}
+
+function text(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return "a value that has no text";
+  }
 }
 
 const clip = (text: string): string => (text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text);

@@ -87,11 +87,19 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
       state.status = "expired";
       return;
     case "step.requested":
+      if (state.steps.has(event.stepId)) {
+        throw new CorruptLogError(`log of ${state.jobId}: step ${event.stepId} requested twice`);
+      }
       state.steps.set(event.stepId, requested(event, commit.time));
       recovered(state);
       return;
     case "step.started": {
       const step = stepOf(state, event);
+      if (step.status === "completed" || event.attempt <= step.attempt) {
+        throw new CorruptLogError(
+          `log of ${state.jobId}: attempt ${event.attempt} of step ${event.stepId} started after attempt ${step.attempt}, which is ${step.status}`,
+        );
+      }
       step.status = "running";
       step.attempt = event.attempt;
       step.retryAtMs = undefined;
@@ -116,6 +124,11 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
       const step = stepOf(state, event);
       if (step.status === "completed") {
         throw new CorruptLogError(`log of ${state.jobId}: step ${event.stepId} completed twice`);
+      }
+      if (event.attempt !== step.attempt) {
+        throw new CorruptLogError(
+          `log of ${state.jobId}: step ${event.stepId} completed by attempt ${event.attempt}, superseded by ${step.attempt}`,
+        );
       }
       step.status = "completed";
       step.result = freeze(event.result);

@@ -171,7 +171,9 @@ export class JobWriter {
       const draft = this.#draft(jobId, state.tenant, state.seq + 1, state);
       const settled = this.#decide(draft, batch);
       if (draft.wantsAdvance) await this.#advance(draft, draft.mustAdvance);
-      if (draft.events.length === 0 && draft.messages.length === 0) {
+      if (draft.events.length === 0) {
+        // No event, no commit: an empty one would stand in the way of the next for ever.
+        if (draft.messages.length > 0) await this.#deps.topics.publish(draft.messages);
         settled();
         return;
       }
@@ -190,15 +192,18 @@ export class JobWriter {
   #decide(draft: Draft, batch: readonly Item[]): () => void {
     const answers: (() => void)[] = [];
     for (const item of batch) {
+      let decision: Decision<unknown>;
       try {
-        const decision = item.decide(draft.state, draft.nowMs);
-        for (const event of decision.events) draft.add(event);
-        draft.messages.push(...(decision.messages ?? []));
-        draft.mustAdvance ||= decision.advance === true;
-        answers.push(() => item.resolve(decision.result));
+        decision = item.decide(draft.state, draft.nowMs);
       } catch (error) {
         answers.push(() => item.reject(error));
+        continue;
       }
+      // An event that the log cannot take leaves a state that is half changed: it fails the whole draft.
+      for (const event of decision.events) draft.add(event);
+      draft.messages.push(...(decision.messages ?? []));
+      draft.mustAdvance ||= decision.advance === true;
+      answers.push(() => item.resolve(decision.result));
     }
     return () => {
       for (const answer of answers) answer();

@@ -18,7 +18,8 @@ import { StepFailedError, WorkflowError } from "./errors.ts";
 import { ADVANCE_STEP, type JobState } from "./state.ts";
 
 const MAX_STEP_ID = 200;
-const never = new Promise<never>(() => {});
+/** One for each that waits: every `await` of a shared one would keep its whole pass in memory for ever. */
+const never = (): Promise<never> => new Promise(() => {});
 
 /**
  * One run of a workflow's function against a log: answers the steps that the log has, notes those that it has not.
@@ -38,7 +39,8 @@ export class Pass implements Job {
   readonly #state: JobState;
   readonly #app: App;
   readonly #data: PassData;
-  readonly #asked = new Map<string, { capability: string; input: unknown; promise: Promise<unknown> }>();
+  readonly #asked = new Map<string, Ask & { promise: Promise<unknown> }>();
+  #requests = 0;
   readonly #values = new Map<string, Json>();
 
   constructor(state: JobState, app: App, data: PassData) {
@@ -76,10 +78,11 @@ export class Pass implements Job {
   /** Steps whose recorded input is not what the code asks for now. The log wins; readers are told. */
   drift(): string[] {
     const drifted: string[] = [];
-    for (const [id, { input }] of this.#asked) {
+    for (const [id, { text }] of this.#asked) {
       const step = this.#state.steps.get(id);
       if (step === undefined) continue;
       const capability = this.#app.capabilities.get(step.capability);
+      const input = parse(text);
       const parsed = capability?.input.safeParse(input);
       const asked = parsed?.success ? parsed.data : input;
       if (!isDeepStrictEqual(asJson(asked), step.input)) drifted.push(id);
@@ -88,18 +91,27 @@ export class Pass implements Job {
   }
 
   #ask(id: string, capabilityName: string, input: unknown): Promise<unknown> {
-    if (this.broken) return never;
+    if (this.broken) return never();
+    let text: string | undefined;
+    try {
+      text = JSON.stringify(input);
+    } catch (error) {
+      return this.#break(
+        `step ${JSON.stringify(id)}: the input cannot be written as JSON: ${error instanceof Error ? error.message : error}`,
+      );
+    }
+    const ask: Ask = { capability: capabilityName, text };
     const before = this.#asked.get(id);
     if (before) {
-      if (before.capability === capabilityName && isDeepStrictEqual(before.input, input)) return before.promise;
+      if (before.capability === capabilityName && sameJson(before.text, text)) return before.promise;
       return this.#break(
         `step id ${JSON.stringify(id)} is used twice in one pass: for ${before.capability} and for ${capabilityName}` +
           `${before.capability === capabilityName ? " with another input" : ""}. Give each step an id of its own`,
-        { stepId: id, first: describe(before), second: describe({ capability: capabilityName, input }) },
+        { stepId: id, first: describe(before), second: describe(ask) },
       );
     }
     const promise = this.#answer(id, capabilityName, input);
-    this.#asked.set(id, { capability: capabilityName, input, promise });
+    this.#asked.set(id, { ...ask, promise });
     return promise;
   }
 
@@ -121,7 +133,7 @@ export class Pass implements Job {
       return rejected;
     }
     this.waiting += 1;
-    return never;
+    return never();
   }
 
   #request(id: string, capabilityName: string, input: unknown): Promise<never> {
@@ -145,12 +157,13 @@ export class Pass implements Job {
         errors,
       );
     }
-    if (this.#state.steps.size + this.waiting >= this.#app.maxSteps) {
+    if (this.#state.steps.size + this.#requests >= this.#app.maxSteps) {
       return this.#break(`the job asks for more than ${this.#app.maxSteps} steps, the app's maxSteps`);
     }
     this.waiting += 1;
+    this.#requests += 1;
     this.events.push({ type: "step.requested", stepId: id, capability: capabilityName, input: asJson(parsed.data) });
-    return never;
+    return never();
   }
 
   #recorded(id: string, make: () => number): Json {
@@ -164,7 +177,7 @@ export class Pass implements Job {
 
   #break(message: string, detail?: Json): Promise<never> {
     this.broken ??= new WorkflowError(message, detail);
-    return never;
+    return never();
   }
 }
 
@@ -174,13 +187,19 @@ export interface PassData {
   readonly random: () => number;
 }
 
-const describe = (ask: { capability: string; input: unknown }): Json => ({
-  capability: ask.capability,
-  input: asJson(ask.input) ?? null,
-});
+/** What a step was asked with, as it was then: the author may go on to change the object. */
+interface Ask {
+  readonly capability: string;
+  readonly text: string | undefined;
+}
+
+const parse = (text: string | undefined): Json | undefined =>
+  text === undefined ? undefined : (JSON.parse(text) as Json);
+const sameJson = (a: string | undefined, b: string | undefined): boolean =>
+  a === b || isDeepStrictEqual(parse(a), parse(b));
+const describe = ({ capability, text }: Ask): Json => ({ capability, input: parse(text) ?? null });
 
 /** The value as a log gives it back: without `undefined`, dates as text. */
 export function asJson(value: unknown): Json | undefined {
-  const text = JSON.stringify(value);
-  return text === undefined ? undefined : (JSON.parse(text) as Json);
+  return parse(JSON.stringify(value));
 }

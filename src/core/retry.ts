@@ -62,7 +62,8 @@ export function decideRetry(
     case "terminal":
       return { counts: true, final: true, delayMs: 0 };
     case "throttled": {
-      const asked = verdict.retryAfterMs ?? 0;
+      // A header that is a date makes NaN of a careless Number(): no time to wait for.
+      const asked = Number.isFinite(verdict.retryAfterMs) ? (verdict.retryAfterMs ?? 0) : 0;
       return { counts: false, final: false, delayMs: Math.max(asked, backoff(retry, step.throttles, random)) };
     }
     case "retryable": {

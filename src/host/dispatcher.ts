@@ -43,6 +43,10 @@ export class Dispatcher implements LocalWorkers {
     this.#logger = logger;
   }
 
+  get isIdle(): boolean {
+    return this.#running.size === 0 && ![...this.#lanes.values()].some((lane) => lane.woken || lane.busy > 0);
+  }
+
   start(consumers: readonly Consumer[]): void {
     for (const consumer of consumers) {
       this.#lanes.set(consumer.queue, { ...consumer, busy: 0, handed: [], woken: false });

@@ -6,10 +6,11 @@ import { createHandler as createEvents } from "../../lambdas/events/handler.ts";
 import { createHandler as createHealth } from "../../lambdas/health/handler.ts";
 import { createHandler as createJobs } from "../../lambdas/jobs/handler.ts";
 import { createHandler as createOpenApi } from "../../lambdas/openapi/handler.ts";
-import { createHandler as createReconciler } from "../../lambdas/reconciler/handler.ts";
+import { createHandler as createReconciler, type ScheduleHandler } from "../../lambdas/reconciler/handler.ts";
 import { createHandler as createSubmit } from "../../lambdas/submit/handler.ts";
 import { createHandler as createWorker } from "../../lambdas/worker/handler.ts";
 import { advanceQueue } from "../contract/messages.ts";
+import type { ScheduledEvent } from "aws-lambda";
 import type { App } from "../core/define-app.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Resources } from "../core/resources.ts";
@@ -39,6 +40,9 @@ export interface Embedded {
   /** Everything that an HTTP route or a test can call. */
   readonly handlers: ReturnType<typeof httpHandlers>;
   readonly consumers: readonly Consumer[];
+  readonly reconcile: ScheduleHandler;
+  /** Nothing is being worked on or written. Work that waits for a time does not count. */
+  isIdle(): boolean;
   /** Transactions of the data file so far, for measurements. */
   transactions(): number;
   /** Opens the HTTP API. Rejects with `StartError` when the port is taken. Resolves with the URL. */
@@ -63,12 +67,15 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
   const handlers = httpHandlers(runtime);
   const consumers = consumersOf(app, runtime);
   dispatcher.start(consumers);
-  const stopReconciling = reconcilePeriodically(runtime);
+  const reconcile = createReconciler(runtime);
+  const stopReconciling = reconcilePeriodically(reconcile, runtime);
   let server: Server | undefined;
   return {
     runtime,
     handlers,
     consumers,
+    reconcile,
+    isIdle: () => dispatcher.isIdle && engine.group.isIdle,
     transactions: () => engine.group.commits,
     async listen(port, host) {
       server = httpServer({ handlers, keys: options.keys, logger });
@@ -116,14 +123,13 @@ function consumersOf(app: App, runtime: Runtime): Consumer[] {
   return [...workers, ...advances];
 }
 
-function reconcilePeriodically(runtime: Runtime): () => void {
-  const handler = createReconciler(runtime);
+function reconcilePeriodically(handler: ScheduleHandler, runtime: Runtime): () => void {
   let cancel = (): void => {};
   let stopped = false;
   const schedule = (): void => {
     if (stopped) return;
     cancel = runtime.clock.setTimer(RECONCILE_PERIOD_MS, () => {
-      handler({} as Parameters<typeof handler>[0], lambdaContext("reconciler", "reconcile", RECONCILE_PERIOD_MS))
+      handler({} as ScheduledEvent, lambdaContext("reconciler", "reconcile", RECONCILE_PERIOD_MS))
         .catch((error: Error) => runtime.logger.error("reconciler failed", { reason: error.message }))
         .finally(schedule);
     });

@@ -1,6 +1,6 @@
 import { arithmeticIn } from "./arithmetic.ts";
 import type { Source } from "./grounded-prompt.ts";
-import { selectSentences } from "./select-sentences.ts";
+import { selectSentences, termsOf } from "./select-sentences.ts";
 
 /** What the extractive model has to answer from. */
 export interface Conversation {
@@ -18,6 +18,7 @@ export type Answer =
 
 /** Begins every answer that quotes: readers must not take it for a language model's. */
 export const EXTRACTIVE_NOTICE = "Quoted from the sources by Sluice's extractive model (no language model was called):";
+const SIGNATURE = "Answered by Sluice's extractive model (no language model was called).";
 const NO_ANSWER =
   "Sluice's extractive model (no language model was called) found nothing in the sources that answers this.";
 const MAX_QUOTES = 4;
@@ -40,14 +41,24 @@ export function extractiveAnswer(conversation: Conversation): Answer {
   const sum = arithmeticIn(question);
   const rest = sum === undefined ? question : question.replace(/[\d%+*/^()=×÷-]+/g, " ").replace(SUM_WORDS, " ");
   const quotes = [
-    ...selectSentences(rest, documents, MAX_QUOTES).map(({ sentence, source }) => `"${sentence}" (${source.path})`),
-    ...selectSentences(rest, sources, documents.length > 0 ? 2 : MAX_QUOTES).map(
-      ({ sentence, source }) => `"${sentence}" [${source.id}]`,
-    ),
-  ];
-  const parts = quotes.length > 0 ? [...found, EXTRACTIVE_NOTICE, quotes.join(" ")] : found;
-  return { kind: "text", text: parts.length > 0 ? parts.join("\n\n") : NO_ANSWER };
+    ...selectSentences(rest, documents, MAX_QUOTES).map(({ sentence, source }) => ({
+      sentence,
+      mark: `(${source.path})`,
+    })),
+    ...selectSentences(rest, sources, documents.length > 0 ? 2 : MAX_QUOTES).map(({ sentence, source }) => ({
+      sentence,
+      mark: `[${source.id}]`,
+    })),
+  ].filter(({ sentence }, at, all) => all.findIndex((other) => other.sentence === sentence) === at);
+  if (quotes.length > 0) {
+    const quoted = quotes.map(({ sentence, mark }) => `"${sentence}" ${mark}`).join(" ");
+    return text([...found, EXTRACTIVE_NOTICE, quoted]);
+  }
+  const isAnswered = found.length > 0 && termsOf(rest).size === 0;
+  return text([...found, isAnswered ? SIGNATURE : NO_ANSWER]);
 }
+
+const text = (paragraphs: readonly string[]): Answer => ({ kind: "text", text: paragraphs.join("\n\n") });
 
 function neededTools({ question, sources, tools, results }: Conversation): { name: string; input: object }[] {
   const wanted = (tool: string): boolean => tools.has(tool) && !results.some((result) => result.tool === tool);
@@ -66,7 +77,7 @@ export function documentNamedIn(question: string, sources: readonly Pick<Source,
   const asked = /\b(?:read|open|show(?: me)?|print|look (?:in|into|at))\b(.*)/is.exec(question)?.[1];
   if (asked === undefined) return undefined;
   const named = /(?:^|[\s"'`(])([\w@-][\w@./-]*\.(?:md|mdx|txt|rst))\b/i.exec(asked)?.[1];
-  if (named !== undefined && named.includes("/")) return named;
+  if (named?.includes("/")) return named;
   const readme =
     /\breadme(?:\.md)?\s+(?:file\s+)?(?:of|for|in|from)\s+(?:the\s+)?["'`]?([\w@./-]*\w)|["'`]?([\w@./-]*\w)["'`]?\s+readme\b/i.exec(
       asked,

@@ -1,43 +1,75 @@
 interface Queued {
-  readonly id: number;
   readonly tenant: string;
   readonly enqueuedAtMs: number;
 }
 
+/** Items taken from the front of a line before its array is cut: the cost of cutting is spread over them. */
+const CUT_AFTER = 1_024;
+
+/** First in, first out. An array with a moving front: a map's first key is found ever more slowly after deletions. */
+class Line<T> {
+  #items: T[] = [];
+  #front = 0;
+
+  get size(): number {
+    return this.#items.length - this.#front;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  peek(): T | undefined {
+    return this.#items[this.#front];
+  }
+
+  shift(): T | undefined {
+    const item = this.#items[this.#front];
+    if (item === undefined) return undefined;
+    this.#front += 1;
+    if (this.#front >= CUT_AFTER && this.#front * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#front);
+      this.#front = 0;
+    }
+    return item;
+  }
+}
+
 /** First in, first out within a tenant; tenants take turns. A tenant's backlog delays nobody else by more than a turn. */
 export class FairQueue<T extends Queued> {
-  /** Insertion order of the outer map is the order of turns. */
-  readonly #tenants = new Map<string, Map<number, T>>();
+  readonly #tenants = new Map<string, Line<T>>();
+  /** Tenants that have items, in the order of their turns. */
+  readonly #turns = new Line<string>();
   size = 0;
 
   push(item: T): void {
-    const queue = this.#tenants.get(item.tenant);
-    if (queue) queue.set(item.id, item);
-    else this.#tenants.set(item.tenant, new Map([[item.id, item]]));
+    let line = this.#tenants.get(item.tenant);
+    if (line === undefined) {
+      line = new Line();
+      this.#tenants.set(item.tenant, line);
+      this.#turns.push(item.tenant);
+    }
+    line.push(item);
     this.size += 1;
   }
 
   shift(): T | undefined {
-    for (const [tenant, queue] of this.#tenants) {
-      for (const [id, item] of queue) {
-        queue.delete(id);
-        this.#tenants.delete(tenant);
-        if (queue.size > 0) this.#tenants.set(tenant, queue);
-        this.size -= 1;
-        return item;
-      }
-    }
-    return undefined;
+    const tenant = this.#turns.shift();
+    const line = tenant === undefined ? undefined : this.#tenants.get(tenant);
+    if (tenant === undefined || line === undefined) return undefined;
+    const item = line.shift();
+    if (line.size > 0) this.#turns.push(tenant);
+    else this.#tenants.delete(tenant);
+    this.size -= 1;
+    return item;
   }
 
-  /** When the oldest item was put in, in epoch ms, or undefined. */
+  /** When the item at the front of any tenant's line was put in, in epoch ms, or undefined. */
   oldestMs(): number | undefined {
     let oldest: number | undefined;
-    for (const queue of this.#tenants.values()) {
-      for (const { enqueuedAtMs } of queue.values()) {
-        if (oldest === undefined || enqueuedAtMs < oldest) oldest = enqueuedAtMs;
-        break;
-      }
+    for (const line of this.#tenants.values()) {
+      const enqueuedAtMs = line.peek()?.enqueuedAtMs;
+      if (enqueuedAtMs !== undefined && (oldest === undefined || enqueuedAtMs < oldest)) oldest = enqueuedAtMs;
     }
     return oldest;
   }

@@ -28,6 +28,10 @@ export class GroupCommit {
     this.#db = db;
   }
 
+  get isIdle(): boolean {
+    return this.#waiting.length === 0;
+  }
+
   run<T>(operation: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ run: operation, resolve: resolve as (value: unknown) => void, reject });

@@ -36,10 +36,14 @@ export class Wakeups<T> {
 
   #ring(): void {
     const nowMs = this.#clock.now();
-    for (let next = this.#heap.peek(); next && next.atMs <= nowMs; next = this.#heap.peek()) {
-      this.#heap.pop();
-      this.#callback(next.item);
+    try {
+      for (let next = this.#heap.peek(); next && next.atMs <= nowMs; next = this.#heap.peek()) {
+        this.#heap.pop();
+        this.#callback(next.item);
+      }
+    } finally {
+      // Also after a callback that throws: nothing else would ever ring again.
+      this.#arm();
     }
-    this.#arm();
   }
 }
