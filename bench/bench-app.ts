@@ -13,16 +13,21 @@ export interface StepTimes {
   readonly composeMs: number;
 }
 
+/** Told of every step that ran, with the server's `performance.now()` around its work. */
+export type OnRun = (jobId: string, stepId: string, startedMs: number, endedMs: number) => void;
+
 /** The same job that the other products were measured with: retrieve, complete, two tools in parallel, compose. */
-export function benchApp(times: StepTimes, concurrency = 1_000) {
+export function benchApp(times: StepTimes, onRun: OnRun | undefined = undefined, concurrency = 1_000) {
   const step = <const N extends string>(name: N, ms: number) =>
     defineCapability({
       name,
       input: z.object({ text: z.string() }),
       output: z.object({ text: z.string() }),
       concurrency,
-      run: async ({ text }) => {
+      run: async ({ text }, { jobId, stepId }) => {
+        const startedMs = onRun ? performance.now() : 0;
         if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+        onRun?.(jobId, stepId, startedMs, performance.now());
         return { text: `${text.length} ${RESULT}` };
       },
     });

@@ -49,7 +49,9 @@ export async function call({ capability, clock, onProgress, ...about }: Call): P
   };
   const timedOut = Promise.withResolvers<never>();
   const cancel = clock.setTimer(capability.timeoutMs, () => {
-    const error = new TimeoutError(`capability ${capability.name} took longer than its timeout of ${capability.timeoutMs} ms`);
+    const error = new TimeoutError(
+      `capability ${capability.name} took longer than its timeout of ${capability.timeoutMs} ms`,
+    );
     controller.abort(error);
     timedOut.reject(error);
   });

@@ -8,7 +8,7 @@ const SPOKEN: readonly (readonly [RegExp, string])[] = [
   [/(?<=[\d)])\s+to the power of\s+(?=[\d(])/gi, " ^ "],
   [new RegExp(String.raw`(?:the )?square root of\s+(${NUMBER})`, "gi"), "sqrt($1)"],
 ];
-const CANDIDATE = /(?:sqrt\(|[\d(])[\d\s.+\-*/^()]*[\d)]/g;
+const CANDIDATE = /(?:(?<![^\s(])-)?(?:sqrt\(|[\d(])[\d\s.+\-*/^()]*[\d)]/g;
 const DATE_OR_RANGE = /^\d+(?:\s?[-/]\s?\d+)+$|^\d+(?:\.\d+){2,}/;
 const CUE = /(?:what(?:'s| is| are| does)|how (?:much|many)(?: is| are)?|calculate|compute|evaluate|result of|=)\s*$/i;
 

@@ -1,6 +1,7 @@
 import { arithmeticIn } from "./arithmetic.ts";
 import type { Source } from "./grounded-prompt.ts";
 import { selectSentences, termsOf } from "./select-sentences.ts";
+import { sentencesOf } from "./sentences.ts";
 
 /** What the extractive model has to answer from. */
 export interface Conversation {
@@ -23,9 +24,8 @@ const NO_ANSWER =
   "Sluice's extractive model (no language model was called) found nothing in the sources that answers this.";
 const MAX_QUOTES = 4;
 const DOCUMENT_CHARS = 6_000;
-/** A search ranks sums by their numerals; sources are quoted only for what else a question asks. */
-const SUM_WORDS =
-  /\b(?:calculate|compute|evaluate|percent|plus|minus|times|divided|multiplied|square root|much|many)\b/gi;
+/** Of a document that was read for no question of its own. */
+const OPENING_SENTENCES = 3;
 
 /**
  * Answers by quoting: asks for tools first where the question needs one that was offered and that has not answered
@@ -38,25 +38,38 @@ export function extractiveAnswer(conversation: Conversation): Answer {
   const { question, sources, results } = conversation;
   const found = results.map(statementOf).filter((line) => line !== undefined);
   const documents = results.flatMap(documentOf);
-  const sum = arithmeticIn(question);
-  const rest = sum === undefined ? question : question.replace(/[\d%+*/^()=×÷-]+/g, " ").replace(SUM_WORDS, " ");
+  const topic = topicOf(question);
+  const fromDocuments = selectSentences(topic, documents, MAX_QUOTES);
+  const fromSources = selectSentences(topic, sources, documents.length > 0 ? 2 : MAX_QUOTES);
   const quotes = [
-    ...selectSentences(rest, documents, MAX_QUOTES).map(({ sentence, source }) => ({
+    ...(fromDocuments.length > 0 ? fromDocuments : documents.flatMap(openingOf)).map(({ sentence, source }) => ({
       sentence,
       mark: `(${source.path})`,
     })),
-    ...selectSentences(rest, sources, documents.length > 0 ? 2 : MAX_QUOTES).map(({ sentence, source }) => ({
-      sentence,
-      mark: `[${source.id}]`,
-    })),
+    ...fromSources.map(({ sentence, source }) => ({ sentence, mark: `[${source.id}]` })),
   ].filter(({ sentence }, at, all) => all.findIndex((other) => other.sentence === sentence) === at);
   if (quotes.length > 0) {
     const quoted = quotes.map(({ sentence, mark }) => `"${sentence}" ${mark}`).join(" ");
     return text([...found, EXTRACTIVE_NOTICE, quoted]);
   }
-  const isAnswered = found.length > 0 && termsOf(rest).size === 0;
+  const isAnswered = found.length > 0 && termsOf(topic).size === 0;
   return text([...found, isAnswered ? SIGNATURE : NO_ANSWER]);
 }
+
+const SUM =
+  /[\d%+*/^()=×÷-]+|\b(?:calculate|compute|evaluate|percent|plus|minus|times|divided|multiplied|square root|much|many)\b/gi;
+const READING = /\b(?:read|open|show|print|look|please|readme|file|document)\b|[\w@./-]+\.(?:md|mdx|txt|rst)\b/gi;
+
+/** What a question asks of the sources: without the sum and without the wish to read a document. */
+function topicOf(question: string): string {
+  const withoutSum = arithmeticIn(question) === undefined ? question : question.replace(SUM, " ");
+  return documentNamedIn(question, []) === undefined ? withoutSum : withoutSum.replace(READING, " ");
+}
+
+const openingOf = (source: ReturnType<typeof documentOf>[number]) =>
+  sentencesOf(source.text)
+    .slice(0, OPENING_SENTENCES)
+    .map((sentence) => ({ sentence, source }));
 
 const text = (paragraphs: readonly string[]): Answer => ({ kind: "text", text: paragraphs.join("\n\n") });
 
@@ -72,22 +85,20 @@ function neededTools({ question, sources, tools, results }: Conversation): { nam
   return calls;
 }
 
+const README_OF = /\breadme(?:\.md)?\s+(?:file\s+)?(?:of|for|in|from)\s+(?:the\s+)?["'`]?([\w@./-]*\w)/i;
+const OWN_README = /([\w@./-]*\w)["'`]?\s+readme\b/i;
+const ARTICLE = /^(?:the|an?|its|this|that)$/i;
+
 /** The path of a document that a question asks to read, such as "read README of aws-lambda" or "open docs/a.md". */
 export function documentNamedIn(question: string, sources: readonly Pick<Source, "path">[]): string | undefined {
   const asked = /\b(?:read|open|show(?: me)?|print|look (?:in|into|at))\b(.*)/is.exec(question)?.[1];
   if (asked === undefined) return undefined;
   const named = /(?:^|[\s"'`(])([\w@-][\w@./-]*\.(?:md|mdx|txt|rst))\b/i.exec(asked)?.[1];
   if (named?.includes("/")) return named;
-  const readme =
-    /\breadme(?:\.md)?\s+(?:file\s+)?(?:of|for|in|from)\s+(?:the\s+)?["'`]?([\w@./-]*\w)|["'`]?([\w@./-]*\w)["'`]?\s+readme\b/i.exec(
-      asked,
-    );
-  const folder = readme?.[1] ?? readme?.[2];
-  if (folder !== undefined && !/^(?:the|a|its|this|that)$/i.test(folder)) {
-    return (
-      sources.find(({ path }) => path.toLowerCase().endsWith(`${folder.toLowerCase()}/readme.md`))?.path ??
-      `${folder}/README.md`
-    );
+  const folder = (README_OF.exec(asked) ?? OWN_README.exec(asked))?.[1];
+  if (folder !== undefined && !ARTICLE.test(folder)) {
+    const known = sources.find(({ path }) => path.toLowerCase().endsWith(`${folder.toLowerCase()}/readme.md`));
+    return known?.path ?? `${folder}/README.md`;
   }
   return named === undefined ? undefined : (sources.find(({ path }) => path.endsWith(`/${named}`))?.path ?? named);
 }

@@ -1,7 +1,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { z } from "zod";
-import { eventsOf, type JobEvent } from "../contract/events.ts";
+import { submit } from "../../lambdas/submit/submit.ts";
 import type { ErrorInfo } from "../contract/events.ts";
+import { eventsOf, type JobEvent } from "../contract/events.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { defineApp } from "../core/define-app.ts";
 import type { AnyCapability, Capability, StepContext } from "../core/define-capability.ts";
@@ -11,7 +12,6 @@ import type { Corpus, Tool } from "../core/resources.ts";
 import type { Logger } from "../core/runtime.ts";
 import { isEnded, type JobState } from "../core/state.ts";
 import { startEmbedded } from "../host/host.ts";
-import { submit } from "../../lambdas/submit/submit.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 export interface RunOptions {

@@ -80,14 +80,21 @@ export function openDatabase({ dataDir, synchronous = "FULL" }: DatabaseOptions)
   }
 }
 
+/** sqlite.org/rescode.html#busy */
+const SQLITE_BUSY = 5;
+
 /** A lock that the operating system takes away with the process, however it ends. */
 function lockDirectory(dataDir: string): DatabaseSync {
-  const lock = new DatabaseSync(join(dataDir, "sluice.lock"), { timeout: 0 });
+  let lock: DatabaseSync | undefined;
   try {
+    lock = new DatabaseSync(join(dataDir, "sluice.lock"), { timeout: 0 });
     lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     return lock;
   } catch (error) {
-    lock.close();
+    lock?.close();
+    if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) {
+      throw new DataError(`cannot lock ${dataDir}: ${(error as Error).message}`, { cause: error });
+    }
     throw new DataError(
       `${dataDir} is in use by another Sluice process. Stop that one, or give this one another directory with --data`,
       { cause: error },

@@ -8,7 +8,7 @@ const CUT_AFTER = 1_024;
 
 /** First in, first out. An array with a moving front: a map's first key is found ever more slowly after deletions. */
 class Line<T> {
-  #items: T[] = [];
+  #items: (T | undefined)[] = [];
   #front = 0;
 
   get size(): number {
@@ -26,6 +26,7 @@ class Line<T> {
   shift(): T | undefined {
     const item = this.#items[this.#front];
     if (item === undefined) return undefined;
+    this.#items[this.#front] = undefined;
     this.#front += 1;
     if (this.#front >= CUT_AFTER && this.#front * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#front);

@@ -1,4 +1,9 @@
-import type { LanguageModelV4CallOptions, LanguageModelV4FunctionTool, LanguageModelV4Prompt } from "@ai-sdk/provider";
+import type {
+  LanguageModelV4CallOptions,
+  LanguageModelV4FunctionTool,
+  LanguageModelV4Prompt,
+  LanguageModelV4StreamPart,
+} from "@ai-sdk/provider";
 import { describe, expect, it } from "vitest";
 import { ExtractiveModel } from "../../../src/models/extractive.ts";
 import { documentNamedIn, EXTRACTIVE_NOTICE } from "../../../src/models/extractive-answer.ts";
@@ -69,7 +74,8 @@ describe("ExtractiveModel", () => {
   it("streams what it would answer at once, in several chunks", async () => {
     const options = { prompt: user(groundedPrompt("How long is a message hidden?", PASSAGES)) };
     const { stream } = await new ExtractiveModel().doStream(options);
-    const parts = await Array.fromAsync(stream);
+    const parts: LanguageModelV4StreamPart[] = [];
+    for await (const part of stream) parts.push(part);
     const deltas = parts.flatMap((part) => (part.type === "text-delta" ? [part.delta] : []));
     const whole = await new ExtractiveModel().doGenerate(options);
     expect(deltas.length).toBeGreaterThan(4);
@@ -137,7 +143,7 @@ describe("its tool calls", () => {
     expect(await callsOf(question, options)).toEqual([]);
   });
 
-  const after = (
+  const answerAfter = (
     question: string,
     toolName: string,
     output: { type: "json"; value: object } | { type: "error-text"; value: string },
@@ -160,23 +166,30 @@ describe("its tool calls", () => {
 
   it("uses what the calculator answered, and quotes for the rest of the question", async () => {
     const result = { type: "json" as const, value: { expression: "12*(3+4)", result: "84" } };
-    expect(await after("What is 12*(3+4)?", "calculator", result)).toMatch(
+    expect(await answerAfter("What is 12*(3+4)?", "calculator", result)).toMatch(
       /^12\*\(3\+4\) = 84 \(calculator\)\n\nAnswered by .*no language model/,
     );
-    expect(await after("What is 12*(3+4), and how long is a message hidden?", "calculator", result)).toMatch(
-      /^12\*\(3\+4\) = 84 \(calculator\)\n\n[^]*thirty seconds[^]*\[1\]/,
+    expect(await answerAfter("What is 12*(3+4), and how long is a message hidden?", "calculator", result)).toMatch(
+      /^12\*\(3\+4\) = 84 \(calculator\)\n\n[\s\S]*thirty seconds[\s\S]*\[1\]/,
     );
   });
 
   it("quotes a document that it read by its path", async () => {
     const value = { title: "More", path: "more.md", text: "Walruses live in cold water near ice." };
-    expect(await after("Read more.md: where do walruses live?", "read_document", { type: "json", value })).toContain(
-      '"Walruses live in cold water near ice." (more.md)',
+    expect(
+      await answerAfter("Read more.md: where do walruses live?", "read_document", { type: "json", value }),
+    ).toContain('"Walruses live in cold water near ice." (more.md)');
+  });
+
+  it("quotes the beginning of a document that it was only asked to read", async () => {
+    const value = { title: "More", path: "more.md", text: "# More\n\nFirst of all a word. The second one is here." };
+    expect(await answerAfter("Please read more.md", "read_document", { type: "json", value })).toContain(
+      '"First of all a word." (more.md) "The second one is here." (more.md)',
     );
   });
 
   it("tells of a tool's error and does not ask again", async () => {
-    expect(await after("What is 1*(2+3)?", "calculator", { type: "error-text", value: "too hard" })).toContain(
+    expect(await answerAfter("What is 1*(2+3)?", "calculator", { type: "error-text", value: "too hard" })).toContain(
       "calculator answered with an error: too hard",
     );
   });

@@ -11,17 +11,14 @@ describe("sentencesOf", () => {
   });
 
   it("takes each list item by itself, and quotes without their mark", () => {
-    expect(
-      sentencesOf(
-        "* Keys that SQS manages for you\n* Keys you manage yourself here\n1. The first of all steps\n> A quoted line of text.",
-      ),
-    ).toEqual(
-      ["Keys that SQS manages for you", "The first of all steps", "A quoted line of text."].toSpliced(
-        1,
-        0,
-        "Keys you manage yourself here",
-      ),
-    );
+    const markdown =
+      "* Keys that SQS manages\n  for you\n* Keys you manage yourself here\n1. The first of all\n\n> A quoted line\n> of text.";
+    expect(sentencesOf(markdown)).toEqual([
+      "Keys that SQS manages for you",
+      "Keys you manage yourself here",
+      "The first of all",
+      "A quoted line of text.",
+    ]);
   });
 
   it.each([
