@@ -13,6 +13,9 @@ export interface StepTimes {
   readonly composeMs: number;
 }
 
+/** Steps that return at once. */
+export const NO_WORK: StepTimes = { retrieveMs: 0, completeMs: 0, toolMs: 0, composeMs: 0 };
+
 /** Told of every step that ran, with the server's `performance.now()` around its work. */
 export type OnRun = (jobId: string, stepId: string, startedMs: number, endedMs: number) => void;
 

@@ -26,10 +26,16 @@ const START_TIMEOUT_MS = 20_000;
 /** Starts one of the processes in this folder with `options` and waits until it says where it listens. */
 export function start(file: string, options: unknown, execArgv: readonly string[] = []): Promise<Started> {
   const child = adopt(
-    fork(join(import.meta.dirname, file), [JSON.stringify(options)], { execArgv: [...execArgv], stdio: ["ignore", "inherit", "inherit", "ipc"] }),
+    fork(join(import.meta.dirname, file), [JSON.stringify(options)], {
+      execArgv: [...execArgv],
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    }),
   );
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${file} did not listen within ${START_TIMEOUT_MS} ms`)), START_TIMEOUT_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`${file} did not listen within ${START_TIMEOUT_MS} ms`)),
+      START_TIMEOUT_MS,
+    );
     child.once("exit", (code, signal) => reject(new Error(`${file} ended with ${code ?? signal}`)));
     child.once("message", (message) => {
       clearTimeout(timer);
@@ -51,7 +57,8 @@ export async function stop(child: ChildProcess, signal: NodeJS.Signals = "SIGKIL
 /** Resident memory of a process now and at its highest, in MB. Linux only. */
 export function memoryOf(pid: number): { nowMb: number; peakMb: number } {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const megabytes = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024;
+  const megabytes = (field: string): number =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024;
   return { nowMb: megabytes("VmRSS"), peakMb: megabytes("VmHWM") };
 }
 

@@ -31,7 +31,8 @@ export class HttpClient {
 
   #call(method: string, path: string, body?: string): Promise<Answer> {
     const { hostname, port } = this.#url;
-    const headers = body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const headers =
+      body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
     const startedMs = performance.now();
     return new Promise((resolve, reject) => {
       const call = request({ hostname, port, method, path, headers, agent: this.#agent }, (response) => {

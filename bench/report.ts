@@ -19,8 +19,7 @@ export interface Check {
   readonly target: { readonly atMost: number } | { readonly atLeast: number };
 }
 
-export const holds = ({ got, target }: Check): boolean =>
-  "atMost" in target ? got <= target.atMost : got >= target.atLeast;
+const holds = ({ got, target }: Check): boolean => ("atMost" in target ? got <= target.atMost : got >= target.atLeast);
 
 /** The value below which `share` of the values are (nearest rank). NaN for no values. */
 export function percentile(values: readonly number[], share: number): number {

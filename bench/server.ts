@@ -1,8 +1,8 @@
 import { PerformanceObserver } from "node:perf_hooks";
-import type { JobStatus } from "../src/core/state.ts";
 import type { EventLog } from "../src/core/ports.ts";
 import type { Resources } from "../src/core/resources.ts";
 import type { Logger } from "../src/core/runtime.ts";
+import type { JobStatus } from "../src/core/state.ts";
 import { type Embedded, startEmbedded } from "../src/host/host.ts";
 import { benchApp, type StepTimes } from "./bench-app.ts";
 import { announce, optionsOfChild } from "./children.ts";
@@ -13,6 +13,8 @@ export interface ServerOptions {
   readonly app: { readonly steps: StepTimes } | { readonly modelUrl: string };
   readonly dataDir: string;
   readonly synchronous: "FULL" | "NORMAL";
+  /** Keep the times of every step. @default false */
+  readonly recordRuns?: boolean;
 }
 
 /** What the server has spent so far. */
@@ -37,7 +39,7 @@ export type FromServer =
   | { readonly ask: number; readonly answer: unknown };
 
 async function main(): Promise<void> {
-  const { app, dataDir, synchronous } = optionsOfChild<ServerOptions>();
+  const { app, dataDir, synchronous, recordRuns } = optionsOfChild<ServerOptions>();
   const complaints: Record<string, number> = {};
   const count = (message: string): void => {
     complaints[message] = (complaints[message] ?? 0) + 1;
@@ -53,7 +55,10 @@ async function main(): Promise<void> {
   };
   const runs: StepRun[] = [];
   const embedded = startEmbedded({
-    app: "modelUrl" in app ? claimApp(app.modelUrl) : benchApp(app.steps, (...run) => runs.push(run)),
+    app:
+      "modelUrl" in app
+        ? claimApp(app.modelUrl)
+        : benchApp(app.steps, recordRuns ? (...run) => runs.push(run) : undefined),
     resources,
     logger,
     dataDir,

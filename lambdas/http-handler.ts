@@ -64,13 +64,13 @@ function check<R extends Route>(route: R, event: APIGatewayProxyEvent): CheckedR
     query,
     headers,
     body: route.body ? parseBody(route.body, event) : undefined,
-    traceparent: traceparentOf(lowerCased(event.headers)["traceparent"]),
+    traceparent: traceparentOf(lowerCased(event.headers).traceparent),
   };
   return checked as unknown as CheckedRequest<R>;
 }
 
 function tenantOf(event: APIGatewayProxyEvent, route: Route): TenantId {
-  const tenant: unknown = event.requestContext.authorizer?.["tenant"];
+  const tenant: unknown = event.requestContext.authorizer?.tenant;
   if (typeof tenant === "string" && isTenantId(tenant)) return tenant;
   if (route.public) return "public" as TenantId;
   throw new ProblemError({ title: "Unauthorized", status: 401, detail: "a key is needed: Authorization: Bearer KEY" });
@@ -104,7 +104,8 @@ function parseQuery(route: Route, event: APIGatewayProxyEvent, wrong: Violation[
       continue;
     }
     const allowed = known.length > 0 ? `allowed: ${known.join(", ")}` : "none is allowed here";
-    for (const name of issue.keys) wrong.push({ path: name, message: `is no query parameter of this route; ${allowed}` });
+    for (const name of issue.keys)
+      wrong.push({ path: name, message: `is no query parameter of this route; ${allowed}` });
   }
   return undefined;
 }
@@ -132,7 +133,11 @@ function parseBody(schema: z.ZodType, event: APIGatewayProxyEvent): unknown {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new ProblemError({ title: "Invalid JSON", status: 400, detail: `the body is not JSON: ${(error as Error).message}` });
+    throw new ProblemError({
+      title: "Invalid JSON",
+      status: 400,
+      detail: `the body is not JSON: ${(error as Error).message}`,
+    });
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;

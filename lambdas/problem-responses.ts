@@ -12,14 +12,22 @@ export function problemResponses(logger: Logger): MiddlewareObj<APIGatewayProxyE
       const { problem, headers } = problemOf(request.error);
       if (problem.status >= 500) {
         const { error } = request;
-        logger.error("request failed", { requestId, path: request.event.path, error: error?.name, reason: error?.message });
+        logger.error("request failed", {
+          requestId,
+          path: request.event.path,
+          error: error?.name,
+          reason: error?.message,
+        });
       }
       request.response = problemResponse({ ...problem, requestId }, headers);
     },
   };
 }
 
-export function problemResponse(problem: Problem, headers: Readonly<Record<string, string>> = {}): APIGatewayProxyResult {
+export function problemResponse(
+  problem: Problem,
+  headers: Readonly<Record<string, string>> = {},
+): APIGatewayProxyResult {
   return {
     statusCode: problem.status,
     headers: { "content-type": PROBLEM_MEDIA_TYPE, "cache-control": "no-store", ...headers },

@@ -49,11 +49,16 @@ export function queueHandler(
         topic: body.data["detail-type"],
         detail: body.data.detail as MessageDetail,
         receiveCount: Number(raw.attributes.ApproximateReceiveCount),
-        claimedBy: raw.messageAttributes["claimedBy"]?.stringValue as CommitId | undefined,
+        claimedBy: raw.messageAttributes.claimedBy?.stringValue as CommitId | undefined,
       }));
     } catch (error) {
       const { name, message } = error as Error;
-      logger.error("message could not be handled", { queue: queueName, messageId: raw.messageId, error: name, reason: message });
+      logger.error("message could not be handled", {
+        queue: queueName,
+        messageId: raw.messageId,
+        error: name,
+        reason: message,
+      });
       retryAfterMs = FAULT_DELAY_MS;
     }
     if (retryAfterMs === undefined) return;

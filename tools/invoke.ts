@@ -21,11 +21,18 @@ async function main(): Promise<void> {
   });
   const [name, file = `lambdas/${name}/event.json`, ...rest] = positionals;
   if (!isName(name) || rest.length > 0) {
-    throw new Error(`Usage: npm run invoke -- NAME [EVENT.json] [--data DIR] [--app FILE]\nNAME is one of ${NAMES.join(", ")}; got ${name}`);
+    throw new Error(
+      `Usage: npm run invoke -- NAME [EVENT.json] [--data DIR] [--app FILE]\nNAME is one of ${NAMES.join(", ")}; got ${name}`,
+    );
   }
   const app = await loadApp(values.app);
   const logger = createLogger("WARN");
-  const embedded = startEmbedded({ app, resources: loadResources(app, { dataDir: values.data }), logger, dataDir: values.data });
+  const embedded = startEmbedded({
+    app,
+    resources: loadResources(app, { dataDir: values.data }),
+    logger,
+    dataDir: values.data,
+  });
   try {
     const event = await eventFrom(file, embedded);
     const context = lambdaContext(name, "local", 30_000);

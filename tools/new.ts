@@ -23,7 +23,9 @@ function main([kind, name, ...rest]: readonly string[]): void {
   write(file, TEMPLATES[kind].file(name, symbol));
   write(test, TEMPLATES[kind].test(name, symbol));
   writeFileSync(APP, app);
-  const formatted = spawnSync("npx", ["biome", "check", "--write", file, test, APP], { stdio: ["ignore", "ignore", "inherit"] });
+  const formatted = spawnSync("npx", ["biome", "check", "--write", file, test, APP], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   if (formatted.status !== 0) stop("the files were written, but could not be formatted");
   console.log(`wrote ${file}\nwrote ${test}\nadded ${symbol} to ${APP}\nNext: edit ${file}, then npm test`);
 }
@@ -34,7 +36,13 @@ function withEntry(source: string, kind: Kind, name: string, symbol: string): st
   const match = list.exec(source);
   if (match === null) stop(`${APP} has no list "${FOLDERS[kind]}: […]" to add ${symbol} to; nothing was written`);
   if (new RegExp(`\\b${symbol}\\b`).test(source)) stop(`${APP} already uses the name ${symbol}; nothing was written`);
-  const entries = [...(match[1] ?? "").split(",").map((entry) => entry.trim()).filter(Boolean), symbol];
+  const entries = [
+    ...(match[1] ?? "")
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter(Boolean),
+    symbol,
+  ];
   const listed = source.replace(list, `${FOLDERS[kind]}: [${entries.join(", ")}]`);
   return `import { ${symbol} } from "./${FOLDERS[kind]}/${name}.ts";\n${listed}`;
 }

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { defineApp } from "../../src/core/define-app.ts";
 import { defineCapability } from "../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../src/core/define-workflow.ts";
-import { AT_ONCE } from "./model-server.ts";
 import { HttpClient } from "../http-client.ts";
+import { AT_ONCE } from "./limits.ts";
 
 /** The analysis of the claim: two calls of the model, one after the other. `idle` asks nothing of it, to warm up. */
 export function claimApp(modelUrl: string) {

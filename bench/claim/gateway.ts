@@ -1,4 +1,4 @@
-import { createServer, Agent, request as httpRequest } from "node:http";
+import { Agent, createServer, request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import { announce, optionsOfChild } from "../children.ts";
 

@@ -1,36 +1,29 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { announce } from "../children.ts";
+import { ANSWER_MS, AT_ONCE } from "./limits.ts";
 
-/** A simulated model: this long for an answer, this many at once, the others wait their turn. */
-export const ANSWER_MS = 2_000;
-export const AT_ONCE = 16;
 const ANSWER = "x".repeat(1_000);
-
-function serve(): void {
-  const queue: ServerResponse[] = [];
-  let busy = 0;
-  const next = (): void => {
-    if (busy >= AT_ONCE) return;
-    const response = queue.shift();
-    if (response === undefined) return;
-    busy += 1;
-    setTimeout(() => {
-      busy -= 1;
-      response.end(ANSWER);
-      next();
-    }, ANSWER_MS);
-  };
-  // Whoever asked is served, even if it has hung up: a model is not told that nobody listens any more.
-  const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
-    request.resume().on("end", () => {
-      queue.push(response);
-      next();
-    });
+const queue: ServerResponse[] = [];
+let busy = 0;
+const next = (): void => {
+  if (busy >= AT_ONCE) return;
+  const response = queue.shift();
+  if (response === undefined) return;
+  busy += 1;
+  setTimeout(() => {
+    busy -= 1;
+    response.end(ANSWER);
+    next();
+  }, ANSWER_MS);
+};
+// Whoever asked is served, even if it has hung up: a model is not told that nobody listens any more.
+const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
+  request.resume().on("end", () => {
+    queue.push(response);
+    next();
   });
-  server.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 }, () => {
-    announce(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  });
-}
-
-if (import.meta.main) serve();
+});
+server.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 }, () => {
+  announce(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+});

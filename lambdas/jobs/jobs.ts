@@ -49,7 +49,10 @@ export async function listJobs(
 export const noSuchJob = (jobId: string): ProblemError =>
   new ProblemError({ title: "No such job", status: 404, detail: `there is no job ${jobId}` });
 
-const linksOf = (jobId: string): JobView["links"] => ({ self: `/v1/jobs/${jobId}`, events: `/v1/jobs/${jobId}/events` });
+const linksOf = (jobId: string): JobView["links"] => ({
+  self: `/v1/jobs/${jobId}`,
+  events: `/v1/jobs/${jobId}/events`,
+});
 
 /** A job as its owner sees it. */
 export function viewOf(state: JobState): JobView {

@@ -53,7 +53,12 @@ function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
       header: z.object(route.headers),
     },
     ...(route.body
-      ? { requestBody: { required: true, content: { "application/json": { schema: route.body, examples: examplesOf(app) } } } }
+      ? {
+          requestBody: {
+            required: true,
+            content: { "application/json": { schema: route.body, examples: examplesOf(app) } },
+          },
+        }
       : {}),
     responses: {
       [status]: { description, content: { "application/json": { schema } } },

@@ -1,5 +1,5 @@
-import type { Head } from "../../src/core/ports.ts";
 import { iso } from "../../src/core/job-writer.ts";
+import type { Head } from "../../src/core/ports.ts";
 import { outstanding } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded } from "../../src/core/state.ts";

@@ -12,7 +12,10 @@ export function createHandler(runtime: Runtime): HttpHandler {
     routes.submit,
     async ({ tenant, body, headers, traceparent }) => {
       const key = headers["Idempotency-Key"];
-      const { job, created } = await submit({ tenant, request: body, idempotencyKey: unquoted(key), traceparent }, runtime);
+      const { job, created } = await submit(
+        { tenant, request: body, idempotencyKey: unquoted(key), traceparent },
+        runtime,
+      );
       const view = viewOf(job);
       return {
         body: view,

@@ -71,7 +71,9 @@ export async function submit(command: SubmitCommand, runtime: Runtime): Promise<
 }
 
 function digestOf(request: SubmitRequest): string {
-  return createHash("sha256").update(canonical(request as Json)).digest("base64url");
+  return createHash("sha256")
+    .update(canonical(request as Json))
+    .digest("base64url");
 }
 
 /** The same text for the same JSON value, whatever the order of its members. */

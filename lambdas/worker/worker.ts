@@ -253,7 +253,10 @@ async function recordFailure(
       topic: topics.requested(capability.name),
       detail: { ...detail, seq: outcome.deadLetterSeq, stepIds: [step.stepId] },
     };
-    await queue.deadLetter(capability.name, message, { reason: `${error.name}: ${error.message}`, seq: outcome.deadLetterSeq });
+    await queue.deadLetter(capability.name, message, {
+      reason: `${error.name}: ${error.message}`,
+      seq: outcome.deadLetterSeq,
+    });
   }
   return outcome.final ? undefined : outcome.delayMs;
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ErrorInfo, JobEvent, Usage } from "./events.ts";
-import { JOB_ID_SHAPE, isJobId } from "./ids.ts";
+import { isJobId, JOB_ID_SHAPE } from "./ids.ts";
 import { Json } from "./json.ts";
 
 /** Bodies and parameters of the HTTP API: what handlers parse, and what the OpenAPI document is made from. */
@@ -38,7 +38,10 @@ export type SubmitRequest = z.output<typeof SubmitRequest>;
 /** Visible ASCII, in quotes or bare (draft-ietf-httpapi-idempotency-key-header). */
 export const IdempotencyKey = z
   .string()
-  .regex(/^("[\x20-\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$/, "must be 1 to 255 visible ASCII characters, bare or in double quotes");
+  .regex(
+    /^("[\x20-\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$/,
+    "must be 1 to 255 visible ASCII characters, bare or in double quotes",
+  );
 
 export const AttemptView = z
   .object({

@@ -41,6 +41,9 @@ export class ThrottledError extends Error {
   }
 }
 
+/** The longest wait that a provider is granted. */
+const MAX_ASKED_MS = 86_400_000;
+
 /**
  * Decides on another attempt: exponential backoff with full jitter
  * (aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter). `random` is from 0 to 1.
@@ -63,7 +66,7 @@ export function decideRetry(
       return { counts: true, final: true, delayMs: 0 };
     case "throttled": {
       // A header that is a date makes NaN of a careless Number(): no time to wait for.
-      const asked = Number.isFinite(verdict.retryAfterMs) ? (verdict.retryAfterMs ?? 0) : 0;
+      const asked = Number.isFinite(verdict.retryAfterMs) ? Math.min(verdict.retryAfterMs ?? 0, MAX_ASKED_MS) : 0;
       return { counts: false, final: false, delayMs: Math.max(asked, backoff(retry, step.throttles, random)) };
     }
     case "retryable": {

@@ -1,5 +1,6 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { ScheduledEvent } from "aws-lambda";
 import { createHandler as createAdvance } from "../../lambdas/advance/handler.ts";
 import { createHandler as createCapabilities } from "../../lambdas/capabilities/handler.ts";
 import { createHandler as createEvents } from "../../lambdas/events/handler.ts";
@@ -10,7 +11,6 @@ import { createHandler as createReconciler, type ScheduleHandler } from "../../l
 import { createHandler as createSubmit } from "../../lambdas/submit/handler.ts";
 import { createHandler as createWorker } from "../../lambdas/worker/handler.ts";
 import { advanceQueue } from "../contract/messages.ts";
-import type { ScheduledEvent } from "aws-lambda";
 import type { App } from "../core/define-app.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Resources } from "../core/resources.ts";
@@ -144,7 +144,8 @@ function reconcilePeriodically(handler: ScheduleHandler, runtime: Runtime): () =
 function listen(server: Server, port: number, host: string): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      const reason = error.code === "EADDRINUSE" ? "it is taken by another process; give another one with --port" : error.message;
+      const reason =
+        error.code === "EADDRINUSE" ? "it is taken by another process; give another one with --port" : error.message;
       reject(new StartError(`cannot listen on ${host} port ${port}: ${reason}`));
     });
     server.listen(port, host, () => {

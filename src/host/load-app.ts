@@ -16,7 +16,9 @@ export async function loadApp(file: string): Promise<App> {
     throw new StartError(`--app ${file} does not load: ${name}: ${message}`, { cause: error });
   }
   if (!isApp(module.default)) {
-    throw new StartError(`--app ${file}: its default export must be made by defineApp({ workflows, capabilities }); got ${kindOf(module.default)}`);
+    throw new StartError(
+      `--app ${file}: its default export must be made by defineApp({ workflows, capabilities }); got ${kindOf(module.default)}`,
+    );
   }
   return module.default;
 }

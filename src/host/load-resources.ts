@@ -26,7 +26,8 @@ export function loadResources(app: App, options: ResourceOptions): Resources {
     const corpus = openCorpus({ ...(dir === undefined ? defaultCorpus() : { dir }), indexFile });
     return { tools: app.tools, model, price: app.price, corpus };
   } catch (error) {
-    if (error instanceof CorpusError || error instanceof UnknownModelError) throw new StartError(error.message, { cause: error });
+    if (error instanceof CorpusError || error instanceof UnknownModelError)
+      throw new StartError(error.message, { cause: error });
     throw error;
   }
 }

@@ -20,7 +20,14 @@ async function main(): Promise<void> {
   const logger = createLogger(options.logLevel);
   if (options.dataDir !== undefined) mkdirSync(options.dataDir, { recursive: true });
   const resources = loadResources(app, options);
-  const embedded = startEmbedded({ app, resources, logger, keys, dataDir: options.dataDir, synchronous: options.synchronous });
+  const embedded = startEmbedded({
+    app,
+    resources,
+    logger,
+    keys,
+    dataDir: options.dataDir,
+    synchronous: options.synchronous,
+  });
   let url: string;
   try {
     url = await embedded.listen(options.port, options.host);

@@ -86,7 +86,8 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): H
     throw new StartError(problems.join("\n"));
   }
   const { data, memory, "log-level": logLevel, ...rest } = parsed.data;
-  if (memory && flags.data !== undefined) throw new StartError("--memory keeps nothing and --data names where to: give one of them");
+  if (memory && flags.data !== undefined)
+    throw new StartError("--memory keeps nothing and --data names where to: give one of them");
   const options: HostOptions = {
     ...rest,
     corpus: rest.corpus,
@@ -103,7 +104,8 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): H
   return options;
 }
 
-export const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 
 const variableOf = (name: string): string => `SLUICE_${name.toUpperCase().replaceAll("-", "_")}`;
 

@@ -18,8 +18,7 @@ function recordOf(delivery: Delivery): SQSRecord {
       ApproximateFirstReceiveTimestamp: sent,
       MessageGroupId: message.detail.tenant,
     },
-    messageAttributes:
-      claimedBy === undefined ? {} : { claimedBy: { dataType: "String", stringValue: claimedBy } },
+    messageAttributes: claimedBy === undefined ? {} : { claimedBy: { dataType: "String", stringValue: claimedBy } },
     md5OfBody: "",
     eventSource: "aws:sqs",
     eventSourceARN: `arn:aws:sqs:local:000000000000:${queue}`,

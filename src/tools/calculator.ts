@@ -54,8 +54,9 @@ async function loadMath() {
 
 /** An allow list of the expression's parts: stricter than switching off single functions of the library. */
 function check(node: MathNode): void {
-  if (!NODES.includes(node.type))
+  if (!NODES.includes(node.type)) {
     throw new Error(`the calculator takes arithmetic only; got ${node.type} in ${node.toString()}`);
+  }
   if (node.type === "ConstantNode" && !("value" in node && typeof node.value === "number")) {
     throw new Error(`the calculator takes numbers only; got ${node.toString()}`);
   }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { defineApp, defineCapability, defineWorkflow, TerminalError } from "../../src/index.ts";
+import { type Capability, defineApp, defineCapability, defineWorkflow, TerminalError } from "../../src/index.ts";
 
 /** An app in which everything goes wrong that can, beside a workflow in which nothing does. */
 const text = z.object({ text: z.string() });
@@ -86,7 +86,7 @@ const streaming = defineCapability({
   },
 });
 
-const one = <const N extends string>(name: N, capability: typeof echo | typeof throwing) =>
+const one = <const N extends string>(name: N, capability: Capability<string, typeof text, typeof text>) =>
   defineWorkflow({
     name,
     input: text,

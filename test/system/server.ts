@@ -31,7 +31,10 @@ export class ServerProcess {
   }
 
   /** Starts one that is expected to end by itself; resolves with its exit code and all it wrote. */
-  static async fails(flags: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number | null; text: string }> {
+  static async fails(
+    flags: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<{ code: number | null; text: string }> {
     const { child, text } = launch(flags, env);
     const [code] = (await once(child, "close")) as [number | null];
     return { code, text: text() };
@@ -100,9 +103,15 @@ export class Caller {
     return (await (await this.get(`/v1/jobs/${id}`)).json()) as JobView;
   }
 
+  /** The whole log, page by page. */
   async events(id: string): Promise<JobEvent[]> {
-    const page = (await (await this.get(`/v1/jobs/${id}/events?limit=1000`)).json()) as { events: JobEvent[] };
-    return page.events;
+    const events: JobEvent[] = [];
+    for (;;) {
+      const path = `/v1/jobs/${id}/events?limit=1000&after=${events.length}`;
+      const page = (await (await this.get(path)).json()) as { events: JobEvent[] };
+      if (page.events.length === 0) return events;
+      events.push(...page.events);
+    }
   }
 
   /** Polls until the job is no longer running. */

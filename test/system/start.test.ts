@@ -1,8 +1,8 @@
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Caller, FAULTY_APP, ServerProcess, temporaryFolder } from "./server.ts";
 

@@ -1,0 +1,144 @@
+import { start, stop } from "../children.ts";
+import { ANSWER_MS, AT_ONCE, GATEWAY_TIMEOUT_MS } from "../claim/limits.ts";
+import { HttpClient } from "../http-client.ts";
+import { percent, percentile, type Report, type Table } from "../report.ts";
+import { Sluice } from "../sluice.ts";
+
+const INPUT = { query: "Is it worth it?" };
+/** Requests that ask nothing of the model, before the clock starts: a server in use is warm. */
+const WARM_UP = 500;
+
+interface Plain {
+  readonly users: number;
+  readonly answered: number;
+  readonly gatewayTimeouts: number;
+  readonly lastAnswerMs: number;
+}
+
+interface Durable {
+  readonly users: number;
+  readonly accepted: number;
+  readonly acceptP50Ms: number;
+  readonly acceptP95Ms: number;
+  readonly finished: number;
+  readonly allFinishedMs: number;
+}
+
+/** The claim itself: the same analysis behind a gateway, and as a job; so many users at once, each asking once. */
+export async function claim(quick: boolean): Promise<Report> {
+  const plain: Plain[] = [];
+  const durable: Durable[] = [];
+  for (const users of quick ? [5, 50, 200] : [5, 50, 200, 1_000]) {
+    plain.push(await withModel((modelUrl) => behindGateway(modelUrl, users)));
+    durable.push(await withModel((modelUrl) => asJobs(modelUrl, users)));
+  }
+  return {
+    tables: [table(plain, durable)],
+    checks: durable.flatMap(({ users, accepted, finished, acceptP95Ms }) => [
+      { what: `claim, ${users} users: accepted`, got: (100 * accepted) / users, unit: "%", target: { atLeast: 100 } },
+      { what: `claim, ${users} users: finished`, got: (100 * finished) / users, unit: "%", target: { atLeast: 100 } },
+      ...(users === 200
+        ? [{ what: "claim, 200 users: 202 p95", got: acceptP95Ms, unit: "ms", target: { atMost: 50 } }]
+        : []),
+    ]),
+    data: { plain, durable },
+  };
+}
+
+async function withModel<T>(use: (modelUrl: string) => Promise<T>): Promise<T> {
+  const model = await start("claim/model-server.ts", {});
+  try {
+    return await use(model.url);
+  } finally {
+    await stop(model.child);
+  }
+}
+
+async function behindGateway(modelUrl: string, users: number): Promise<Plain> {
+  const handler = await start("claim/plain-handler.ts", { modelUrl });
+  const gateway = await start("claim/gateway.ts", { upstream: handler.url, timeoutMs: GATEWAY_TIMEOUT_MS });
+  const client = new HttpClient(gateway.url);
+  try {
+    await warmUp(() => client.post("/idle", INPUT));
+    const startedMs = performance.now();
+    const answers = await Promise.all(Array.from({ length: users }, () => client.post("/", INPUT)));
+    return {
+      users,
+      answered: answers.filter(({ status }) => status === 200).length,
+      gatewayTimeouts: answers.filter(({ status }) => status === 504).length,
+      lastAnswerMs: performance.now() - startedMs,
+    };
+  } finally {
+    client.close();
+    await stop(gateway.child);
+    await stop(handler.child);
+  }
+}
+
+function asJobs(modelUrl: string, users: number): Promise<Durable> {
+  return Sluice.with({ app: { modelUrl }, synchronous: "FULL" }, async (sluice) => {
+    await warmUp(() => sluice.run("idle", INPUT));
+    const startedMs = performance.now();
+    const posts = await Promise.all(Array.from({ length: users }, () => sluice.post("two-calls", INPUT)));
+    const ids = posts.flatMap(({ id }) => id ?? []);
+    const ends = await Promise.all(ids.map((id) => sluice.ended(id)));
+    const accepted = posts.filter(({ id }) => id !== undefined).map(({ answer }) => answer.ms);
+    return {
+      users,
+      accepted: accepted.length,
+      acceptP50Ms: percentile(accepted, 0.5),
+      acceptP95Ms: percentile(accepted, 0.95),
+      finished: await completed(sluice, ids),
+      allFinishedMs: Math.max(...ends.map(({ atMs }) => atMs)) - startedMs,
+    };
+  });
+}
+
+/** Asks the API, as a user would, whether the answers are there. */
+async function completed(sluice: Sluice, ids: readonly string[]): Promise<number> {
+  let count = 0;
+  for (const id of ids) {
+    const { body } = await sluice.client.get(`/v1/jobs/${id}`);
+    const job = JSON.parse(body) as { status: string; result?: { answer: string } };
+    if (job.status === "completed" && job.result !== undefined && job.result.answer !== "") count += 1;
+  }
+  return count;
+}
+
+async function warmUp(request: () => Promise<unknown>): Promise<void> {
+  for (let done = 0; done < WARM_UP; done += 10) await Promise.all(Array.from({ length: 10 }, request));
+}
+
+const table = (plain: readonly Plain[], durable: readonly Durable[]): Table => ({
+  title: `The claim: two model calls a request, ${ANSWER_MS / 1_000} s an answer, ${AT_ONCE} at once`,
+  columns: [
+    "users at once",
+    "plain: answered",
+    "plain: 504",
+    "plain: last answer s",
+    "Sluice: accepted",
+    "202 p50 ms",
+    "202 p95 ms",
+    "Sluice: finished",
+    "Sluice: all finished s",
+    "ideal s",
+  ],
+  rows: durable.map((job, at) => {
+    const http = plain[at] as Plain;
+    return [
+      String(job.users),
+      percent(http.answered, job.users),
+      http.gatewayTimeouts,
+      http.lastAnswerMs / 1_000,
+      percent(job.accepted, job.users),
+      job.acceptP50Ms,
+      job.acceptP95Ms,
+      percent(job.finished, job.users),
+      job.allFinishedMs / 1_000,
+      idealMs(job.users) / 1_000,
+    ];
+  }),
+});
+
+/** The model's own time: it can do no better than answer so many at once. */
+const idealMs = (users: number): number => Math.max(2, Math.ceil((2 * users) / AT_ONCE)) * ANSWER_MS;

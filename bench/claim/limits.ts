@@ -1,0 +1,5 @@
+/** The simulated model: this long for an answer, this many at once, the others wait their turn. */
+export const ANSWER_MS = 2_000;
+export const AT_ONCE = 16;
+/** The gateway gives up after this. */
+export const GATEWAY_TIMEOUT_MS = 10_000;

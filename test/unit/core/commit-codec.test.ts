@@ -1,0 +1,115 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Commit, EventBody } from "../../../src/contract/events.ts";
+import type { Json } from "../../../src/contract/json.ts";
+import { decodeCommit, encodeCommit, MAX_COMMIT_BYTES } from "../../../src/core/commit-codec.ts";
+import type { Blobs, StoredCommit } from "../../../src/core/ports.ts";
+import { MemoryBlobs } from "../../../src/engines/embedded/file-blobs.ts";
+import { completed, failed, logOf, progress, requested, started, submitted } from "./fixtures.ts";
+
+/** Counts what goes to the blob store. */
+class CountingBlobs extends MemoryBlobs implements Blobs {
+  puts = 0;
+
+  override put(...args: Parameters<Blobs["put"]>): ReturnType<Blobs["put"]> {
+    this.puts += 1;
+    return super.put(...args);
+  }
+}
+
+const commitOf = (...events: EventBody[]): Commit => {
+  const [commit] = logOf(events);
+  if (!commit) throw new Error("unreachable");
+  return commit;
+};
+const bytes = (stored: StoredCommit): number => Buffer.byteLength(stored.body);
+const plain = (commit: Commit): unknown => JSON.parse(JSON.stringify(commit));
+
+describe("a stored commit", () => {
+  it("has its header beside its events, and the seq of the last one", async () => {
+    const { body, ...header } = await encodeCommit(commitOf(submitted(), requested("a")), new MemoryBlobs());
+    expect(header).toMatchObject({ firstSeq: 1, lastSeq: 2, deploySeq: 1, commitId: "c0", tenant: "acme" });
+    expect(JSON.parse(body)).toHaveLength(2);
+  });
+
+  it("needs no blob store up to its limit, to the byte", async () => {
+    const empty = Buffer.byteLength(JSON.stringify([completed("a", "")]));
+    for (const [over, puts] of [
+      [0, 0],
+      [1, 1],
+    ] as const) {
+      const blobs = new CountingBlobs();
+      const stored = await encodeCommit(commitOf(completed("a", "x".repeat(MAX_COMMIT_BYTES - empty + over))), blobs);
+      expect(blobs.puts).toBe(puts);
+      expect(bytes(stored)).toBeLessThanOrEqual(MAX_COMMIT_BYTES);
+    }
+  });
+
+  it("counts bytes of UTF-8, not characters", async () => {
+    const blobs = new CountingBlobs();
+    await encodeCommit(commitOf(completed("a", "漢".repeat(30_000))), blobs);
+    expect(blobs.puts).toBe(1);
+  });
+
+  it("checks in the largest values, and no more of them than it must", async () => {
+    const blobs = new CountingBlobs();
+    const [small, large, middle] = ["s".repeat(20_000), "l".repeat(90_000), "m".repeat(30_000)];
+    const commit = commitOf(completed("a", small), completed("b", large), completed("c", middle));
+    const stored = await encodeCommit(commit, blobs);
+    expect(blobs.puts).toBe(1);
+    expect(stored.body).toContain(small);
+    expect(stored.body).toContain(middle);
+    expect(stored.body).not.toContain("lll");
+    expect(await decodeCommit(stored, blobs)).toEqual(commit);
+  });
+
+  it.each<[string, EventBody[]]>([
+    [
+      "a thousand small steps",
+      Array.from({ length: 1_000 }, (_, n) => requested(`s${n}`, { input: { n, text: "x".repeat(80) } })),
+    ],
+    [
+      "many failures with long errors",
+      Array.from({ length: 64 }, (_, n) => failed(`s${n}`, { error: { name: "E", message: "m".repeat(2_000) } })),
+    ],
+  ])("is within its limit also with %s", async (_, events) => {
+    const blobs = new CountingBlobs();
+    const commit = commitOf(...events);
+    const stored = await encodeCommit(commit, blobs);
+    expect(bytes(stored)).toBeLessThanOrEqual(MAX_COMMIT_BYTES);
+    expect(blobs.puts).toBeLessThanOrEqual(1);
+    expect(await decodeCommit(stored, blobs)).toEqual(commit);
+  });
+
+  it("decodes to what was encoded and is never larger than its limit, whatever the values", async () => {
+    const value = fc.oneof(
+      fc.jsonValue() as fc.Arbitrary<Json>,
+      fc
+        .tuple(fc.string({ minLength: 1, unit: "grapheme" }), fc.integer({ min: 1, max: 30_000 }))
+        .map(([text, times]) => text.repeat(times).slice(0, 90_000)),
+    );
+    const event = fc.oneof(
+      value.map((input) => requested("a", { input })),
+      value.map((result) => completed("a", result)),
+      value.map((output) => failed("a", { output })),
+      value.map((output) => progress("a", "text", { final: true, output })),
+      fc.constant(started("a")),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { minLength: 1, maxLength: 8 }), async (events) => {
+        const blobs = new MemoryBlobs();
+        const commit = commitOf(...events);
+        const before = plain(commit);
+        const stored = await encodeCommit(commit, blobs);
+        expect(bytes(stored)).toBeLessThanOrEqual(MAX_COMMIT_BYTES);
+        expect(plain(await decodeCommit(stored, blobs))).toEqual(before);
+        expect(plain(commit)).toEqual(before);
+      }),
+    );
+  });
+
+  it("fails to be read where a value is gone from the blob store", async () => {
+    const stored = await encodeCommit(commitOf(completed("a", "x".repeat(100_000))), new MemoryBlobs());
+    await expect(decodeCommit(stored, new MemoryBlobs())).rejects.toThrow("cannot be read");
+  });
+});

@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { EventBody } from "../../../src/contract/events.ts";
+import { defineCapability } from "../../../src/core/define-capability.ts";
+import { messagesFor, outstanding } from "../../../src/core/publish.ts";
+import { ADVANCE_STEP } from "../../../src/core/state.ts";
+import { appOf, at, completed, done, failed, JOB, requested, started, stateOf, submitted, T0_MS } from "./fixtures.ts";
+
+const loud = defineCapability({ name: "loud", input: z.any(), output: z.any(), run: () => 1, announce: true });
+const few = defineCapability({ name: "few", input: z.any(), output: z.any(), run: () => 1, concurrency: 3 });
+const echo = defineCapability({ name: "echo", input: z.any(), output: z.any(), run: () => 1 });
+const app = appOf(async () => 1, { capabilities: [echo, loud, few] });
+const dead = (stepId: string, capability = "echo"): EventBody => ({
+  type: "step.dead_lettered",
+  stepId,
+  capability,
+  attempt: 1,
+  error: { name: "E", message: "m" },
+});
+
+const publish = (...events: EventBody[]) => messagesFor(stateOf(...events), events, app);
+const brief = (messages: ReturnType<typeof publish>) => messages.map(({ topic, detail }) => [topic, detail.stepIds]);
+const ids = (count: number) => Array.from({ length: count }, (_, index) => `s${index}`);
+
+describe("the messages of a commit", () => {
+  it("say where to look and no more", () => {
+    const state = stateOf(requested("a", { input: "secret" }));
+    expect(messagesFor(state, [requested("a", { input: "secret" })], app)).toEqual([
+      { topic: "ai.echo.requested", detail: { tenant: "acme", jobId: JOB, seq: 2, stepIds: ["a"] } },
+    ]);
+  });
+
+  it("carry the submission's trace", () => {
+    const state = stateOf();
+    const traced = { ...state, traceparent: "00-1-2-01" };
+    expect(messagesFor(traced, [submitted()], app)[0]?.detail.traceparent).toBe("00-1-2-01");
+  });
+
+  it("name ten steps of one capability each, in order", () => {
+    const messages = publish(...ids(25).map((id) => requested(id)));
+    expect(messages.map(({ detail }) => detail.stepIds?.length)).toEqual([10, 10, 5]);
+    expect(messages.flatMap(({ detail }) => detail.stepIds)).toEqual(ids(25));
+  });
+
+  it("never name more steps than a capability works on at once", () => {
+    const messages = publish(...ids(7).map((id) => requested(id, { capability: "few" })));
+    expect(messages.map(({ detail }) => detail.stepIds?.length)).toEqual([3, 3, 1]);
+  });
+
+  it("keep capabilities apart", () => {
+    expect(brief(publish(requested("a"), requested("b", { capability: "loud" }), requested("c")))).toEqual([
+      ["ai.echo.requested", ["a", "c"]],
+      ["ai.loud.requested", ["b"]],
+    ]);
+  });
+
+  it("announce results and dead letters only of capabilities that say so", () => {
+    const state = stateOf(...done("a", 1), ...done("b", 1, { capability: "loud" }));
+    const quietDone = completed("a");
+    const loudDone = { ...completed("b"), capability: "loud" } as EventBody;
+    expect(brief(messagesFor(state, [quietDone, loudDone, dead("a"), dead("b", "loud")], app))).toEqual([
+      ["ai.loud.completed", ["b"]],
+      ["ai.loud.failed", ["b"]],
+    ]);
+  });
+
+  it.each<[EventBody, string]>([
+    [{ type: "job.completed", output: 1 }, "ai.flow.completed"],
+    [{ type: "job.failed", error: { name: "E", message: "m" } }, "ai.flow.failed"],
+    [{ type: "job.expired", deadline: at(0) }, "ai.flow.failed"],
+  ])("tell of the job's end ($type), and ask for no step any more", (end, topic) => {
+    expect(brief(publish(requested("a"), end))).toEqual([[topic, undefined]]);
+  });
+});
+
+describe("what a job still waits for", () => {
+  const now = (...events: EventBody[]) =>
+    outstanding(stateOf(...events), app, T0_MS + 1_000, (holder) => holder === "dead");
+
+  it("is what nobody holds", () => {
+    const events = [
+      requested("open"),
+      ...done("done", 1),
+      requested("held"),
+      started("held"),
+      requested("over"),
+      started("over", 1, { lease: { holder: "w", until: at(999) } }),
+      requested("orphan"),
+      started("orphan", 1, { lease: { holder: "dead", until: at(60_000) } }),
+      requested("later"),
+      started("later"),
+      failed("later", { retryAt: at(1_001) }),
+      requested("due"),
+      started("due"),
+      failed("due", { retryAt: at(1_000) }),
+      requested("parked"),
+      dead("parked"),
+    ];
+    expect(brief(now(...events))).toEqual([["ai.echo.requested", ["open", "over", "orphan", "due"]]]);
+  });
+
+  it("is the workflow itself when no step is open", () => {
+    expect(brief(now())).toEqual([["ai.flow.advance", undefined]]);
+    expect(brief(now(...done("a", 1)))).toEqual([["ai.flow.advance", undefined]]);
+  });
+
+  it("is the workflow that could not be run, when its wait is over and no person is needed", () => {
+    const broken = (retryAt: string | undefined) =>
+      failed(ADVANCE_STEP, { capability: ADVANCE_STEP, ...(retryAt ? { retryAt } : {}) });
+    expect(brief(now(broken(at(1_000))))).toEqual([["ai.flow.advance", undefined]]);
+    expect(now(broken(at(1_001)))).toEqual([]);
+    expect(now(broken(undefined), dead(ADVANCE_STEP, ADVANCE_STEP))).toEqual([]);
+  });
+
+  it("is nothing once the job has ended", () => {
+    expect(now(requested("a"), { type: "job.completed", output: 1 })).toEqual([]);
+  });
+});
