@@ -48,7 +48,7 @@ export class Sluice {
   /** Starts a server on an empty data directory. `SLUICE_BENCH_EXEC_ARGV` adds options of node's, such as `--cpu-prof`. */
   static async start(options: Omit<ServerOptions, "dataDir">, connections?: number): Promise<Sluice> {
     const dataDir = newDataDir();
-    const execArgv = (process.env["SLUICE_BENCH_EXEC_ARGV"] ?? "").split(" ").filter((option) => option !== "");
+    const execArgv = (process.env.SLUICE_BENCH_EXEC_ARGV ?? "").split(" ").filter((option) => option !== "");
     const { child, url } = await start("server.ts", { ...options, dataDir } satisfies ServerOptions, execArgv);
     return new Sluice(child, url, dataDir, connections);
   }

@@ -3,6 +3,9 @@ import { UnknownJobError } from "../../src/core/errors.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded } from "../../src/core/state.ts";
 
+/** Before a message that newer code must handle comes again, in ms. */
+const NEWER_CODE_MS = 10_000;
+
 /**
  * Brings a job forward whose workflow could not be run when its last result came in. What is wrong with the workflow
  * goes on record; after a number of tries it waits for a person. Resolves with the wait before the next try.
@@ -10,7 +13,7 @@ import { isEnded } from "../../src/core/state.ts";
 export async function advanceJob(
   workflow: string,
   detail: MessageDetail,
-  { writer, queue, clock, logger }: Runtime,
+  { writer, queue, clock, logger, deploySeq }: Runtime,
 ): Promise<{ readonly retryAfterMs: number | undefined }> {
   const { jobId } = detail;
   try {
@@ -24,7 +27,9 @@ export async function advanceJob(
     return { retryAfterMs: undefined };
   }
   const state = await writer.states.load(jobId);
-  if (state?.advance === undefined || isEnded(state)) return { retryAfterMs: undefined };
+  if (state === undefined || isEnded(state)) return { retryAfterMs: undefined };
+  if (state.deploySeq > deploySeq) return { retryAfterMs: NEWER_CODE_MS };
+  if (state.advance === undefined) return { retryAfterMs: undefined };
   const { advance } = state;
   if (!advance.deadLettered) return { retryAfterMs: Math.max(0, (advance.retryAtMs ?? 0) - clock.now()) };
   const message = { topic: topics.advance(workflow), detail: { ...detail, seq: state.seq } };

@@ -1,5 +1,10 @@
 import { z } from "zod";
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
+import {
+  createDocument,
+  type ZodOpenApiObject,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+} from "zod-openapi";
 import { PROBLEM_MEDIA_TYPE, Problem } from "../../src/contract/problem.ts";
 import { allRoutes, type Route } from "../../src/contract/routes.ts";
 import type { App } from "../../src/core/define-app.ts";
@@ -24,7 +29,7 @@ export function openApiDocument(app: App): ReturnType<typeof createDocument> {
   for (const route of allRoutes) {
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operationOf(route, app) };
   }
-  return createDocument({
+  const document: ZodOpenApiObject = {
     openapi: "3.1.0",
     info: {
       title: "Sluice",
@@ -36,12 +41,19 @@ export function openApiDocument(app: App): ReturnType<typeof createDocument> {
     security: [{ key: [] }],
     paths,
     components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
+  };
+  return createDocument(document, {
+    override({ jsonSchema, io }) {
+      // An answer may grow new fields. It would also forbid every event, which is an `allOf` of two closed objects.
+      if (io === "output" && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+    },
   });
 }
 
 function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
   const { status, description, schema } = route.success;
-  const problems = [...EVERYWHERE, ...route.problems].sort();
+  const everywhere = route.public ? EVERYWHERE.filter((code) => code !== 401) : EVERYWHERE;
+  const problems = [...everywhere, ...route.problems].sort();
   return {
     operationId: route.operationId,
     summary: route.summary,

@@ -58,7 +58,7 @@ export async function submit(command: SubmitCommand, runtime: Runtime): Promise<
       expires: iso(deadlineMs + app.retentionMs),
       ...(traceparent === undefined ? {} : { traceparent }),
     },
-    nowMs + FIRST_WAKE_MS,
+    Math.min(nowMs + FIRST_WAKE_MS, deadlineMs),
   );
   if (!created && state.digest !== digest) {
     throw new ProblemError({

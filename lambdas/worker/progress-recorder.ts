@@ -1,8 +1,8 @@
 import type { EventOf, Usage } from "../../src/contract/events.ts";
 import type { JobId } from "../../src/contract/ids.ts";
+import { rawJson } from "../../src/core/call.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { iso } from "../../src/core/job-writer.ts";
-import { asJson } from "../../src/core/pass.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded } from "../../src/core/state.ts";
 
@@ -46,7 +46,7 @@ export class ProgressRecorder {
   async end(output: unknown, usage: Usage | undefined): Promise<void> {
     if (!this.#streamed) return;
     await this.stop();
-    await this.#record(this.#take(), { final: true, output: asJson(output), ...(usage ? { usage } : {}) });
+    await this.#record(this.#take(), { final: true, output: rawJson(output), ...(usage ? { usage } : {}) });
   }
 
   /** Waits for what is being recorded. */

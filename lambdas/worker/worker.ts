@@ -29,7 +29,7 @@ interface Claimed {
   readonly stepId: string;
   readonly attempt: number;
   readonly input: StepState["input"];
-  /** A stream of an earlier attempt that ended before its result was recorded: no second call is made. */
+  /** The attempt's stream, where it ended before its result was recorded: no second call is made. */
   readonly finished: StepState["finished"];
 }
 
@@ -67,8 +67,37 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
   }
   if (claims.claimed.length === 0) return { retryAfterMs: undefined };
   const retries = await Promise.all(claims.claimed.map((step) => workOne(step, request, capability, runtime)));
-  const waits = retries.filter((ms) => ms !== undefined);
-  return { retryAfterMs: waits.length > 0 ? Math.min(...waits) : undefined };
+  return comeAgain(
+    retries.filter((retry) => retry !== undefined),
+    request,
+    runtime,
+  );
+}
+
+interface Retry {
+  readonly stepId: string;
+  readonly delayMs: number;
+  readonly counts: boolean;
+}
+
+/**
+ * A failed attempt comes back by its message's visibility timeout. A throttled one must cost the message nothing, and
+ * steps of one message fail each at its own time: these come back as messages of their own (rule 15).
+ */
+async function comeAgain(
+  retries: readonly Retry[],
+  { capability, detail }: StepRequest,
+  { queue }: Runtime,
+): Promise<WorkResult> {
+  const [only] = retries;
+  if (only?.counts && detail.stepIds?.length === 1) return { retryAfterMs: Math.min(only.delayMs, MAX_DELAY_MS) };
+  const topic = topics.requested(capability);
+  await Promise.all(
+    retries.map(({ stepId, delayMs }) =>
+      queue.defer(capability, { topic, detail: { ...detail, stepIds: [stepId] } }, Math.min(delayMs, MAX_DELAY_MS)),
+    ),
+  );
+  return { retryAfterMs: undefined };
 }
 
 /** A queue's longest delay. */
@@ -133,6 +162,9 @@ function decideClaims(
           attempt: decision.attempt,
           lease: { holder, until: iso(nowMs + capability.leaseMs) },
         });
+        claims.claimed.push({ stepId, attempt: decision.attempt, input: step?.input, finished: undefined });
+        break;
+      case "recover":
         claims.claimed.push({ stepId, attempt: decision.attempt, input: step?.input, finished: step?.finished });
         break;
       case "hold": {
@@ -153,13 +185,13 @@ function decideClaims(
   return { events, result: { ...claims, dropped } };
 }
 
-/** Calls, checks, records. Resolves with the wait before the next attempt, or undefined. */
+/** Calls, checks, records. Resolves with what to try again. */
 async function workOne(
   step: Claimed,
   { detail }: StepRequest,
   capability: AnyCapability,
   runtime: Runtime,
-): Promise<number | undefined> {
+): Promise<Retry | undefined> {
   const { clock, resources } = runtime;
   const progress = new ProgressRecorder(detail.jobId, step.stepId, step.attempt, capability, runtime);
   let outcome: CallOutcome;
@@ -190,7 +222,7 @@ async function record(
   detail: MessageDetail,
   capability: AnyCapability,
   runtime: Runtime,
-): Promise<number | undefined> {
+): Promise<Retry | undefined> {
   const { usage } = outcome;
   const { jobId } = detail;
   if (outcome.kind === "threw") return recordFailure(step, detail, capability, runtime, outcome.error, { usage });
@@ -217,7 +249,7 @@ async function recordFailure(
   runtime: Runtime,
   thrown: unknown,
   { usage, raw }: { usage: Usage | undefined; raw?: StepState["result"] },
-): Promise<number | undefined> {
+): Promise<Retry | undefined> {
   const { writer, ids, queue, logger } = runtime;
   const { jobId } = detail;
   const about = { stepId: step.stepId, capability: capability.name, attempt: step.attempt };
@@ -258,7 +290,7 @@ async function recordFailure(
       seq: outcome.deadLetterSeq,
     });
   }
-  return outcome.final ? undefined : outcome.delayMs;
+  return outcome.final ? undefined : { stepId: step.stepId, delayMs: outcome.delayMs, counts: outcome.counts };
 }
 
 /** Being superseded is the fence, not being late (rule 4). */

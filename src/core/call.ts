@@ -77,7 +77,7 @@ export function checkOutput(
     const list = errors.map(({ path, message }) => `${path}: ${message}`).join("; ");
     return {
       error: new OutputError(`capability ${capability.name} returned what its output schema forbids: ${list}`, errors),
-      raw: rawOf(output),
+      raw: rawJson(output),
     };
   }
   let text: string | undefined;
@@ -92,12 +92,13 @@ export function checkOutput(
     const message =
       `capability ${capability.name} returned ${bytes} bytes of JSON; at most ${MAX_RESULT_BYTES} are allowed. ` +
       "Store large results and return a reference to them";
-    return { error: new OutputError(message), raw: rawOf(output) };
+    return { error: new OutputError(message), raw: rawJson(output) };
   }
   return { result: text === undefined ? undefined : (JSON.parse(text) as Json) };
 }
 
-function rawOf(output: unknown): Json | undefined {
+/** Whatever a capability returned, as far as JSON can hold it. */
+export function rawJson(output: unknown): Json | undefined {
   try {
     return asJson(output);
   } catch {

@@ -13,6 +13,8 @@ export interface ClaimContext {
 export type ClaimDecision =
   /** Start this attempt; `inDoubt` names an earlier one that ended without an outcome. */
   | { readonly kind: "start"; readonly attempt: number; readonly inDoubt: number | undefined }
+  /** The attempt's stream had ended before it was lost: its recorded outcome is taken, nothing is called again. */
+  | { readonly kind: "recover"; readonly attempt: number }
   /** An earlier attempt ended without an outcome, and its capability or its cap says that a person decides. */
   | { readonly kind: "hold"; readonly inDoubt: number; readonly reason: string }
   /** Somebody else works on it, or its wait is not over: look again then. */
@@ -54,6 +56,7 @@ export function decideClaim(
         const takeoverMs = lease.untilMs + 2 * context.maxSkewMs;
         if (takeoverMs > context.nowMs) return { kind: "defer", untilMs: takeoverMs };
       }
+      if (step.finished) return { kind: "recover", attempt: step.attempt };
       if (capability.onInDoubt === "hold") {
         return { kind: "hold", inDoubt: step.attempt, reason: `capability ${capability.name} holds a call in doubt` };
       }

@@ -102,7 +102,7 @@ const Numbers = z.object({
   batchSize: z.number().int().min(1).max(10),
   memoryMb: z.number().int().min(128).max(10_240),
   retry: z.object({
-    maxAttempts: z.number().int().min(1).max(100),
+    maxAttempts: z.number().int().min(1).max(15),
     baseDelayMs: z.number().int().min(0).max(900_000),
     maxDelayMs: z.number().int().min(0).max(900_000),
   }),

@@ -165,13 +165,19 @@ export class JobWriter {
   async #commit(jobId: JobId, batch: readonly Item[]): Promise<void> {
     const { clock, ids } = this.#deps;
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
-      const state = await this.states.load(jobId);
+      const cached = this.states.cached(jobId);
+      const state = cached ?? (await this.states.load(jobId));
       if (state === undefined) throw new UnknownJobError(jobId);
       const before = state.status;
       const draft = this.#draft(jobId, state.tenant, state.seq + 1, state);
       const settled = this.#decide(draft, batch);
       if (draft.wantsAdvance) await this.#advance(draft, draft.mustAdvance);
       if (draft.events.length === 0) {
+        // An append proves that the state was the last one; doing nothing does not (rule 10).
+        if (cached && !(await this.#isLast(cached))) {
+          this.states.drop(jobId);
+          continue;
+        }
         // No event, no commit: an empty one would stand in the way of the next for ever.
         if (draft.messages.length > 0) await this.#deps.topics.publish(draft.messages);
         settled();
@@ -216,7 +222,8 @@ export class JobWriter {
     const { state } = draft;
     if (isEnded(state)) return;
     if (state.deploySeq > deploySeq) {
-      draft.messages.push(advanceMessage(state));
+      // Newer code has worked on this job: it advances, we only record (rule 7).
+      if (!record) draft.messages.push(advanceMessage(state));
       return;
     }
     const outcome = await advance(state, app, { nowMs: draft.nowMs, random: () => ids.random() });
@@ -262,6 +269,10 @@ export class JobWriter {
     } finally {
       if (!appended) for (const message of messages) message.reservation?.release();
     }
+  }
+
+  async #isLast(state: JobState): Promise<boolean> {
+    return (await this.#deps.log.read(state.jobId, state.seq, 1)).length === 0;
   }
 
   /** Whether the commit that stands in the way is this very one, its answer lost (rule 1). */

@@ -8,14 +8,17 @@ export interface Chunk {
   readonly end: number;
 }
 
-const TARGET_CHARS = 1_000;
 const MAX_CHARS = 1_200;
+/** Where a subject has to be cut: of the places between these two, the last good one. */
+const LEAST_CHARS = 500;
+const PARAGRAPH_END = /\r?\n[ \t]*\r?\n/g;
+const FENCE = /^[ \t]*(?:```|~~~)/gm;
 const MAX_TITLE_CHARS = 200;
 
 /**
- * Splits a document where it changes its subject: at headings, then between paragraphs once a chunk has
- * {@link TARGET_CHARS} characters. A paragraph or code block over {@link MAX_CHARS} is cut between lines, a longer
- * line between words. `fallbackTitle` names a document that has no heading of its own.
+ * Splits a document where it changes its subject: at its headings. What is longer than {@link MAX_CHARS} under one
+ * heading is cut between paragraphs, where there is one in the right place outside of a code block, else between
+ * lines, sentences or words. `fallbackTitle` names a document that has no heading of its own.
  */
 export function splitDocument(text: string, path: string, fallbackTitle: string): { title: string; chunks: Chunk[] } {
   const headings = headingsOf(text, path);
@@ -48,27 +51,32 @@ function titleOf(document: string, open: readonly Heading[]): string {
 /** Ranges that cover `start` to `end`, each at most {@link MAX_CHARS} long. */
 function* pieces(text: string, start: number, end: number): Generator<[number, number]> {
   let from = start;
+  let fenced = false;
   while (end - from > MAX_CHARS) {
-    const to = breakPoint(text, from);
+    const to = from + breakPoint(text.slice(from, from + MAX_CHARS), fenced);
     yield [from, to];
+    fenced = fencedAfter(text.slice(from, to), fenced);
     from = to;
   }
   if (from < end) yield [from, end];
 }
 
-/** The best place to cut between half of the target and the most: after a blank line, a line, a sentence, a word. */
-function breakPoint(text: string, from: number): number {
-  const window = text.slice(from, from + MAX_CHARS);
-  const least = TARGET_CHARS / 2;
-  for (const mark of ["\n\n", "\r\n\r\n", "\n", ". ", " "]) {
-    const within = window.lastIndexOf(mark);
-    if (within >= least && outsideFence(window, within, mark)) return from + within + mark.length;
+/**
+ * The best place to cut a text, not too near to its beginning: between paragraphs or before a code block; else after
+ * a line, a sentence or a word. `fenced`: the text begins inside of a code block.
+ */
+function breakPoint(window: string, fenced: boolean): number {
+  const paragraphs = [...window.matchAll(PARAGRAPH_END)].map(({ index, 0: mark }) => index + mark.length);
+  const between = paragraphs.findLast((at) => at >= LEAST_CHARS && !fencedAfter(window.slice(0, at), fenced));
+  if (between !== undefined) return between;
+  for (const mark of ["\n", ". ", " "]) {
+    const at = window.lastIndexOf(mark);
+    if (at >= LEAST_CHARS) return at + mark.length;
   }
   // No character of two code units may be cut in half: the halves would not survive being stored.
-  const last = window.charCodeAt(MAX_CHARS - 1);
-  return from + MAX_CHARS - (last >= 0xd800 && last <= 0xdbff ? 1 : 0);
+  const last = window.charCodeAt(window.length - 1);
+  return window.length - (last >= 0xd800 && last <= 0xdbff ? 1 : 0);
 }
 
-/** A blank line inside of a code block is no end of a paragraph. */
-const outsideFence = (window: string, at: number, mark: string): boolean =>
-  !mark.endsWith("\n\n") || (window.slice(0, at).match(/^\s*(```|~~~)/gm)?.length ?? 0) % 2 === 0;
+/** Whether a code block is open at the end of a text. */
+const fencedAfter = (text: string, before: boolean): boolean => ((text.match(FENCE)?.length ?? 0) % 2 === 1) !== before;

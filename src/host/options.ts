@@ -58,7 +58,12 @@ Each flag is also a variable: SLUICE_DATA, SLUICE_PORT, SLUICE_LOG_LEVEL, …`;
 const Values = z.object({
   data: z.string().min(1).optional(),
   memory: z.boolean().default(false),
-  port: z.coerce.number("must be a whole number").int().min(0).max(65_535).default(DEFAULT_PORT),
+  port: z
+    .string()
+    .regex(/^\d{1,5}$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.number().max(65_535))
+    .default(DEFAULT_PORT),
   host: z.string().min(1).default("127.0.0.1"),
   corpus: z.string().min(1).optional(),
   model: z.string().min(1).optional(),

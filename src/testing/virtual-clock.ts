@@ -88,10 +88,19 @@ export class VirtualClock implements Clock {
   }
 }
 
+/** One for all who wait, or each would take the others' turns for work. */
+let resting: Promise<void> | undefined;
+
 /** Resolves when all that needs no time has come to rest. */
-export async function settle(): Promise<void> {
+export function settle(): Promise<void> {
+  resting ??= rest();
+  return resting;
+}
+
+async function rest(): Promise<void> {
   for (let turns = 0; turns < MAX_TURNS; turns++) {
     await turn();
-    if (!process.getActiveResourcesInfo().some((resource) => BUSY.has(resource))) return;
+    if (!process.getActiveResourcesInfo().some((resource) => BUSY.has(resource))) break;
   }
+  resting = undefined;
 }

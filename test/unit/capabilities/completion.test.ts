@@ -216,6 +216,29 @@ describe("a completion that fails", () => {
     expect(context.chunks).toEqual(["Half of"]);
   });
 
+  it("is retried when a provider's own protocol shows that the answer is not complete", async () => {
+    await using server = await chatServer((response) => {
+      const message = {
+        id: "m",
+        type: "message",
+        role: "assistant",
+        model: "c",
+        content: [],
+        usage: { input_tokens: 1, output_tokens: 1 },
+      };
+      send(response, { type: "message_start", message });
+      send(response, { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } });
+      send(response, { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "Half of" } });
+      response.end();
+    });
+    vi.stubEnv("ANTHROPIC_API_KEY", "test");
+    vi.stubEnv("ANTHROPIC_BASE_URL", server.model.slice("openai-compatible:".length, -"#test".length));
+    const error = await errorOf(run("anthropic:claude-haiku-4-5"));
+    vi.unstubAllEnvs();
+    expect((error as Error).message).toMatch(/broke off after 7 characters/);
+    expect(error).not.toBeInstanceOf(TerminalError);
+  });
+
   it("fails by an error that arrives inside of the stream", async () => {
     await using server = await chatServer((response) => {
       send(response, delta({ content: "Half" }), {

@@ -32,14 +32,19 @@ describe("splitDocument", () => {
     expect(titles(text)).toEqual(["Guide › Setup", "Guide › Setup › Linux", "Guide › Use"]);
   });
 
-  it("keeps a code block whole where it cuts between paragraphs", () => {
-    const code = `\`\`\`ts\n${"const a = 1;\n\n".repeat(30)}\`\`\``;
-    const { chunks } = split(`# T\n\n${"Words of a paragraph. ".repeat(32)}\n\n${code}\n`);
-    expect(
-      chunks.some(({ start, end }) =>
-        `# T\n\n${"Words of a paragraph. ".repeat(32)}\n\n${code}\n`.slice(start, end).includes(code),
-      ),
-    ).toBe(true);
+  it("cuts a long section before a code block rather than at a blank line inside of it", () => {
+    const code = `\`\`\`ts\n${"const a = 1;\n\n".repeat(60)}\`\`\``;
+    const text = `# T\n\n${"Words of a paragraph. ".repeat(32)}\n\n${code}\n`;
+    expect(split(text).chunks.map(({ start, end }) => text.slice(start, end).trim())).toContain(code);
+  });
+
+  it("cuts a code block that is too long between its lines, and goes on between paragraphs behind it", () => {
+    const code = `\`\`\`ts\n${"const someName = anotherName();\n".repeat(50)}\`\`\``;
+    const paragraph = `Begins here.\n${"Words of a line.\n".repeat(25)}`;
+    const text = `${code}\n\n${Array(4).fill(paragraph).join("\n")}`;
+    const parts = split(text).chunks.map(({ start, end }) => text.slice(start, end));
+    expect(parts.length).toBeGreaterThan(2);
+    for (const part of parts) expect(part).toMatch(/^(?:```ts|const someName|Begins here)/);
   });
 
   it("names a document without headings after its file", () => {

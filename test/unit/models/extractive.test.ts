@@ -67,6 +67,7 @@ describe("ExtractiveModel", () => {
     expect(await textOf("How is chocolate cake baked?")).toMatch(
       /no language model was called.*found nothing in the sources/,
     );
+    expect(await textOf("Which message did the baker send with the chocolate cake?")).toContain("found nothing");
     const nothing = await new ExtractiveModel().doGenerate({ prompt: user("hello") });
     expect(nothing.content).toMatchObject([{ type: "text", text: expect.stringContaining("found nothing") }]);
   });

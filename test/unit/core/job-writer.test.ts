@@ -1,0 +1,487 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type EventBody, isTerminal } from "../../../src/contract/events.ts";
+import type { Message } from "../../../src/contract/messages.ts";
+import { topics } from "../../../src/contract/messages.ts";
+import type { App } from "../../../src/core/define-app.ts";
+import { ContentionError, UnknownJobError } from "../../../src/core/errors.ts";
+import { fold } from "../../../src/core/fold.ts";
+import { readCommits } from "../../../src/core/job-states.ts";
+import { JobWriter, MAX_ADVANCE_FAILURES, type WriterDeps } from "../../../src/core/job-writer.ts";
+import type {
+  AppendOutcome,
+  Delivery,
+  Effects,
+  EventLog,
+  LocalWorkers,
+  StoredCommit,
+} from "../../../src/core/ports.ts";
+import { advanceMessage } from "../../../src/core/publish.ts";
+import { ADVANCE_STEP, isEnded, type JobState } from "../../../src/core/state.ts";
+import { type EmbeddedEngine, openEmbeddedEngine } from "../../../src/engines/embedded/embedded-engine.ts";
+import { withSeed } from "../../../src/testing/random.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
+import { appOf, completed, echo, JOB, started, submitted, T0_MS, TENANT } from "./fixtures.ts";
+
+let clock: VirtualClock;
+let engine: EmbeddedEngine;
+let conflicts = 0;
+const opened: EmbeddedEngine[] = [];
+
+beforeEach(() => {
+  clock = new VirtualClock(T0_MS);
+  conflicts = 0;
+  open(oneStep);
+});
+afterEach(async () => {
+  for (const each of opened.splice(0)) await each.close();
+});
+
+const oneStep = appOf((job) => job.step("a", echo, 1));
+const wide = (count: number): App =>
+  appOf(async (job) => {
+    const all = await Promise.all(Array.from({ length: count }, (_, n) => job.step(`s${n}`, echo, n)));
+    return all.length;
+  });
+
+function open(app: App): void {
+  const onError = (error: unknown): never => {
+    throw error;
+  };
+  engine = openEmbeddedEngine({ app, dataDir: undefined, clock, onReady: () => {}, onError });
+  opened.push(engine);
+}
+
+function writer(app: App, deps: Partial<WriterDeps> = {}): JobWriter {
+  const { log, blobs, topics: bus, ids, holder, deploySeq } = engine;
+  const onConflict = (): void => {
+    conflicts += 1;
+  };
+  return new JobWriter({ app, log, blobs, topics: bus, clock, ids, holder, deploySeq, onConflict, ...deps });
+}
+
+/** Lets the clock go on until the promise is settled: conflicts wait for a moment. */
+async function drive<T>(promise: Promise<T>): Promise<T> {
+  let over = false;
+  const watched = promise.finally(() => {
+    over = true;
+  });
+  watched.catch(() => {});
+  await clock.runUntil(() => over);
+  return watched;
+}
+
+const create = (jobs: JobWriter) => drive(jobs.create(JOB, TENANT, submitted(), T0_MS + 60_000));
+const start = (jobs: JobWriter, id = "a") =>
+  drive(jobs.update(JOB, () => ({ events: [started(id)], result: undefined })));
+const complete = (jobs: JobWriter, id = "a") =>
+  jobs.update(JOB, (state) => {
+    if (isEnded(state) || state.steps.get(id)?.status !== "running") return { events: [], result: false };
+    return { events: [completed(id, id)], result: true };
+  });
+const events = async (): Promise<EventBody[]> =>
+  (await readCommits(engine.log, engine.blobs, JOB)).commits.flatMap((commit) => commit.events);
+const types = async (): Promise<string[]> => (await events()).map(({ type }) => type);
+async function stored(): Promise<JobState> {
+  const state = fold((await readCommits(engine.log, engine.blobs, JOB)).commits);
+  if (state === undefined) throw new Error("no log");
+  return state;
+}
+const received = async (queue: string): Promise<Message[]> => {
+  await clock.advance(0);
+  return (await engine.queue.receive(queue, 100, 60_000)).map(({ message }) => message);
+};
+
+/** A log whose answers, or whose writes, go wrong. */
+class FaultyLog implements EventLog {
+  readonly appends: StoredCommit[] = [];
+  readonly #fault: (append: () => Promise<AppendOutcome>) => Promise<AppendOutcome>;
+
+  constructor(fault: (append: () => Promise<AppendOutcome>) => Promise<AppendOutcome>) {
+    this.#fault = fault;
+  }
+
+  append(commit: StoredCommit, effects?: Effects): Promise<AppendOutcome> {
+    this.appends.push(commit);
+    return this.#fault(() => engine.log.append(commit, effects));
+  }
+
+  read(...args: Parameters<EventLog["read"]>): ReturnType<EventLog["read"]> {
+    return engine.log.read(...args);
+  }
+}
+
+describe("creating a job", () => {
+  it("makes log, list entry and messages of what the workflow asks for at once", async () => {
+    const { state, created } = await create(writer(oneStep));
+    expect(created).toBe(true);
+    expect(state).toMatchObject({ jobId: JOB, tenant: TENANT, status: "running", seq: 2 });
+    expect(await types()).toEqual(["job.submitted", "step.requested"]);
+    expect((await engine.index.list({ tenant: TENANT, limit: 9 })).jobs).toMatchObject([
+      { jobId: JOB, status: "running", wakeAtMs: T0_MS + 60_000 },
+    ]);
+    expect(await received("echo")).toMatchObject([
+      { topic: "ai.echo.requested", detail: { jobId: JOB, stepIds: ["a"], seq: 2 } },
+    ]);
+  });
+
+  it("lists a job that ends at once as ended, without a wake-up", async () => {
+    await create(writer(appOf(async () => "done")));
+    expect(await types()).toEqual(["job.submitted", "job.completed"]);
+    expect((await engine.index.list({ tenant: TENANT, limit: 9 })).jobs).toMatchObject([
+      { status: "completed", wakeAtMs: undefined },
+    ]);
+  });
+
+  it("happens once, however often and by however many processes it is asked for at the same time", async () => {
+    const writers = [writer(oneStep), writer(oneStep), writer(oneStep)];
+    const answers = await Promise.all(writers.flatMap((jobs) => [create(jobs), create(jobs)]));
+    expect(answers.filter(({ created }) => created)).toHaveLength(1);
+    expect(answers.every(({ state }) => state.digest === "d" && state.seq === 2)).toBe(true);
+    expect(await create(writer(oneStep))).toMatchObject({ created: false, state: { seq: 2 } });
+    expect(await types()).toEqual(["job.submitted", "step.requested"]);
+    expect(await received("echo")).toHaveLength(1);
+  });
+
+  it("records the submission alone where the workflow is broken, and sends for another try", async () => {
+    const { state } = await create(
+      writer(
+        appOf(() => {
+          throw new Error("bug");
+        }),
+      ),
+    );
+    expect(state.status).toBe("running");
+    expect(await types()).toEqual(["job.submitted"]);
+    expect(await received("flow.advance")).toMatchObject([{ topic: topics.advance("flow"), detail: { jobId: JOB } }]);
+  });
+
+  it("knows its own write where the answer was lost", async () => {
+    const log = new FaultyLog(async (append) => (await append()) && "conflict");
+    expect(await create(writer(oneStep, { log }))).toMatchObject({ created: true });
+    expect(log.appends).toHaveLength(1);
+    expect(await types()).toEqual(["job.submitted", "step.requested"]);
+  });
+});
+
+describe("updating a job", () => {
+  it("records a result together with what follows from it", async () => {
+    const jobs = writer(oneStep);
+    await create(jobs);
+    await start(jobs);
+    expect(await drive(complete(jobs))).toBe(true);
+    const commits = await engine.log.read(JOB);
+    expect(commits).toHaveLength(3);
+    expect((await types()).slice(-2)).toEqual(["step.completed", "job.completed"]);
+    expect((await engine.index.list({ tenant: TENANT, limit: 9 })).jobs).toMatchObject([
+      { status: "completed", wakeAtMs: undefined },
+    ]);
+  });
+
+  it("rejects for a job that is not there", async () => {
+    await expect(drive(complete(writer(oneStep)))).rejects.toBeInstanceOf(UnknownJobError);
+  });
+
+  it("shares commits among a hundred results at once, without a conflict", async () => {
+    const app = wide(100);
+    open(app);
+    const jobs = writer(app);
+    await create(jobs);
+    const ids = Array.from({ length: 100 }, (_, n) => `s${n}`);
+    await Promise.all(ids.map((id) => start(jobs, id)));
+    const before = (await engine.log.read(JOB)).length;
+    expect(await drive(Promise.all(ids.map((id) => complete(jobs, id))))).toEqual(ids.map(() => true));
+    expect(conflicts).toBe(0);
+    expect((await engine.log.read(JOB)).length - before).toBeLessThanOrEqual(4);
+    expect(await stored()).toMatchObject({ status: "completed", output: 100 });
+  });
+
+  it("converges with another writer on the same log: every result once, one end", async () => {
+    await withSeed(async (random) => {
+      const app = wide(12);
+      open(app);
+      const writers = [writer(app), writer(app), writer(app)];
+      const [first] = writers;
+      if (!first) throw new Error("unreachable");
+      await create(first);
+      const tasks: (() => Promise<unknown>)[] = [];
+      for (let n = 0; n < 12; n++) {
+        await start(first, `s${n}`);
+        for (const jobs of writers) tasks.push(() => complete(jobs, `s${n}`));
+      }
+      const shuffled = tasks.map((task) => ({ task, key: random() })).sort((a, b) => a.key - b.key);
+      const won = await drive(Promise.all(shuffled.map(({ task }) => task())));
+      expect(won.filter((mine) => mine === true)).toHaveLength(12);
+      expect(conflicts).toBeGreaterThan(0);
+      const all = await events();
+      expect(all.filter(({ type }) => type === "step.completed")).toHaveLength(12);
+      expect(all.filter(isTerminal)).toHaveLength(1);
+      expect(await stored()).toMatchObject({ status: "completed", output: 12 });
+    });
+  });
+
+  it("knows its own write where the answer was lost, and publishes what may not have been", async () => {
+    const jobs = writer(appOf(async (job) => [await job.step("a", echo, 1), await job.step("b", echo, 1)]));
+    await create(jobs);
+    await start(jobs);
+    await received("echo");
+    const log = new FaultyLog(async (append) => (await append()) && "conflict");
+    expect(
+      await drive(
+        complete(
+          writer(
+            appOf(async (job) => [await job.step("a", echo, 1), await job.step("b", echo, 1)]),
+            { log },
+          ),
+        ),
+      ),
+    ).toBe(true);
+    expect(log.appends).toHaveLength(1);
+    expect((await types()).filter((type) => type === "step.completed")).toHaveLength(1);
+    expect((await received("echo")).every(({ detail }) => detail.stepIds?.[0] === "b")).toBe(true);
+  });
+
+  it("does a thing once where its write arrived, its answer failed, and the caller tries again", async () => {
+    const jobs = writer(oneStep);
+    await create(jobs);
+    await start(jobs);
+    let faults = 1;
+    const log = new FaultyLog(async (append) => {
+      const outcome = await append();
+      if (faults-- > 0) throw new Error("socket hang up");
+      return outcome;
+    });
+    const unlucky = writer(oneStep, { log });
+    await expect(drive(complete(unlucky))).rejects.toThrow("socket hang up");
+    expect(await drive(complete(unlucky))).toBe(false);
+    expect((await types()).filter((type) => type === "step.completed")).toHaveLength(1);
+    expect(await stored()).toMatchObject({ status: "completed" });
+  });
+
+  it("forgets what it folded where its write did not arrive", async () => {
+    const jobs = writer(oneStep);
+    await create(jobs);
+    await start(jobs);
+    let faults = 1;
+    const log = new FaultyLog(async (append) => {
+      if (faults-- > 0) throw new Error("socket hang up");
+      return append();
+    });
+    const unlucky = writer(oneStep, { log });
+    await expect(drive(complete(unlucky))).rejects.toThrow("socket hang up");
+    expect(await drive(complete(unlucky))).toBe(true);
+  });
+
+  it("gives up after a bounded number of conflicts", async () => {
+    const jobs = writer(oneStep);
+    await create(jobs);
+    const log = new FaultyLog(async () => "conflict");
+    await expect(
+      drive(writer(oneStep, { log }).update(JOB, () => ({ events: [started("a")], result: 1 }))),
+    ).rejects.toBeInstanceOf(ContentionError);
+    expect(new Set(log.appends.map(({ commitId }) => commitId)).size).toBe(log.appends.length);
+  });
+
+  it("publishes messages without an event, and appends nothing for them", async () => {
+    const jobs = writer(oneStep);
+    await create(jobs);
+    await received("echo");
+    await drive(jobs.update(JOB, (state) => ({ events: [], result: 1, messages: [advanceMessage(state)] })));
+    expect(await received("flow.advance")).toHaveLength(1);
+    expect(await engine.log.read(JOB)).toHaveLength(1);
+    await start(jobs);
+    await drive(complete(jobs));
+    expect(await stored()).toMatchObject({ status: "completed" });
+    expect(conflicts).toBe(0);
+  });
+
+  it("does not decide to do nothing on a state that others have changed", async () => {
+    const [jobs, other] = [writer(wide(2)), writer(wide(2))];
+    await create(jobs);
+    await start(other, "s0");
+    await drive(complete(other, "s0"));
+    const seen = (state: JobState) => ({ events: [], result: state.steps.get("s0")?.status });
+    expect(await drive(jobs.update(JOB, seen))).toBe("completed");
+  });
+
+  it("lets a decision that throws fail alone", async () => {
+    const jobs = writer(wide(3));
+    await create(jobs);
+    const decided = await drive(
+      Promise.allSettled([
+        jobs.update(JOB, () => ({ events: [started("s0")], result: "first" })),
+        jobs.update(JOB, () => ({ events: [started("s1")], result: "second" })),
+        jobs.update(JOB, () => {
+          throw new Error("bad decision");
+        }),
+        jobs.update(JOB, () => ({ events: [started("s2")], result: "last" })),
+      ]),
+    );
+    expect(decided.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
+    expect((await types()).filter((type) => type === "step.started")).toHaveLength(3);
+  });
+
+  it("leaves no gap in the log where a decision brings an event that the log cannot take", async () => {
+    const jobs = writer(wide(3));
+    await create(jobs);
+    await drive(
+      Promise.allSettled([
+        jobs.update(JOB, () => ({ events: [started("s0")], result: 1 })),
+        jobs.update(JOB, () => ({ events: [started("s1")], result: 1 })),
+        jobs.update(JOB, () => ({ events: [started("never-requested")], result: 1 })),
+      ]),
+    );
+    await start(jobs, "s2");
+    const state = await stored();
+    expect(state.seq).toBe((await engine.log.read(JOB)).at(-1)?.lastSeq);
+    expect(state.steps.get("s2")?.status).toBe("running");
+    expect([...state.steps.keys()]).not.toContain("never-requested");
+  });
+
+  it("appends nothing after the terminal event", async () => {
+    const jobs = writer(oneStep);
+    await create(jobs);
+    await start(jobs);
+    await drive(Promise.all([complete(jobs), complete(jobs), complete(jobs)]));
+    const before = await engine.log.read(JOB);
+    expect(await drive(complete(jobs))).toBe(false);
+    await drive(jobs.update(JOB, () => ({ events: [], result: 1, advance: true })));
+    await expect(start(jobs)).rejects.toThrow("after the terminal event");
+    expect(await engine.log.read(JOB)).toEqual(before);
+  });
+});
+
+describe("a workflow that cannot be run", () => {
+  const broken = appOf(async (job) => {
+    await job.step("a", echo, 1);
+    throw new Error("bug");
+  });
+  const advance = (jobs: JobWriter) =>
+    drive(jobs.update(JOB, (state) => ({ events: [], result: state.status, advance: true })));
+  const prepare = async (app: App): Promise<JobWriter> => {
+    const jobs = writer(app);
+    await create(jobs);
+    await start(jobs);
+    await drive(complete(jobs));
+    return jobs;
+  };
+
+  it("does not take the result with it: recorded alone, with a message for another try", async () => {
+    await prepare(broken);
+    expect((await types()).at(-1)).toBe("step.completed");
+    expect(await received("flow.advance")).toMatchObject([{ detail: { jobId: JOB } }]);
+  });
+
+  it("does not take the result with it where its output is none that JSON can hold", async () => {
+    await prepare(appOf(async (job) => ({ big: 10n, a: await job.step("a", echo, 1) })));
+    expect((await types()).at(-1)).toBe("step.completed");
+    expect(await received("flow.advance")).toHaveLength(1);
+  });
+
+  it(`waits for a person after ${MAX_ADVANCE_FAILURES} tries, each on record`, async () => {
+    const jobs = await prepare(broken);
+    for (let tries = 1; tries <= MAX_ADVANCE_FAILURES; tries++) {
+      expect((await stored()).status).toBe("running");
+      await advance(jobs);
+      expect((await stored()).advance).toMatchObject({
+        failures: tries,
+        error: { message: expect.stringContaining("bug") },
+      });
+    }
+    expect(await stored()).toMatchObject({ status: "dead-lettered", advance: { deadLettered: true } });
+    expect((await events()).at(-1)).toMatchObject({ type: "step.dead_lettered", stepId: ADVANCE_STEP });
+    expect((await engine.index.list({ tenant: TENANT, limit: 9 })).jobs).toMatchObject([
+      { status: "dead-lettered", wakeAtMs: T0_MS + 60_000 },
+    ]);
+  });
+
+  it("goes on with repaired code", async () => {
+    const jobs = await prepare(broken);
+    for (let tries = 1; tries <= MAX_ADVANCE_FAILURES; tries++) await advance(jobs);
+    await advance(writer(appOf(async (job) => [await job.step("a", echo, 1), await job.step("b", echo, 1)])));
+    expect(await stored()).toMatchObject({ status: "running", advance: undefined });
+    expect((await types()).at(-1)).toBe("step.requested");
+  });
+});
+
+describe("old code beside new", () => {
+  it("records its results and leaves the advance to the new", async () => {
+    const jobs = writer(oneStep, { deploySeq: 7 });
+    await create(jobs);
+    await start(jobs);
+    const old = writer(
+      appOf(async (job) => [await job.step("a", echo, 1), await job.step("old-only", echo, 1)]),
+      { deploySeq: 6 },
+    );
+    await drive(complete(old));
+    expect((await types()).at(-1)).toBe("step.completed");
+    expect(await stored()).toMatchObject({ status: "running", deploySeq: 7 });
+    expect(await received("flow.advance")).toHaveLength(1);
+    await drive(jobs.update(JOB, () => ({ events: [], result: 1, advance: true })));
+    expect(await stored()).toMatchObject({ status: "completed", output: "a" });
+  });
+
+  it("asked to advance, leaves it to its message to come again, and the job stays usable", async () => {
+    const jobs = writer(oneStep, { deploySeq: 7 });
+    await create(jobs);
+    await drive(writer(oneStep, { deploySeq: 6 }).update(JOB, () => ({ events: [], result: 1, advance: true })));
+    expect(await received("flow.advance")).toHaveLength(0);
+    await start(jobs);
+    await drive(complete(jobs));
+    expect(await stored()).toMatchObject({ status: "completed" });
+  });
+});
+
+describe("workers that wait in the same process", () => {
+  const workers = (limit: number) => {
+    const deliveries: Delivery[] = [];
+    let free = limit;
+    const local: LocalWorkers = {
+      reserve(_, steps) {
+        if (free < steps) return undefined;
+        free -= steps;
+        return {
+          deliver: (delivery) => deliveries.push(delivery),
+          release: () => {
+            free += steps;
+          },
+        };
+      },
+    };
+    return { local, deliveries, free: () => free };
+  };
+
+  it("are given their steps claimed, in the commit that asks for them", async () => {
+    const { local, deliveries } = workers(1);
+    await create(writer(oneStep, { localWorkers: local }));
+    expect(await types()).toEqual(["job.submitted", "step.requested", "step.started"]);
+    const [commit] = await engine.log.read(JOB);
+    expect(deliveries).toMatchObject([
+      { claimedBy: commit?.commitId, receiveCount: 1, message: { detail: { stepIds: ["a"] } } },
+    ]);
+    expect((await stored()).steps.get("a")?.lease).toMatchObject({ holder: engine.holder, commitId: commit?.commitId });
+    expect(await received("echo")).toEqual([]);
+  });
+
+  it("leave the rest to the queue", async () => {
+    const { local, deliveries } = workers(10);
+    await create(writer(wide(25), { localWorkers: local }));
+    expect(deliveries).toHaveLength(1);
+    expect((await types()).filter((type) => type === "step.started")).toHaveLength(10);
+    expect((await received("echo")).map(({ detail }) => detail.stepIds?.length)).toEqual([10, 5]);
+  });
+
+  it("are free again where the append did not happen", async () => {
+    const { local, deliveries, free } = workers(1);
+    await create(writer(oneStep));
+    await create(writer(oneStep, { localWorkers: local }));
+    const log = new FaultyLog(async () => {
+      throw new Error("disk full");
+    });
+    const other = writer(oneStep, { log, localWorkers: local });
+    await expect(drive(other.create(engine.ids.jobId(TENANT), TENANT, submitted(), T0_MS))).rejects.toThrow(
+      "disk full",
+    );
+    expect(deliveries).toEqual([]);
+    expect(free()).toBe(1);
+  });
+});

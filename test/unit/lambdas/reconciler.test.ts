@@ -1,0 +1,72 @@
+import { afterEach, expect, test } from "vitest";
+import { z } from "zod";
+import { reconcile } from "../../../lambdas/reconciler/reconciler.ts";
+import { submit } from "../../../lambdas/submit/submit.ts";
+import { work } from "../../../lambdas/worker/worker.ts";
+import type { TenantId } from "../../../src/contract/ids.ts";
+import { defineApp } from "../../../src/core/define-app.ts";
+import { defineCapability } from "../../../src/core/define-capability.ts";
+import { defineWorkflow } from "../../../src/core/define-workflow.ts";
+import { readState } from "../../../src/core/job-states.ts";
+import type { Resources } from "../../../src/core/resources.ts";
+import { createRuntime } from "../../../src/core/runtime.ts";
+import { openEmbeddedEngine } from "../../../src/engines/embedded/embedded-engine.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
+
+const Text = z.object({ text: z.string() });
+const tenant = "acme" as TenantId;
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+const open: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0)) await close();
+});
+
+async function submitted(deadlineMs?: number) {
+  const only = defineCapability({ name: "only", input: Text, output: Text, run: (input) => input });
+  const flow = defineWorkflow({
+    name: "flow",
+    input: Text,
+    output: Text,
+    run: (job, input) => job.step("only", only, input),
+  });
+  const app = defineApp({ workflows: [flow], capabilities: [only] });
+  const clock = new VirtualClock();
+  const engine = openEmbeddedEngine({ app, dataDir: undefined, clock, onReady() {}, onError() {} });
+  open.push(() => engine.close());
+  const runtime = createRuntime(engine, { app, resources: {} as Resources, logger: silent });
+  const options = deadlineMs === undefined ? {} : { options: { deadlineMs } };
+  const request = { workflow: "flow", input: { text: "in" }, ...options };
+  const { job } = await submit({ tenant, request, idempotencyKey: undefined, traceparent: undefined }, runtime);
+  return { engine, runtime, clock, jobId: job.jobId, state: () => readState(engine.log, engine.blobs, job.jobId) };
+}
+
+test("a message that was lost is published again, and the job ends", async () => {
+  const { engine, runtime, clock, jobId, state } = await submitted();
+  await engine.queue.ack(await engine.queue.receive("only", 10, 1_000));
+  expect((await engine.queue.stats("only")).ready).toBe(0);
+  await clock.advance(61_000);
+  expect(await reconcile(runtime)).toEqual({ jobs: 1 });
+  const [again] = await engine.queue.receive("only", 10, 1_000);
+  expect(again?.message.detail).toMatchObject({ jobId, stepIds: ["only"] });
+  if (again) await work({ capability: "only", detail: again.message.detail }, runtime);
+  expect(await state()).toMatchObject({ status: "completed" });
+});
+
+test("a healthy backlog is not published again", async () => {
+  const { engine, runtime, clock } = await submitted();
+  await clock.advance(61_000);
+  await reconcile(runtime);
+  expect((await engine.queue.stats("only")).ready).toBe(1);
+});
+
+test("a job past its deadline expires, at the deadline", async () => {
+  const { runtime, clock, engine, jobId, state } = await submitted(5_000);
+  await clock.advance(5_001);
+  await reconcile(runtime);
+  expect(await state()).toMatchObject({ status: "expired" });
+  const { jobs } = await engine.index.list({ tenant, limit: 10 });
+  expect(jobs).toMatchObject([{ jobId, status: "expired", wakeAtMs: undefined }]);
+  const [late] = await engine.queue.receive("only", 10, 1_000);
+  if (late) await work({ capability: "only", detail: late.message.detail }, runtime);
+  expect(await state()).toMatchObject({ status: "expired" });
+});
