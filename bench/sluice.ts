@@ -26,6 +26,10 @@ export interface EndedJob extends SubmittedJob {
   readonly ms: number;
 }
 
+/** The job's id, if it was accepted. */
+export const acceptedId = ({ status, body }: Answer): string | undefined =>
+  status === 202 ? (JSON.parse(body) as { id: string }).id : undefined;
+
 /** A server under test and everything that a benchmark asks of it. */
 export class Sluice {
   readonly url: string;
@@ -69,15 +73,10 @@ export class Sluice {
 
   /** Resolves at the 202. Rejects for any other answer. */
   async submit(workflow: string, input: unknown): Promise<SubmittedJob> {
-    const { id, answer } = await this.post(workflow, input);
+    const answer = await this.client.post("/v1/jobs", { workflow, input });
+    const id = acceptedId(answer);
     if (id === undefined) throw new Error(`POST /v1/jobs answered ${answer.status}: ${answer.body.slice(0, 300)}`);
     return { id, acceptedMs: answer.ms };
-  }
-
-  /** Resolves with whatever the answer is; the id only with a 202. */
-  async post(workflow: string, input: unknown): Promise<{ id: string | undefined; answer: Answer }> {
-    const answer = await this.client.post("/v1/jobs", { workflow, input });
-    return { id: answer.status === 202 ? (JSON.parse(answer.body) as { id: string }).id : undefined, answer };
   }
 
   /** Submits a job and waits for its end. Rejects when it does not complete. */

@@ -1,12 +1,12 @@
+import { burst } from "../burst.ts";
 import { start, stop } from "../children.ts";
 import { ANSWER_MS, AT_ONCE, GATEWAY_TIMEOUT_MS } from "../claim/limits.ts";
-import { HttpClient } from "../http-client.ts";
 import { percent, percentile, type Report, type Table } from "../report.ts";
-import { Sluice } from "../sluice.ts";
+import { acceptedId, Sluice } from "../sluice.ts";
 
 const INPUT = { query: "Is it worth it?" };
-/** Requests that ask nothing of the model, before the clock starts: a server in use is warm. */
-const WARM_UP = 500;
+const WARM_UP_ROUNDS = 10;
+const WARM_UP_USERS = 50;
 
 interface Plain {
   readonly users: number;
@@ -57,11 +57,10 @@ async function withModel<T>(use: (modelUrl: string) => Promise<T>): Promise<T> {
 async function behindGateway(modelUrl: string, users: number): Promise<Plain> {
   const handler = await start("claim/plain-handler.ts", { modelUrl });
   const gateway = await start("claim/gateway.ts", { upstream: handler.url, timeoutMs: GATEWAY_TIMEOUT_MS });
-  const client = new HttpClient(gateway.url);
   try {
-    await warmUp(() => client.post("/idle", INPUT));
+    await warmUp(gateway.url, "/warm-up", INPUT);
     const startedMs = performance.now();
-    const answers = await Promise.all(Array.from({ length: users }, () => client.post("/", INPUT)));
+    const answers = await burst(gateway.url, "/", INPUT, users);
     return {
       users,
       answered: answers.filter(({ status }) => status === 200).length,
@@ -69,7 +68,6 @@ async function behindGateway(modelUrl: string, users: number): Promise<Plain> {
       lastAnswerMs: performance.now() - startedMs,
     };
   } finally {
-    client.close();
     await stop(gateway.child);
     await stop(handler.child);
   }
@@ -77,12 +75,13 @@ async function behindGateway(modelUrl: string, users: number): Promise<Plain> {
 
 function asJobs(modelUrl: string, users: number): Promise<Durable> {
   return Sluice.with({ app: { modelUrl }, synchronous: "FULL" }, async (sluice) => {
-    await warmUp(() => sluice.run("idle", INPUT));
+    await warmUp(sluice.url, "/v1/jobs", { workflow: "warm-up", input: INPUT });
+    await sluice.run("warm-up", INPUT);
     const startedMs = performance.now();
-    const posts = await Promise.all(Array.from({ length: users }, () => sluice.post("two-calls", INPUT)));
-    const ids = posts.flatMap(({ id }) => id ?? []);
+    const answers = await burst(sluice.url, "/v1/jobs", { workflow: "two-calls", input: INPUT }, users);
+    const ids = answers.flatMap((answer) => acceptedId(answer) ?? []);
     const ends = await Promise.all(ids.map((id) => sluice.ended(id)));
-    const accepted = posts.filter(({ id }) => id !== undefined).map(({ answer }) => answer.ms);
+    const accepted = answers.filter(({ status }) => status === 202).map(({ ms }) => ms);
     return {
       users,
       accepted: accepted.length,
@@ -105,8 +104,9 @@ async function completed(sluice: Sluice, ids: readonly string[]): Promise<number
   return count;
 }
 
-async function warmUp(request: () => Promise<unknown>): Promise<void> {
-  for (let done = 0; done < WARM_UP; done += 10) await Promise.all(Array.from({ length: 10 }, request));
+/** Bursts that ask nothing of the model, before the clock starts: servers in use are warm, and so is the load generator. */
+async function warmUp(url: string, path: string, body: unknown): Promise<void> {
+  for (let round = 0; round < WARM_UP_ROUNDS; round++) await burst(url, path, body, WARM_UP_USERS);
 }
 
 const table = (plain: readonly Plain[], durable: readonly Durable[]): Table => ({

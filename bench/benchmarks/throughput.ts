@@ -19,6 +19,8 @@ interface Run {
   readonly transactionsPerJob: number;
   readonly commitsPerTransaction: number;
   readonly serverCpuUsPerJob: number;
+  /** Processors that the server got; what it is short of 1 it waited, for the disk or for its turn. */
+  readonly serverCpus: number;
   readonly gcUsPerJob: number;
   readonly clientCpuUsPerJob: number;
   readonly rssMb: number;
@@ -53,6 +55,7 @@ export async function throughput(quick: boolean): Promise<Report> {
           "transactions/job",
           "commits/transaction",
           "server CPU µs/job",
+          "server CPUs",
           "of it GC µs",
           "client CPU µs/job",
           "RSS MB",
@@ -67,6 +70,7 @@ export async function throughput(quick: boolean): Promise<Report> {
           run.transactionsPerJob,
           run.commitsPerTransaction,
           run.serverCpuUsPerJob,
+          run.serverCpus,
           run.gcUsPerJob,
           run.clientCpuUsPerJob,
           run.rssMb,
@@ -114,6 +118,7 @@ async function measure(
     transactionsPerJob: spent("transactions") / jobs,
     commitsPerTransaction: spent("appends") / spent("transactions"),
     serverCpuUsPerJob: spent("cpuUs") / jobs,
+    serverCpus: spent("cpuUs") / 1_000 / wallMs,
     gcUsPerJob: (1_000 * spent("gcMs")) / jobs,
     clientCpuUsPerJob: (user + system) / jobs,
     rssMb: after.rssMb,

@@ -13,7 +13,7 @@ const server = createServer({ requestTimeout: 0 }, (request, response) => {
     if (over) return;
     over = true;
     clearTimeout(timer);
-    response.writeHead(status).end(body);
+    response.writeHead(status, { "content-length": Buffer.byteLength(body) }).end(body);
   };
   // The handler goes on working for nobody, as a Lambda function behind an API Gateway does.
   const timer = setTimeout(() => answer(504), timeoutMs);

@@ -19,7 +19,7 @@ const server = createServer({ requestTimeout: 0 }, (request, response) => {
     body += chunk;
   });
   request.on("end", () => {
-    if (request.url === "/idle") {
+    if (request.url === "/warm-up") {
       response.end("{}");
       return;
     }

@@ -1,4 +1,4 @@
-import type { AnyCapability } from "./define-capability.ts";
+import type { AnyCapability, ErrorVerdict } from "./define-capability.ts";
 
 /** What becomes of a step after a failed attempt. */
 export interface RetryDecision {
@@ -60,7 +60,7 @@ export function decideRetry(
       ? ({ kind: "terminal" } as const)
       : error instanceof ThrottledError
         ? ({ kind: "throttled", retryAfterMs: error.retryAfterMs } as const)
-        : capability.classify(error);
+        : judged(error, capability);
   switch (verdict.kind) {
     case "terminal":
       return { counts: true, final: true, delayMs: 0 };
@@ -73,6 +73,15 @@ export function decideRetry(
       if (step.failures + 1 >= retry.maxAttempts) return { counts: true, final: true, delayMs: 0 };
       return { counts: true, final: false, delayMs: backoff(retry, step.failures, random) };
     }
+  }
+}
+
+/** A failure must go on record even if the author's judgement of it fails. */
+function judged(error: unknown, { classify }: Pick<AnyCapability, "classify">): ErrorVerdict {
+  try {
+    return classify(error) ?? { kind: "retryable" };
+  } catch {
+    return { kind: "retryable" };
   }
 }
 

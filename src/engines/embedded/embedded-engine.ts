@@ -57,7 +57,7 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
     queue,
     blobs: options.dataDir === undefined ? new MemoryBlobs() : new FileBlobs(join(options.dataDir, "blobs")),
     clock,
-    ids: new KeyedIds(secretOf(db)),
+    ids: new KeyedIds(secretOf(db), clock),
     deploySeq: nextDeploySeq(db),
     holder,
     isGone: (other) => other !== holder,

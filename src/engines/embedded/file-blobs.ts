@@ -33,7 +33,8 @@ export class FileBlobs implements Blobs {
     const ref = refOf(jobId, text);
     const path = join(this.#dir, ref.key);
     const temporary = `${path}.${randomUUID()}`;
-    await mkdir(dirname(path), { recursive: true });
+    const folder = dirname(path);
+    const made = await mkdir(folder, { recursive: true });
     const file = await open(temporary, "wx");
     try {
       await file.writeFile(text);
@@ -42,7 +43,11 @@ export class FileBlobs implements Blobs {
       await file.close();
     }
     await rename(temporary, path);
-    await syncFolder(dirname(path));
+    await syncFolder(folder);
+    // A new folder is an entry of its parent, which a power cut could take away as well.
+    for (let child = folder; made !== undefined && child !== dirname(made); child = dirname(child)) {
+      await syncFolder(dirname(child));
+    }
     return ref;
   }
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { EventBody } from "../../../src/contract/events.ts";
 import { type ClaimDecision, decideClaim, MAX_DOUBTS } from "../../../src/core/claim.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
-import { at, completed, done, echo, failed, requested, started, stateOf, T0_MS } from "./fixtures.ts";
+import { at, completed, done, echo, failed, progress, requested, started, stateOf, T0_MS } from "./fixtures.ts";
 
 const holding = defineCapability({ name: "echo", input: z.any(), output: z.any(), run: () => 1, onInDoubt: "hold" });
 const inDoubt = (attempt: number): EventBody => ({
@@ -92,6 +92,19 @@ describe("claiming a step", () => {
     }
     events.push(started("a", MAX_DOUBTS + 1));
     expect(claim(events, { nowMs: LEASE_MS })).toMatchObject({ kind: "hold", inDoubt: MAX_DOUBTS + 1 });
+  });
+
+  it("takes an answer that has come in whole from the log, once its attempt is lost, also where calls in doubt are held", () => {
+    const streamed = [
+      requested("a"),
+      started("a"),
+      progress("a", "all of it", { final: true, output: 1, leaseUntil: at(5_000) }),
+    ];
+    expect(claim(streamed, { nowMs: 4_999, capability: holding })).toMatchObject({ kind: "defer" });
+    expect(claim(streamed, { nowMs: 5_000, capability: holding })).toEqual({ kind: "recover", attempt: 1 });
+    expect(claim(streamed, { nowMs: 5_000 })).toEqual({ kind: "recover", attempt: 1 });
+    const cut = [requested("a"), started("a"), progress("a", "half of", { leaseUntil: at(5_000) })];
+    expect(claim(cut, { nowMs: 5_000, capability: holding })).toMatchObject({ kind: "hold" });
   });
 
   it("never gives an attempt number twice", () => {

@@ -31,6 +31,22 @@ describe("deciding on another attempt", () => {
     },
   );
 
+  it("tries again where the capability's judgement fails or says nothing", () => {
+    const { retry } = capability();
+    const bug = (): never => {
+      throw new TypeError("bug in classify");
+    };
+    expect(decideRetry(new Error("x"), fresh, { retry, classify: bug }, 0)).toMatchObject({
+      counts: true,
+      final: false,
+    });
+    const silent = () => undefined as unknown as ErrorVerdict;
+    expect(decideRetry(new Error("x"), fresh, { retry, classify: silent }, 0)).toMatchObject({
+      counts: true,
+      final: false,
+    });
+  });
+
   it("believes a capability that an error is hopeless", () => {
     expect(decideRetry(new Error("400"), fresh, capability({ kind: "terminal" }), 0).final).toBe(true);
   });
