@@ -13,29 +13,43 @@ const NEWER_CODE_MS = 10_000;
 export async function advanceJob(
   workflow: string,
   detail: MessageDetail,
-  { writer, queue, clock, logger, deploySeq }: Runtime,
+  runtime: Runtime,
 ): Promise<{ readonly retryAfterMs: number | undefined }> {
+  const { writer, queue, clock, logger, deploySeq } = runtime;
   const { jobId } = detail;
+  const done = { retryAfterMs: undefined };
+  const message = { topic: topics.advance(workflow), detail };
   try {
-    await writer.update(jobId, (state) => {
-      const waits = state.advance?.deadLettered || (state.advance?.retryAtMs ?? 0) > clock.now();
-      return { events: [], result: undefined, advance: !isEnded(state) && !waits };
+    const before = await writer.update(jobId, (state, nowMs) => {
+      const waits = isSetAside(state.advance) || (state.advance?.retryAtMs ?? 0) > nowMs;
+      const result = { setAside: isSetAside(state.advance), newer: state.deploySeq > deploySeq };
+      return { events: [], result, advance: !isEnded(state) && !waits };
     });
+    if (before.setAside) return done;
+    if (before.newer) {
+      await queue.defer(advanceQueue(workflow), message, NEWER_CODE_MS);
+      return done;
+    }
+    const after = await writer.update(jobId, (state) => ({
+      events: [],
+      result: isEnded(state) ? undefined : state.advance,
+    }));
+    if (after === undefined) return done;
+    if (!isSetAside(after)) return { retryAfterMs: Math.max(0, (after.retryAtMs ?? 0) - clock.now()) };
+    const { deadLetteredSeq: seq, error } = after;
+    const reason = { reason: `${error.name}: ${error.message}`, ...(seq === undefined ? {} : { seq }) };
+    await queue.deadLetter(
+      advanceQueue(workflow),
+      { ...message, detail: { ...detail, seq: seq ?? detail.seq } },
+      reason,
+    );
+    return done;
   } catch (error) {
     if (!(error instanceof UnknownJobError)) throw error;
     logger.warn("message about an unknown job dropped", { jobId });
-    return { retryAfterMs: undefined };
+    return done;
   }
-  const state = await writer.states.load(jobId);
-  if (state === undefined || isEnded(state)) return { retryAfterMs: undefined };
-  if (state.deploySeq > deploySeq) return { retryAfterMs: NEWER_CODE_MS };
-  if (state.advance === undefined) return { retryAfterMs: undefined };
-  const { advance } = state;
-  if (!advance.deadLettered) return { retryAfterMs: Math.max(0, (advance.retryAtMs ?? 0) - clock.now()) };
-  const message = { topic: topics.advance(workflow), detail: { ...detail, seq: state.seq } };
-  await queue.deadLetter(advanceQueue(workflow), message, {
-    reason: `${advance.error.name}: ${advance.error.message}`,
-    seq: state.seq,
-  });
-  return { retryAfterMs: undefined };
 }
+
+const isSetAside = (advance: { deadLetteredSeq: number | undefined } | undefined): boolean =>
+  advance?.deadLetteredSeq !== undefined;

@@ -54,7 +54,7 @@ const linksOf = (jobId: string): JobView["links"] => ({
   events: `/v1/jobs/${jobId}/events`,
 });
 
-/** A job as its owner sees it. */
+/** A job as its owner sees it: a copy, which does not change with the state. */
 export function viewOf(state: JobState): JobView {
   return {
     id: state.jobId,
@@ -66,8 +66,8 @@ export function viewOf(state: JobState): JobView {
     seq: state.seq,
     ...(state.output === undefined ? {} : { result: state.output }),
     ...errorOf(state),
-    usage: state.usage,
-    ...(state.inputDrift.length > 0 ? { inputDrift: state.inputDrift } : {}),
+    usage: { ...state.usage },
+    ...(state.inputDrift.length > 0 ? { inputDrift: [...state.inputDrift] } : {}),
     steps: [...state.steps.values()].map(stepView),
     links: linksOf(state.jobId),
   };
@@ -86,6 +86,6 @@ function stepView(step: StepState): JobView["steps"][number] {
     requestedAt: step.requestedAt,
     ...(step.retryAtMs === undefined ? {} : { retryAt: iso(step.retryAtMs) }),
     ...(step.error === undefined || step.status === "completed" ? {} : { error: step.error }),
-    attempts: step.attempts,
+    attempts: step.attempts.map((attempt) => ({ ...attempt })),
   };
 }

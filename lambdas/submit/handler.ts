@@ -1,7 +1,6 @@
 import { routes } from "../../src/contract/routes.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { type HttpHandler, httpHandler } from "../http-handler.ts";
-import { viewOf } from "../jobs/jobs.ts";
 import { submit } from "./submit.ts";
 
 /** Seconds after which a first look at a job is worthwhile. */
@@ -16,11 +15,10 @@ export function createHandler(runtime: Runtime): HttpHandler {
         { tenant, request: body, idempotencyKey: unquoted(key), traceparent },
         runtime,
       );
-      const view = viewOf(job);
       return {
-        body: view,
+        body: job,
         headers: {
-          location: view.links.self,
+          location: job.links.self,
           "retry-after": RETRY_AFTER_S,
           ...(created ? {} : { "idempotency-replayed": "true" }),
         },

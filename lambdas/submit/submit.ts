@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import type { SubmitRequest } from "../../src/contract/api.ts";
+import type { JobView, SubmitRequest } from "../../src/contract/api.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Json } from "../../src/contract/json.ts";
 import { ProblemError, violations } from "../../src/contract/problem.ts";
 import { iso } from "../../src/core/job-writer.ts";
 import { asJson } from "../../src/core/pass.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import type { JobState } from "../../src/core/state.ts";
+import { viewOf } from "../jobs/jobs.ts";
 
 export interface SubmitCommand {
   readonly tenant: TenantId;
@@ -22,7 +22,7 @@ const FIRST_WAKE_MS = 60_000;
  * Accepts a job: when this resolves, the job is durable and on its way. With an idempotency key that was used for
  * the same payload, the job of then; for another payload a 422.
  */
-export async function submit(command: SubmitCommand, runtime: Runtime): Promise<{ job: JobState; created: boolean }> {
+export async function submit(command: SubmitCommand, runtime: Runtime): Promise<{ job: JobView; created: boolean }> {
   const { tenant, request, idempotencyKey, traceparent } = command;
   const { app, clock, ids, writer } = runtime;
   const workflow = app.workflows.get(request.workflow);
@@ -46,7 +46,7 @@ export async function submit(command: SubmitCommand, runtime: Runtime): Promise<
   const nowMs = clock.now();
   const deadlineMs = nowMs + (request.options?.deadlineMs ?? app.deadlineMs);
   const digest = digestOf(request);
-  const { state, created } = await writer.create(
+  const { view, created } = await writer.create(
     ids.jobId(tenant, idempotencyKey),
     tenant,
     {
@@ -59,15 +59,16 @@ export async function submit(command: SubmitCommand, runtime: Runtime): Promise<
       ...(traceparent === undefined ? {} : { traceparent }),
     },
     Math.min(nowMs + FIRST_WAKE_MS, deadlineMs),
+    (state) => ({ job: viewOf(state), digest: state.digest }),
   );
-  if (!created && state.digest !== digest) {
+  if (!created && view.digest !== digest) {
     throw new ProblemError({
       title: "Idempotency key reused",
       status: 422,
-      detail: `this Idempotency-Key already stands for job ${state.jobId} with another payload; use a new key for a new job`,
+      detail: `this Idempotency-Key already stands for job ${view.job.id} with another payload; use a new key for a new job`,
     });
   }
-  return { job: state, created };
+  return { job: view.job, created };
 }
 
 function digestOf(request: SubmitRequest): string {

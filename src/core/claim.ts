@@ -33,6 +33,7 @@ export function decideClaim(
   context: ClaimContext,
 ): ClaimDecision {
   if (isEnded(state)) return { kind: "drop", reason: `the job is ${state.status}` };
+  if (state.deadlineMs <= context.nowMs) return { kind: "drop", reason: "the job is past its deadline" };
   const step = state.steps.get(stepId);
   if (step === undefined) return { kind: "drop", reason: "the step is not in the log" };
   if (step.capability !== capability.name) {

@@ -14,11 +14,17 @@ type Events = (EventBody & Fields)[];
 
 const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
-/** Turns a commit into what a store keeps, with its largest values in the blob store until the rest fits (claim check). */
-export async function encodeCommit(commit: Commit, blobs: Blobs): Promise<StoredCommit> {
-  const body = JSON.stringify(commit.events);
-  if (body.length * 3 <= MAX_COMMIT_BYTES || Buffer.byteLength(body) <= MAX_COMMIT_BYTES) return stored(commit, body);
-  return stored(commit, await checkIn(commit, blobs));
+/** Turns a commit into what a store keeps, with its largest values in the blob store until the rest fits (claim check). `characters`: of all of it. */
+export async function encodeCommit(
+  commit: Commit,
+  blobs: Blobs,
+): Promise<{ stored: StoredCommit; characters: number }> {
+  const whole = JSON.stringify(commit.events);
+  const fits = whole.length * 3 <= MAX_COMMIT_BYTES || Buffer.byteLength(whole) <= MAX_COMMIT_BYTES;
+  const body = fits ? whole : await checkIn(commit, blobs);
+  const { events, ...header } = commit;
+  const stored = { ...header, lastSeq: commit.firstSeq + events.length - 1, body };
+  return { stored, characters: whole.length };
 }
 
 async function checkIn(commit: Commit, blobs: Blobs): Promise<string> {
@@ -45,22 +51,21 @@ async function checkIn(commit: Commit, blobs: Blobs): Promise<string> {
   return JSON.stringify({ ref: await blobs.put(commit.jobId, body) });
 }
 
-/** The commit with every value back in its place. */
-export async function decodeCommit(commit: StoredCommit, blobs: Blobs): Promise<Commit> {
-  const parsed = JSON.parse(commit.body) as Events | { readonly ref: BlobRef };
+/** The commit with every value back in its place, and what it takes as JSON, in characters. */
+export async function decodeCommit(
+  { body, lastSeq: _, ...header }: StoredCommit,
+  blobs: Blobs,
+): Promise<{ commit: Commit; characters: number }> {
+  const parsed = JSON.parse(body) as Events | { readonly ref: BlobRef };
   const events = Array.isArray(parsed) ? parsed : (JSON.parse(await blobs.get(parsed.ref)) as Events);
+  let characters = Array.isArray(parsed) ? body.length : parsed.ref.bytes;
   for (const event of events) {
     if (event.refs === undefined) continue;
     for (const [field, ref] of Object.entries(event.refs)) {
       event[field as LargeField] = JSON.parse(await blobs.get(ref)) as Json;
+      characters += ref.bytes;
     }
     delete event.refs;
   }
-  const { body: _, lastSeq: __, ...header } = commit;
-  return { ...header, events };
-}
-
-function stored(commit: Commit, body: string): StoredCommit {
-  const { events, ...header } = commit;
-  return { ...header, lastSeq: commit.firstSeq + events.length - 1, body };
+  return { commit: { ...header, events }, characters };
 }

@@ -143,7 +143,7 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
           failures: event.attempt,
           error: event.error,
           retryAtMs: event.retryAt === undefined ? undefined : Date.parse(event.retryAt),
-          deadLettered: false,
+          deadLetteredSeq: undefined,
         };
         return;
       }
@@ -159,7 +159,7 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
     case "step.dead_lettered":
       state.status = "dead-lettered";
       if (event.stepId === ADVANCE_STEP) {
-        if (state.advance) state.advance.deadLettered = true;
+        if (state.advance) state.advance.deadLetteredSeq = state.seq;
         return;
       }
       {
@@ -183,7 +183,10 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
 /** Asking for something new shows that the workflow runs again. */
 function recovered(state: JobState): void {
   if (state.advance === undefined) return;
-  if (state.advance.deadLettered && ![...state.steps.values()].some((step) => step.status === "dead-lettered")) {
+  if (
+    state.advance.deadLetteredSeq !== undefined &&
+    ![...state.steps.values()].some((step) => step.status === "dead-lettered")
+  ) {
     state.status = "running";
   }
   state.advance = undefined;

@@ -60,8 +60,11 @@ export async function readCommits(
   afterSeq = 0,
 ): Promise<{ commits: Commit[]; characters: number }> {
   const stored = await log.read(jobId, afterSeq);
-  const commits = await Promise.all(stored.map((commit) => decodeCommit(commit, blobs)));
-  return { commits, characters: stored.reduce((sum, commit) => sum + commit.body.length, 0) };
+  const decoded = await Promise.all(stored.map((commit) => decodeCommit(commit, blobs)));
+  return {
+    commits: decoded.map(({ commit }) => commit),
+    characters: decoded.reduce((sum, { characters }) => sum + characters, 0),
+  };
 }
 
 /** A job's state from its log alone, past all caches: what readers are shown. */

@@ -17,6 +17,7 @@ import type {
   Head,
   HeadChange,
   Ids,
+  JobIndex,
   LocalWorkers,
   Outgoing,
   StoredCommit,
@@ -40,6 +41,7 @@ export interface Decision<T> {
 export interface WriterDeps {
   readonly app: App;
   readonly log: EventLog;
+  readonly index: JobIndex;
   readonly blobs: Blobs;
   readonly topics: Topics;
   readonly clock: Clock;
@@ -87,15 +89,24 @@ export class JobWriter {
 
   /**
    * Begins a job, as far as its workflow gets at once. With an id that exists already, nothing is written.
-   * Resolves when all of it is durable.
+   * Resolves when all of it is durable, with what `view` takes from the job as it was then: a state goes on changing.
    */
-  async create(
+  async create<T>(
     jobId: JobId,
     tenant: TenantId,
     submitted: EventOf<"job.submitted">,
     wakeAtMs: number,
-  ): Promise<{ state: JobState; created: boolean }> {
-    if (this.#lanes.has(jobId) || this.states.cached(jobId)) return this.#existing(jobId);
+    view: (state: JobState) => T,
+  ): Promise<{ view: T; created: boolean }> {
+    if (this.#lanes.has(jobId) || this.states.cached(jobId)) {
+      try {
+        return await this.#existing(jobId, view);
+      } catch (error) {
+        // Whoever was about to create it has failed: our turn.
+        if (error instanceof UnknownJobError) return this.create(jobId, tenant, submitted, wakeAtMs, view);
+        throw error;
+      }
+    }
     const lane: Item[] = [];
     this.#lanes.set(jobId, lane);
     let created = false;
@@ -114,13 +125,14 @@ export class JobWriter {
         expiresMs: state.expiresMs,
       };
       this.states.keep(state);
+      const seen = view(state);
       created = (await this.#append(draft, { head })) === "appended";
-      if (created) return { state, created };
+      if (created) return { view: seen, created };
     } finally {
       if (!created) this.states.drop(jobId);
       this.#next(jobId, lane);
     }
-    return this.#existing(jobId);
+    return this.#existing(jobId, view);
   }
 
   /**
@@ -142,8 +154,8 @@ export class JobWriter {
     });
   }
 
-  async #existing(jobId: JobId): Promise<{ state: JobState; created: boolean }> {
-    return this.update(jobId, (state) => ({ events: [], result: { state, created: false } }));
+  #existing<T>(jobId: JobId, view: (state: JobState) => T): Promise<{ view: T; created: boolean }> {
+    return this.update(jobId, (state) => ({ events: [], result: { view: view(state), created: false } }));
   }
 
   async #run(jobId: JobId, lane: Item[]): Promise<void> {
@@ -251,18 +263,14 @@ export class JobWriter {
   }
 
   async #append(draft: Draft, effects: Effects): Promise<AppendOutcome> {
-    const { log, blobs } = this.#deps;
+    const { blobs } = this.#deps;
     const messages = draft.outgoing();
     let appended = false;
     try {
-      const stored = await encodeCommit(draft.commit(), blobs);
-      appended = (await log.append(stored, { ...effects, messages })) === "appended";
-      if (!appended && (await this.#isOurs(stored))) {
-        appended = true;
-        await this.#deps.topics.publish(messages);
-      }
+      const { stored, characters } = await encodeCommit(draft.commit(), blobs);
+      appended = await this.#appendOnce(stored, { ...effects, messages });
       if (appended) {
-        draft.state.size += stored.body.length;
+        draft.state.size += characters;
         this.states.keep(draft.state);
       }
       return appended ? "appended" : "conflict";
@@ -271,14 +279,27 @@ export class JobWriter {
     }
   }
 
-  async #isLast(state: JobState): Promise<boolean> {
-    return (await this.#deps.log.read(state.jobId, state.seq, 1)).length === 0;
+  /** Appends; where the answer is a conflict or was lost, looks whether the commit is there all the same (rule 1). */
+  async #appendOnce(commit: StoredCommit, effects: Effects): Promise<boolean> {
+    const { log, index, topics: bus } = this.#deps;
+    let failure: unknown;
+    try {
+      if ((await log.append(commit, effects)) === "appended") return true;
+    } catch (error) {
+      failure = error;
+    }
+    const [winner] = await log.read(commit.jobId, commit.firstSeq - 1, 1);
+    if (winner?.commitId !== commit.commitId) {
+      if (failure !== undefined) throw failure;
+      return false;
+    }
+    if (effects.headChange) await index.change(commit.jobId, effects.headChange);
+    await bus.publish(effects.messages ?? []);
+    return true;
   }
 
-  /** Whether the commit that stands in the way is this very one, its answer lost (rule 1). */
-  async #isOurs(commit: StoredCommit): Promise<boolean> {
-    const [winner] = await this.#deps.log.read(commit.jobId, commit.firstSeq - 1, 1);
-    return winner?.commitId === commit.commitId;
+  async #isLast(state: JobState): Promise<boolean> {
+    return (await this.#deps.log.read(state.jobId, state.seq, 1)).length === 0;
   }
 
   #draft(jobId: JobId, tenant: TenantId, firstSeq: number, state?: JobState): Draft {

@@ -49,20 +49,22 @@ export function outstanding(state: JobState, app: App, nowMs: number, isGone: (h
   if (isEnded(state)) return [];
   const detail = detailOf(state);
   const byCapability = new Map<string, string[]>();
-  let open = 0;
+  let answered = 0;
   for (const step of state.steps.values()) {
     const held = step.status === "running" && step.lease && step.lease.untilMs > nowMs && !isGone(step.lease.holder);
     const waits = step.status === "retrying" && (step.retryAtMs ?? 0) > nowMs;
     const done = step.status === "completed" || step.status === "failed";
-    if (!done) open += 1;
+    if (done) answered += 1;
     if (held || waits || done || step.status === "dead-lettered") continue;
     const ids = byCapability.get(step.capability);
     if (ids) ids.push(step.id);
     else byCapability.set(step.capability, [step.id]);
   }
   const messages = [...byCapability].flatMap(([capability, ids]) => stepMessages(detail, capability, ids, app));
-  const advanceWaits = state.advance?.deadLettered || (state.advance?.retryAtMs ?? 0) > nowMs;
-  if ((state.advance !== undefined || open === 0) && !advanceWaits) messages.push(advanceMessage(state));
+  const advanceWaits = state.advance?.deadLetteredSeq !== undefined || (state.advance?.retryAtMs ?? 0) > nowMs;
+  // Whether the workflow has seen every answer only the workflow can tell: asking it again costs little.
+  const mayAdvance = state.advance !== undefined || answered > 0 || state.steps.size === 0;
+  if (mayAdvance && !advanceWaits) messages.push(advanceMessage(state));
   return messages;
 }
 

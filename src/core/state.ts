@@ -60,7 +60,8 @@ export interface AdvanceState {
   failures: number;
   error: ErrorInfo;
   retryAtMs: number | undefined;
-  deadLettered: boolean;
+  /** Of the event that set it aside for a person. */
+  deadLetteredSeq: number | undefined;
 }
 
 /** A job as its log tells it. Made by `fold`; changed by nothing else. */

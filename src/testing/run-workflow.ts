@@ -3,7 +3,7 @@ import { z } from "zod";
 import { submit } from "../../lambdas/submit/submit.ts";
 import type { ErrorInfo } from "../contract/events.ts";
 import { eventsOf, type JobEvent } from "../contract/events.ts";
-import type { TenantId } from "../contract/ids.ts";
+import type { JobId, TenantId } from "../contract/ids.ts";
 import { defineApp } from "../core/define-app.ts";
 import type { AnyCapability, Capability, StepContext } from "../core/define-capability.ts";
 import type { Workflow } from "../core/define-workflow.ts";
@@ -62,15 +62,16 @@ export async function runWorkflow<I extends z.ZodType, O extends z.ZodType>(
     const { runtime } = embedded;
     const request = { workflow: workflow.name, input: z.json().parse(input) };
     const { job } = await submit({ tenant, request, idempotencyKey: undefined, traceparent: undefined }, runtime);
+    const jobId = job.id as JobId;
     const { log, blobs } = runtime;
-    let state: JobState | undefined = job;
-    while (state && !isEnded(state)) {
+    let state: JobState | undefined;
+    for (;;) {
       while (!embedded.isIdle()) await turn();
-      state = await readState(log, blobs, job.jobId);
+      state = await readState(log, blobs, jobId);
       if (state === undefined || isEnded(state) || waitsForPerson(state)) break;
       await clock.skip();
     }
-    const { commits } = await readCommits(log, blobs, job.jobId);
+    const { commits } = await readCommits(log, blobs, jobId);
     return {
       status: state?.status ?? "running",
       result: state?.output as z.output<O> | undefined,
@@ -85,7 +86,7 @@ export async function runWorkflow<I extends z.ZodType, O extends z.ZodType>(
 
 /** Nothing but dead letters is left. */
 function waitsForPerson(state: JobState): boolean {
-  if (state.advance?.deadLettered) return true;
+  if (state.advance?.deadLetteredSeq !== undefined) return true;
   const open = [...state.steps.values()].filter(({ status }) => status !== "completed" && status !== "failed");
   return open.length > 0 && open.every(({ status }) => status === "dead-lettered");
 }

@@ -22,12 +22,16 @@ const commitOf = (...events: EventBody[]): Commit => {
   if (!commit) throw new Error("unreachable");
   return commit;
 };
+const encode = async (commit: Commit, blobs: Blobs): Promise<StoredCommit> =>
+  (await encodeCommit(commit, blobs)).stored;
+const decode = async (stored: StoredCommit, blobs: Blobs): Promise<Commit> =>
+  (await decodeCommit(stored, blobs)).commit;
 const bytes = (stored: StoredCommit): number => Buffer.byteLength(stored.body);
 const plain = (commit: Commit): unknown => JSON.parse(JSON.stringify(commit));
 
 describe("a stored commit", () => {
   it("has its header beside its events, and the seq of the last one", async () => {
-    const { body, ...header } = await encodeCommit(commitOf(submitted(), requested("a")), new MemoryBlobs());
+    const { body, ...header } = await encode(commitOf(submitted(), requested("a")), new MemoryBlobs());
     expect(header).toMatchObject({ firstSeq: 1, lastSeq: 2, deploySeq: 1, commitId: "c0", tenant: "acme" });
     expect(JSON.parse(body)).toHaveLength(2);
   });
@@ -39,7 +43,7 @@ describe("a stored commit", () => {
       [1, 1],
     ] as const) {
       const blobs = new CountingBlobs();
-      const stored = await encodeCommit(commitOf(completed("a", "x".repeat(MAX_COMMIT_BYTES - empty + over))), blobs);
+      const stored = await encode(commitOf(completed("a", "x".repeat(MAX_COMMIT_BYTES - empty + over))), blobs);
       expect(blobs.puts).toBe(puts);
       expect(bytes(stored)).toBeLessThanOrEqual(MAX_COMMIT_BYTES);
     }
@@ -47,7 +51,7 @@ describe("a stored commit", () => {
 
   it("counts bytes of UTF-8, not characters", async () => {
     const blobs = new CountingBlobs();
-    await encodeCommit(commitOf(completed("a", "漢".repeat(30_000))), blobs);
+    await encode(commitOf(completed("a", "漢".repeat(30_000))), blobs);
     expect(blobs.puts).toBe(1);
   });
 
@@ -55,12 +59,12 @@ describe("a stored commit", () => {
     const blobs = new CountingBlobs();
     const [small, large, middle] = ["s".repeat(20_000), "l".repeat(90_000), "m".repeat(30_000)];
     const commit = commitOf(completed("a", small), completed("b", large), completed("c", middle));
-    const stored = await encodeCommit(commit, blobs);
+    const stored = await encode(commit, blobs);
     expect(blobs.puts).toBe(1);
     expect(stored.body).toContain(small);
     expect(stored.body).toContain(middle);
     expect(stored.body).not.toContain("lll");
-    expect(await decodeCommit(stored, blobs)).toEqual(commit);
+    expect(await decode(stored, blobs)).toEqual(commit);
   });
 
   it.each<[string, EventBody[]]>([
@@ -75,10 +79,10 @@ describe("a stored commit", () => {
   ])("is within its limit also with %s", async (_, events) => {
     const blobs = new CountingBlobs();
     const commit = commitOf(...events);
-    const stored = await encodeCommit(commit, blobs);
+    const stored = await encode(commit, blobs);
     expect(bytes(stored)).toBeLessThanOrEqual(MAX_COMMIT_BYTES);
     expect(blobs.puts).toBeLessThanOrEqual(1);
-    expect(await decodeCommit(stored, blobs)).toEqual(commit);
+    expect(await decode(stored, blobs)).toEqual(commit);
   });
 
   it("decodes to what was encoded and is never larger than its limit, whatever the values", async () => {
@@ -100,16 +104,25 @@ describe("a stored commit", () => {
         const blobs = new MemoryBlobs();
         const commit = commitOf(...events);
         const before = plain(commit);
-        const stored = await encodeCommit(commit, blobs);
+        const stored = await encode(commit, blobs);
         expect(bytes(stored)).toBeLessThanOrEqual(MAX_COMMIT_BYTES);
-        expect(plain(await decodeCommit(stored, blobs))).toEqual(before);
+        expect(plain(await decode(stored, blobs))).toEqual(before);
         expect(plain(commit)).toEqual(before);
       }),
     );
   });
 
+  it("says how much it is, whether or not it went to the blob store", async () => {
+    for (const length of [10, 100_000]) {
+      const blobs = new MemoryBlobs();
+      const { stored, characters } = await encodeCommit(commitOf(completed("a", "x".repeat(length))), blobs);
+      expect(characters).toBeGreaterThan(length);
+      expect((await decodeCommit(stored, blobs)).characters).toBeGreaterThan(length);
+    }
+  });
+
   it("fails to be read where a value is gone from the blob store", async () => {
-    const stored = await encodeCommit(commitOf(completed("a", "x".repeat(100_000))), new MemoryBlobs());
-    await expect(decodeCommit(stored, new MemoryBlobs())).rejects.toThrow("cannot be read");
+    const stored = await encode(commitOf(completed("a", "x".repeat(100_000))), new MemoryBlobs());
+    await expect(decode(stored, new MemoryBlobs())).rejects.toThrow("cannot be read");
   });
 });

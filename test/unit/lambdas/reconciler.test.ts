@@ -3,7 +3,7 @@ import { z } from "zod";
 import { reconcile } from "../../../lambdas/reconciler/reconciler.ts";
 import { submit } from "../../../lambdas/submit/submit.ts";
 import { work } from "../../../lambdas/worker/worker.ts";
-import type { TenantId } from "../../../src/contract/ids.ts";
+import type { JobId, TenantId } from "../../../src/contract/ids.ts";
 import { defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../../src/core/define-workflow.ts";
@@ -37,7 +37,8 @@ async function submitted(deadlineMs?: number) {
   const options = deadlineMs === undefined ? {} : { options: { deadlineMs } };
   const request = { workflow: "flow", input: { text: "in" }, ...options };
   const { job } = await submit({ tenant, request, idempotencyKey: undefined, traceparent: undefined }, runtime);
-  return { engine, runtime, clock, jobId: job.jobId, state: () => readState(engine.log, engine.blobs, job.jobId) };
+  const jobId = job.id as JobId;
+  return { engine, runtime, clock, jobId, state: () => readState(engine.log, engine.blobs, jobId) };
 }
 
 test("a message that was lost is published again, and the job ends", async () => {

@@ -50,6 +50,7 @@ async function oneStep(run: Run, options: { onInDoubt?: "rerun" | "hold"; steps?
   const runtime = runtimeOf("worker-1");
   const request = { workflow: "flow", input: { text: "in" } };
   const { job } = await submit({ tenant, request, idempotencyKey: undefined, traceparent: undefined }, runtime);
+  const jobId = job.id as JobId;
   const deliver = async (by: Runtime = runtime) => {
     const [delivery] = await engine.queue.receive("only", 1, 60_000);
     if (delivery === undefined) throw new Error("nothing to receive");
@@ -64,9 +65,9 @@ async function oneStep(run: Run, options: { onInDoubt?: "rerun" | "hold"; steps?
     clock,
     deliver,
     queue: engine.queue,
-    jobId: job.jobId,
-    state: () => readState(engine.log, engine.blobs, job.jobId),
-    types: () => typesOf(runtime, job.jobId),
+    jobId,
+    state: () => readState(engine.log, engine.blobs, jobId),
+    types: () => typesOf(runtime, jobId),
   };
 }
 
