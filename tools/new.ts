@@ -17,7 +17,7 @@ function main([kind, name, ...rest]: readonly string[]): void {
   if (!isName(name)) stop(`a name must be ${NAME_SHAPE}; got ${JSON.stringify(name)}`);
   const file = `app/${FOLDERS[kind]}/${name}.ts`;
   const test = `test/app/${name}.test.ts`;
-  for (const path of [file, test]) if (existsSync(path)) stop(`${path} is there already; nothing was written`);
+  for (const path of [file, test]) if (existsSync(path)) stop(`${path} is there already: nothing was written`);
   const symbol = name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
   const app = withEntry(readFileSync(APP, "utf8"), kind, name, symbol);
   write(file, TEMPLATES[kind].file(name, symbol));
