@@ -3,6 +3,12 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Answer } from "./http-client.ts";
 
+export interface Burst {
+  /** When the requests were written, in ms of this process's clock. */
+  readonly startedMs: number;
+  readonly answers: readonly Answer[];
+}
+
 const ACCEPT_MS = 300;
 
 /**
@@ -10,7 +16,7 @@ const ACCEPT_MS = 300;
  * the answer takes, not how fast one process makes connections. Written on bare sockets so that the load costs little
  * next to what it loads.
  */
-export async function burst(url: string, path: string, body: unknown, users: number): Promise<Answer[]> {
+export async function burst(url: string, path: string, body: unknown, users: number): Promise<Burst> {
   const { hostname, port, host } = new URL(url);
   const text = JSON.stringify(body);
   const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n`;
@@ -20,7 +26,8 @@ export async function burst(url: string, path: string, body: unknown, users: num
     // The kernel says "connected" before the server has accepted; Node accepts one connection a turn of its event loop.
     await pause(ACCEPT_MS);
     const startedMs = performance.now();
-    return await Promise.all(sockets.map((socket) => exchange(socket, head + text, startedMs)));
+    const answers = await Promise.all(sockets.map((socket) => exchange(socket, head + text, startedMs)));
+    return { startedMs, answers };
   } finally {
     for (const socket of sockets) socket.destroy();
   }

@@ -107,6 +107,7 @@ function commit(): string {
     return execFileSync("git", ["describe", "--always", "--dirty"], {
       cwd: import.meta.dirname,
       encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
     }).trim();
   } catch {
     return "unknown";

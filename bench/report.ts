@@ -21,8 +21,9 @@ export interface Check {
 
 const holds = ({ got, target }: Check): boolean => ("atMost" in target ? got <= target.atMost : got >= target.atLeast);
 
-/** The value below which `share` of the values are (nearest rank). NaN for no values. */
+/** The value below which `share` of the values are (nearest rank). Throws for none, and for a figure that is none. */
 export function percentile(values: readonly number[], share: number): number {
+  if (values.length === 0 || values.some(Number.isNaN)) throw new RangeError("a figure is missing");
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }

@@ -1,10 +1,12 @@
 import { burst } from "../burst.ts";
 import { start, stop } from "../children.ts";
-import { ANSWER_MS, AT_ONCE, GATEWAY_TIMEOUT_MS } from "../claim/limits.ts";
+import { ANSWER_MS, AT_ONCE, GATEWAY_TIMEOUT_MS, WARM_UP } from "../claim/limits.ts";
 import { percent, percentile, type Report, type Table } from "../report.ts";
 import { acceptedId, Sluice } from "../sluice.ts";
 
 const INPUT = { query: "Is it worth it?" };
+const JOBS = "/v1/jobs";
+/** Before the clock starts: servers in use are warm, and so is the load generator. */
 const WARM_UP_ROUNDS = 10;
 const WARM_UP_USERS = 50;
 
@@ -58,14 +60,15 @@ async function behindGateway(modelUrl: string, users: number): Promise<Plain> {
   const handler = await start("claim/plain-handler.ts", { modelUrl });
   const gateway = await start("claim/gateway.ts", { upstream: handler.url, timeoutMs: GATEWAY_TIMEOUT_MS });
   try {
-    await warmUp(gateway.url, "/warm-up", INPUT);
-    const startedMs = performance.now();
-    const answers = await burst(gateway.url, "/", INPUT, users);
+    for (let round = 0; round < WARM_UP_ROUNDS; round++) {
+      await burst(gateway.url, "/", { query: WARM_UP }, WARM_UP_USERS);
+    }
+    const { answers } = await burst(gateway.url, "/", INPUT, users);
     return {
       users,
       answered: answers.filter(({ status }) => status === 200).length,
       gatewayTimeouts: answers.filter(({ status }) => status === 504).length,
-      lastAnswerMs: performance.now() - startedMs,
+      lastAnswerMs: Math.max(...answers.map(({ ms }) => ms)),
     };
   } finally {
     await stop(gateway.child);
@@ -75,10 +78,16 @@ async function behindGateway(modelUrl: string, users: number): Promise<Plain> {
 
 function asJobs(modelUrl: string, users: number): Promise<Durable> {
   return Sluice.with({ app: { modelUrl }, synchronous: "FULL" }, async (sluice) => {
-    await warmUp(sluice.url, "/v1/jobs", { workflow: "warm-up", input: INPUT });
-    await sluice.run("warm-up", INPUT);
-    const startedMs = performance.now();
-    const answers = await burst(sluice.url, "/v1/jobs", { workflow: "two-calls", input: INPUT }, users);
+    for (let round = 0; round < WARM_UP_ROUNDS; round++) {
+      const { answers } = await burst(
+        sluice.url,
+        JOBS,
+        { workflow: "two-calls", input: { query: WARM_UP } },
+        WARM_UP_USERS,
+      );
+      await Promise.all(answers.flatMap((answer) => acceptedId(answer) ?? []).map((id) => sluice.ended(id)));
+    }
+    const { startedMs, answers } = await burst(sluice.url, JOBS, { workflow: "two-calls", input: INPUT }, users);
     const ids = answers.flatMap((answer) => acceptedId(answer) ?? []);
     const ends = await Promise.all(ids.map((id) => sluice.ended(id)));
     const accepted = answers.filter(({ status }) => status === 202).map(({ ms }) => ms);
@@ -102,11 +111,6 @@ async function completed(sluice: Sluice, ids: readonly string[]): Promise<number
     if (job.status === "completed" && job.result !== undefined && job.result.answer !== "") count += 1;
   }
   return count;
-}
-
-/** Bursts that ask nothing of the model, before the clock starts: servers in use are warm, and so is the load generator. */
-async function warmUp(url: string, path: string, body: unknown): Promise<void> {
-  for (let round = 0; round < WARM_UP_ROUNDS; round++) await burst(url, path, body, WARM_UP_USERS);
 }
 
 const table = (plain: readonly Plain[], durable: readonly Durable[]): Table => ({

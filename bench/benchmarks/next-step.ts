@@ -4,9 +4,9 @@ import type { StepRun } from "../server.ts";
 import { Sluice } from "../sluice.ts";
 
 const STEPS = 500;
-/** A single gap is too few: so many steps around each place are looked at. */
+/** A single gap is too few: steps 3 to 7, and the last five. */
 const EARLY = [3, 4, 5, 6, 7];
-const LATE = [496, 497, 498, 499];
+const LATE = [496, 497, 498, 499, 500];
 
 /** From one step's result to the start of the next, measured inside the server: fold, run, append, sync, hand over. */
 export async function nextStep(quick: boolean): Promise<Report> {
@@ -16,7 +16,7 @@ export async function nextStep(quick: boolean): Promise<Report> {
       longJobs(sluice, quick ? 4 : 12),
     );
     const at = (places: readonly number[]): number =>
-      median(gaps.flatMap((job) => places.map((place) => job[place] ?? Number.NaN)));
+      median(gaps.flatMap((job) => places.map((step) => job[step - 2] ?? Number.NaN)));
     const all = gaps.flat();
     rows.push({
       synchronous,
@@ -57,7 +57,7 @@ export async function nextStep(quick: boolean): Promise<Report> {
   };
 }
 
-/** For each job, the gap before each of its steps. */
+/** For each job, the gaps before its steps, from the second step on. */
 async function longJobs(sluice: Sluice, count: number): Promise<number[][]> {
   for (let job = 0; job < 3; job++) await sluice.run("long", { steps: STEPS });
   await sluice.runs();

@@ -23,6 +23,7 @@ interface Run {
   readonly serverCpus: number;
   readonly gcUsPerJob: number;
   readonly clientCpuUsPerJob: number;
+  readonly heapMb: number;
   readonly rssMb: number;
 }
 
@@ -58,6 +59,7 @@ export async function throughput(quick: boolean): Promise<Report> {
           "server CPUs",
           "of it GC µs",
           "client CPU µs/job",
+          "heap MB",
           "RSS MB",
         ],
         rows: runs.map((run) => [
@@ -73,6 +75,7 @@ export async function throughput(quick: boolean): Promise<Report> {
           run.serverCpus,
           run.gcUsPerJob,
           run.clientCpuUsPerJob,
+          run.heapMb,
           run.rssMb,
         ]),
       },
@@ -121,6 +124,7 @@ async function measure(
     serverCpus: spent("cpuUs") / 1_000 / wallMs,
     gcUsPerJob: (1_000 * spent("gcMs")) / jobs,
     clientCpuUsPerJob: (user + system) / jobs,
+    heapMb: after.heapMb,
     rssMb: after.rssMb,
   };
 }

@@ -5,7 +5,7 @@ import { defineWorkflow } from "../../src/core/define-workflow.ts";
 import { HttpClient } from "../http-client.ts";
 import { AT_ONCE } from "./limits.ts";
 
-/** The analysis of the claim: two calls of the model, one after the other; and a job that asks nothing of it, to warm up. */
+/** The analysis of the claim: two calls of the model, one after the other. */
 export function claimApp(modelUrl: string) {
   const client = new HttpClient(modelUrl);
   const model = defineCapability({
@@ -30,20 +30,5 @@ export function claimApp(modelUrl: string) {
       return { answer: answer.text };
     },
   });
-  const echo = defineCapability({
-    name: "echo",
-    input: z.object({ prompt: z.string() }),
-    output: z.object({ text: z.string() }),
-    run: ({ prompt }) => ({ text: prompt }),
-  });
-  const warmUp = defineWorkflow({
-    name: "warm-up",
-    input: z.object({ query: z.string() }),
-    output: z.object({ answer: z.string() }),
-    async run(job, { query }) {
-      const { text } = await job.step("echo", echo, { prompt: query });
-      return { answer: text };
-    },
-  });
-  return defineApp({ workflows: [analysis, warmUp], capabilities: [model, echo] });
+  return defineApp({ workflows: [analysis], capabilities: [model] });
 }

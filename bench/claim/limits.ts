@@ -3,3 +3,6 @@ export const ANSWER_MS = 2_000;
 export const AT_ONCE = 16;
 /** The gateway gives up after this. */
 export const GATEWAY_TIMEOUT_MS = 10_000;
+
+/** A prompt that the model answers with itself, at once: it warms up everything on the way. */
+export const WARM_UP = "warm-up";

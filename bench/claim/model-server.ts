@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { announce } from "../children.ts";
-import { ANSWER_MS, AT_ONCE } from "./limits.ts";
+import { ANSWER_MS, AT_ONCE, WARM_UP } from "./limits.ts";
 
 const ANSWER = "x".repeat(1_000);
 const queue: ServerResponse[] = [];
@@ -19,7 +19,15 @@ const next = (): void => {
 };
 // Whoever asked is served, even if it has hung up: a model is not told that nobody listens any more.
 const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
-  request.resume().on("end", () => {
+  let body = "";
+  request.setEncoding("utf8").on("data", (chunk: string) => {
+    body += chunk;
+  });
+  request.on("end", () => {
+    if ((JSON.parse(body) as { prompt: string }).prompt === WARM_UP) {
+      response.end(WARM_UP);
+      return;
+    }
     queue.push(response);
     next();
   });

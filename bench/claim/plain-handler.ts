@@ -19,10 +19,6 @@ const server = createServer({ requestTimeout: 0 }, (request, response) => {
     body += chunk;
   });
   request.on("end", () => {
-    if (request.url === "/warm-up") {
-      response.end("{}");
-      return;
-    }
     const { query } = JSON.parse(body) as { query: string };
     analyse(query).then(
       (answer) => response.end(JSON.stringify({ answer })),

@@ -1,6 +1,7 @@
 import type { EventBody } from "../contract/events.ts";
 import { violations } from "../contract/problem.ts";
 import type { App } from "./define-app.ts";
+import type { AnyWorkflow } from "./define-workflow.ts";
 import { errorInfo, JobFailedError, StepFailedError, WorkflowError } from "./errors.ts";
 import { asJson, Pass, type PassData } from "./pass.ts";
 import type { JobState } from "./state.ts";
@@ -42,16 +43,7 @@ async function tryAdvance(state: JobState, app: App, data: PassData): Promise<Ad
     );
   }
   const pass = new Pass(state, app, data);
-  let end: { output: unknown } | { error: unknown } | undefined;
-  const finished = (async () => workflow.run(pass, input.data))().then(
-    (output) => {
-      end = { output };
-    },
-    (error: unknown) => {
-      end = { error };
-    },
-  );
-  await Promise.race([finished, microtasksDone()]);
+  const end = await runPass(workflow, pass, input.data);
 
   if (pass.broken) return { kind: "broken", error: pass.broken };
   if (end === undefined) {
@@ -70,7 +62,9 @@ async function tryAdvance(state: JobState, app: App, data: PassData): Promise<Ad
       errors,
     );
   }
-  const drift = pass.drift();
+  const again = new Pass(state, app, data, true);
+  await runPass(workflow, again, input.data);
+  const drift = again.drift();
   return {
     kind: "ended",
     events: [
@@ -78,6 +72,25 @@ async function tryAdvance(state: JobState, app: App, data: PassData): Promise<Ad
       { type: "job.completed", output: asJson(output.data), ...(drift.length > 0 ? { inputDrift: drift } : {}) },
     ],
   };
+}
+
+/** Calls the function and waits until it can get no further; undefined: it has not come to its end. */
+async function runPass(
+  workflow: AnyWorkflow,
+  pass: Pass,
+  input: unknown,
+): Promise<{ output: unknown } | { error: unknown } | undefined> {
+  let end: { output: unknown } | { error: unknown } | undefined;
+  const finished = (async () => workflow.run(pass, input))().then(
+    (output) => {
+      end = { output };
+    },
+    (error: unknown) => {
+      end = { error };
+    },
+  );
+  await Promise.race([finished, microtasksDone()]);
+  return end;
 }
 
 /** Failing on purpose ends the job; any other throw is a bug, which a repaired deployment can get past. */

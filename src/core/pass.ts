@@ -39,11 +39,14 @@ export class Pass implements Job {
   readonly #state: JobState;
   readonly #app: App;
   readonly #data: PassData;
+  readonly #keepInputs: boolean;
   readonly #asked = new Map<string, Ask & { promise: Promise<unknown> }>();
   #requests = 0;
   readonly #values = new Map<string, Json>();
 
-  constructor(state: JobState, app: App, data: PassData) {
+  /** @param keepInputs writes down what every step is asked with, for {@link drift}; a long job's passes do without. */
+  constructor(state: JobState, app: App, data: PassData, keepInputs = false) {
+    this.#keepInputs = keepInputs;
     this.id = state.jobId;
     this.tenant = state.tenant;
     this.#state = state;
@@ -75,7 +78,7 @@ export class Pass implements Job {
     return this.#recorded(`random/${id}`, this.#data.random) as number;
   }
 
-  /** Steps whose recorded input is not what the code asks for now. The log wins; readers are told. */
+  /** Steps whose recorded input is not what the code asks for now. The log wins; readers are told. Needs `keepInputs`. */
   drift(): string[] {
     const drifted: string[] = [];
     for (const [id, { text }] of this.#asked) {
@@ -92,22 +95,26 @@ export class Pass implements Job {
 
   #ask(id: string, capabilityName: string, input: unknown): Promise<unknown> {
     if (this.broken) return never();
-    let text: string | undefined;
-    try {
-      text = JSON.stringify(input);
-    } catch (error) {
-      return this.#break(
-        `step ${JSON.stringify(id)}: the input cannot be written as JSON: ${error instanceof Error ? error.message : error}`,
-      );
-    }
-    const ask: Ask = { capability: capabilityName, text };
     const before = this.#asked.get(id);
+    let text: string | undefined;
+    // Most asks of a pass are of steps that the log has: their inputs are of no interest.
+    if (before || this.#keepInputs || !this.#state.steps.has(id)) {
+      try {
+        text = JSON.stringify(input);
+      } catch (error) {
+        return this.#break(
+          `step ${JSON.stringify(id)}: the input cannot be written as JSON: ${error instanceof Error ? error.message : error}`,
+        );
+      }
+    }
+    const ask: Ask = { capability: capabilityName, input, text };
     if (before) {
-      if (before.capability === capabilityName && sameJson(before.text, text)) return before.promise;
+      const first = before.text ?? JSON.stringify(before.input);
+      if (before.capability === capabilityName && sameJson(first, text)) return before.promise;
       return this.#break(
         `step id ${JSON.stringify(id)} is used twice in one pass: for ${before.capability} and for ${capabilityName}` +
           `${before.capability === capabilityName ? " with another input" : ""}. Give each step an id of its own`,
-        { stepId: id, first: describe(before), second: describe(ask) },
+        { stepId: id, first: describe({ ...before, text: first }), second: describe(ask) },
       );
     }
     const promise = this.#answer(id, capabilityName, input);
@@ -187,9 +194,10 @@ export interface PassData {
   readonly random: () => number;
 }
 
-/** What a step was asked with, as it was then: the author may go on to change the object. */
+/** What a step was asked with; `text`, if kept, as it was then: the author may go on to change the object. */
 interface Ask {
   readonly capability: string;
+  readonly input: unknown;
   readonly text: string | undefined;
 }
 
@@ -197,7 +205,7 @@ const parse = (text: string | undefined): Json | undefined =>
   text === undefined ? undefined : (JSON.parse(text) as Json);
 const sameJson = (a: string | undefined, b: string | undefined): boolean =>
   a === b || isDeepStrictEqual(parse(a), parse(b));
-const describe = ({ capability, text }: Ask): Json => ({ capability, input: parse(text) ?? null });
+const describe = ({ capability, text }: Omit<Ask, "input">): Json => ({ capability, input: parse(text) ?? null });
 
 /** The value as a log gives it back: without `undefined`, dates as text. */
 export function asJson(value: unknown): Json | undefined {

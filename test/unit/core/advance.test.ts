@@ -68,6 +68,15 @@ describe("a workflow's steps", () => {
     expect(pass.events).toHaveLength(1);
   });
 
+  it("may be asked for twice after they were recorded, also where the schema has filled in a default", async () => {
+    const app = appOf((job) => Promise.all([job.step("a", double, { n: 2 }), job.step("a", double, { n: 2 })]));
+    const recorded = [
+      requested("a", { capability: "double", input: { n: 2, note: "none" } }),
+      started("a", 1, { capability: "double" }),
+    ];
+    expect(await run(app, ...recorded)).toMatchObject({ kind: "waits", events: [] });
+  });
+
   it("name both uses of an id that is used twice", async () => {
     const inputs = await run(appOf((job) => Promise.all([job.step("a", echo, 1), job.step("a", echo, 2)])));
     expect(messageOf(inputs)).toMatch(/"a" is used twice .* echo .* echo with another input/);
