@@ -8,12 +8,24 @@ import type { FromServer, ServerOptions, ServerStats, StepRun, ToServer } from "
 /** Real disk, unlike a temporary folder on many machines; ignored by git and by npm. */
 const DATA_ROOT = join(import.meta.dirname, "../node_modules/.cache/sluice-bench");
 
+const dataDirs = new Set<string>();
+
+/** Also when the run is broken off. Registered after the children's end, so that nobody writes there any more. */
+process.on("exit", () => {
+  for (const dataDir of dataDirs) removeData(dataDir);
+});
+
 export function newDataDir(): string {
   mkdirSync(DATA_ROOT, { recursive: true });
-  return mkdtempSync(join(DATA_ROOT, "data-"));
+  const dataDir = mkdtempSync(join(DATA_ROOT, "data-"));
+  dataDirs.add(dataDir);
+  return dataDir;
 }
 
-export const removeData = (dataDir: string): void => rmSync(dataDir, { recursive: true, force: true });
+export function removeData(dataDir: string): void {
+  rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
+  dataDirs.delete(dataDir);
+}
 
 export interface SubmittedJob {
   readonly id: string;

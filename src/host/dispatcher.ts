@@ -60,7 +60,7 @@ export class Dispatcher implements LocalWorkers {
     const lane = this.#lanes.get(queue);
     if (lane === undefined || lane.woken || !this.#open) return;
     lane.woken = true;
-    queueMicrotask(() => this.#round(lane));
+    setImmediate(() => this.#round(lane));
   }
 
   reserve(capability: string, steps: number): Reservation | undefined {

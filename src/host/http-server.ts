@@ -111,17 +111,23 @@ function notFound(router: ReturnType<typeof createRouter>, method: string, path:
   return new ProblemError({ title: "Not found", status: 404, detail: `there is no ${path}; known: ${known}` });
 }
 
-async function bodyOf(request: IncomingMessage): Promise<string | null> {
-  const declared = Number(request.headers["content-length"] ?? 0);
+/** The whole body, or null. Listens to the stream itself: iterating over it costs as much as all the rest of a request. */
+function bodyOf(request: IncomingMessage): Promise<string | null> | null {
+  const { "content-length": length, "transfer-encoding": encoding } = request.headers;
+  if (length === undefined && encoding === undefined) return null;
+  const declared = Number(length ?? 0);
   if (declared > MAX_BODY_BYTES) throw tooLarge(`${declared} bytes`);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > MAX_BODY_BYTES) throw tooLarge("more");
-    chunks.push(chunk as Buffer);
-  }
-  return bytes === 0 ? null : Buffer.concat(chunks).toString("utf8");
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+      else reject(tooLarge("more"));
+    });
+    request.on("end", () => resolve(bytes === 0 ? null : Buffer.concat(chunks).toString("utf8")));
+    request.on("error", reject);
+  });
 }
 
 const tooLarge = (got: string): ProblemError =>
