@@ -35,7 +35,6 @@ async function main(): Promise<void> {
     await embedded.close(0);
     throw error;
   }
-  greet(url, app, resources.model, options);
 
   let stopping = false;
   const stop = (signal: string): void => {
@@ -49,6 +48,8 @@ async function main(): Promise<void> {
   };
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => stop("SIGINT"));
+  // Whoever reads that it listens may send a signal at once.
+  greet(url, app, resources.model, options);
 }
 
 function greet(url: string, app: App, model: string, options: HostOptions): void {
