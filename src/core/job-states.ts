@@ -4,7 +4,7 @@ import type { JobId } from "../contract/ids.ts";
 import { decodeCommit } from "./commit-codec.ts";
 import { fold } from "./fold.ts";
 import type { Blobs, EventLog } from "./ports.ts";
-import type { JobState } from "./state.ts";
+import { isEnded, type JobState } from "./state.ts";
 
 /** Characters of JSON that the folded jobs of one process may hold. */
 const MAX_CACHED_CHARACTERS = 24 * 1024 * 1024;
@@ -34,8 +34,10 @@ export class JobStates {
     return this.#cache.get(jobId);
   }
 
+  /** Also after a change: the cache asks for a size only when a state is put in. An ended job is read too seldom to be kept. */
   keep(state: JobState): void {
-    this.#cache.set(state.jobId, state);
+    this.#cache.delete(state.jobId);
+    if (!isEnded(state)) this.#cache.set(state.jobId, state);
   }
 
   drop(jobId: JobId): void {

@@ -24,8 +24,8 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRI
 CREATE TABLE commits (
   job_id TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, tenant TEXT NOT NULL,
   commit_id TEXT NOT NULL, deploy_seq INTEGER NOT NULL, time TEXT NOT NULL, body TEXT NOT NULL,
-  PRIMARY KEY (job_id, first_seq)
-) WITHOUT ROWID, STRICT;
+  UNIQUE (job_id, first_seq)
+) STRICT;
 CREATE TABLE jobs (
   created_at TEXT NOT NULL, job_id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, workflow TEXT NOT NULL,
   status TEXT NOT NULL, wake_at INTEGER, expires INTEGER NOT NULL

@@ -1,7 +1,9 @@
 import type { DatabaseSync } from "node:sqlite";
 
-/** Operations of one event-loop turn that may share a transaction. */
+/** Operations that may share a transaction. */
 const MAX_GROUP = 64;
+/** How long a group that still grows from turn to turn is waited for, in ms: Node accepts one connection a turn. */
+const MAX_WAIT_MS = 1;
 
 interface Operation {
   readonly run: () => unknown;
@@ -10,7 +12,7 @@ interface Operation {
 }
 
 /**
- * Gathers the writes of an event-loop turn into one transaction, so that many jobs share one sync of the disk.
+ * Gathers the writes of an event-loop turn, or of a few while they keep coming, into one transaction, so that many jobs share one sync of the disk.
  *
  * 1. A promise resolves only after the COMMIT that holds its write.
  * 2. Writes happen in the order in which they were given.
@@ -21,6 +23,9 @@ export class GroupCommit {
   readonly #db: DatabaseSync;
   #waiting: Operation[] = [];
   #scheduled = false;
+  #begunMs = 0;
+  /** Operations that waited when the group was last looked at. */
+  #seen = 0;
   /** Transactions made, for measurements. */
   commits = 0;
 
@@ -37,6 +42,7 @@ export class GroupCommit {
       this.#waiting.push({ run: operation, resolve: resolve as (value: unknown) => void, reject });
       if (this.#scheduled) return;
       this.#scheduled = true;
+      this.#begunMs = performance.now();
       setImmediate(this.#turn);
     });
   }
@@ -47,7 +53,15 @@ export class GroupCommit {
   }
 
   readonly #turn = (): void => {
+    const { length } = this.#waiting;
+    const grows = length > this.#seen && length < MAX_GROUP;
+    if (grows && performance.now() - this.#begunMs < MAX_WAIT_MS) {
+      this.#seen = length;
+      setImmediate(this.#turn);
+      return;
+    }
     this.#scheduled = false;
+    this.#seen = 0;
     this.flush();
   };
 

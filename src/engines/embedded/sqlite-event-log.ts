@@ -16,7 +16,7 @@ interface Row {
   readonly body: string;
 }
 
-/** Logs as rows; the primary key is the condition of the append. Commit and effects are one transaction. */
+/** Logs as rows, written one behind the other; the unique key is the condition of the append. Commit and effects are one transaction. */
 export class SqliteEventLog implements EventLog {
   readonly #group: GroupCommit;
   readonly #index: SqliteJobIndex;
