@@ -49,6 +49,8 @@ export interface WriterDeps {
   /** Names this worker in leases. */
   readonly holder: string;
   readonly deploySeq: number;
+  /** Calls back soon: what else is decided on a job until then shares its commit. */
+  readonly coalesce: (commit: () => void) => void;
   readonly localWorkers?: LocalWorkers;
   /** A workflow could not be brought forward. */
   readonly onBroken?: (state: JobState, error: WorkflowError) => void;
@@ -150,7 +152,7 @@ export class JobWriter {
       }
       const opened = [item];
       this.#lanes.set(jobId, opened);
-      void this.#run(jobId, opened);
+      this.#deps.coalesce(() => void this.#run(jobId, opened));
     });
   }
 

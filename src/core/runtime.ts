@@ -23,6 +23,8 @@ export interface Ports {
   /** Names this process in leases. */
   readonly holder: string;
   readonly deploySeq: number;
+  /** Calls back soon: what else is decided on a job until then shares its commit (rule 21 of the job protocol). */
+  coalesce(commit: () => void): void;
   /** Whether the process of this name is known to be dead. */
   isGone(holder: string): boolean;
 }
@@ -42,11 +44,12 @@ export interface Runtime extends Ports, RuntimeOptions {
   readonly writer: JobWriter;
 }
 
-export function createRuntime(ports: Ports, options: RuntimeOptions): Runtime {
+export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
+  const ports = portsOf(engine);
   const { app, logger, localWorkers } = options;
   const writer = new JobWriter({
     app,
-    ...pick(ports),
+    ...ports,
     ...(localWorkers ? { localWorkers } : {}),
     onBroken: (state, error) =>
       logger.warn("workflow cannot be brought forward", {
@@ -56,11 +59,23 @@ export function createRuntime(ports: Ports, options: RuntimeOptions): Runtime {
       }),
     onConflict: (jobId) => logger.debug("append conflict", { jobId }),
   });
-  return { ...pick(ports), ...options, maxSkewMs: options.maxSkewMs ?? 0, writer, isGone: (h) => ports.isGone(h) };
+  return { ...ports, ...options, maxSkewMs: options.maxSkewMs ?? 0, writer };
 }
 
 /** The ports alone: an engine may be an object of more parts. */
-function pick(ports: Ports): Omit<Ports, "isGone"> {
-  const { log, index, topics, queue, blobs, clock, ids, holder, deploySeq } = ports;
-  return { log, index, topics, queue, blobs, clock, ids, holder, deploySeq };
+function portsOf(engine: Ports): Ports {
+  const { log, index, topics, queue, blobs, clock, ids, holder, deploySeq } = engine;
+  return {
+    log,
+    index,
+    topics,
+    queue,
+    blobs,
+    clock,
+    ids,
+    holder,
+    deploySeq,
+    coalesce: (commit) => engine.coalesce(commit),
+    isGone: (other) => engine.isGone(other),
+  };
 }

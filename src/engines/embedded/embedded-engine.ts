@@ -33,6 +33,7 @@ export interface EmbeddedEngine {
   readonly deploySeq: number;
   /** Names this process in leases. */
   readonly holder: string;
+  coalesce(commit: () => void): void;
   /** Every holder but this process: the lock on the data directory says that the others are dead. */
   isGone(holder: string): boolean;
   readonly group: GroupCommit;
@@ -60,6 +61,8 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
     ids: new KeyedIds(secretOf(db), clock),
     deploySeq: nextDeploySeq(db),
     holder,
+    // Calls that end in the same turn of the event loop: the parallel steps of a job often do.
+    coalesce: (commit) => void setImmediate(commit),
     isGone: (other) => other !== holder,
     group,
     async close() {

@@ -56,7 +56,20 @@ function writer(app: App, deps: Partial<WriterDeps> = {}): JobWriter {
   const onConflict = (): void => {
     conflicts += 1;
   };
-  return new JobWriter({ app, log, index, blobs, topics: bus, clock, ids, holder, deploySeq, onConflict, ...deps });
+  return new JobWriter({
+    app,
+    coalesce: setImmediate,
+    log,
+    index,
+    blobs,
+    topics: bus,
+    clock,
+    ids,
+    holder,
+    deploySeq,
+    onConflict,
+    ...deps,
+  });
 }
 
 /** Lets the clock go on until the promise is settled: conflicts wait for a moment. */
