@@ -3,6 +3,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import { z } from "zod";
 import { MAX_BODY_BYTES } from "../src/contract/api.ts";
 import { isTenantId, type TenantId } from "../src/contract/ids.ts";
+import { isDeeperThan, MAX_JSON_DEPTH } from "../src/contract/json.ts";
 import { ProblemError, type Violation, violations } from "../src/contract/problem.ts";
 import type { Route } from "../src/contract/routes.ts";
 import type { Logger } from "../src/core/runtime.ts";
@@ -137,6 +138,13 @@ function parseBody(schema: z.ZodType, event: APIGatewayProxyEvent): unknown {
       title: "Invalid JSON",
       status: 400,
       detail: `the body is not JSON: ${(error as Error).message}`,
+    });
+  }
+  if (isDeeperThan(value, MAX_JSON_DEPTH)) {
+    throw new ProblemError({
+      title: "Invalid JSON",
+      status: 400,
+      detail: `the body is nested more than ${MAX_JSON_DEPTH} levels deep`,
     });
   }
   const result = schema.safeParse(value);

@@ -97,7 +97,12 @@ export const JobSummary = z
 export type JobSummary = z.infer<typeof JobSummary>;
 
 const limit = (most: number, usual: number) =>
-  z.coerce.number("must be a whole number").int().min(1).max(most).default(usual);
+  z
+    .string()
+    .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${most}`)
+    .transform(Number)
+    .pipe(z.number().int().min(1).max(most))
+    .default(usual);
 
 export const ListJobsQuery = z.strictObject({
   status: JobStatusView.optional(),

@@ -1,5 +1,5 @@
 import type { Usage } from "../contract/events.ts";
-import type { Json } from "../contract/json.ts";
+import { isDeeperThan, type Json, MAX_JSON_DEPTH } from "../contract/json.ts";
 import { violations } from "../contract/problem.ts";
 import type { AnyCapability, StepContext } from "./define-capability.ts";
 import { asJson } from "./pass.ts";
@@ -66,42 +66,52 @@ export async function call({ capability, clock, onProgress, ...about }: Call): P
   }
 }
 
-/** The result to record, or the {@link OutputError} that says what is wrong with it and the raw output to keep. */
+/** The result to record, or the {@link OutputError} that says what is wrong with it and the raw output to keep. Never throws. */
 export function checkOutput(
   capability: AnyCapability,
   output: unknown,
 ): { readonly result: Json | undefined } | { readonly error: OutputError; readonly raw: Json | undefined } {
+  try {
+    return { result: resultOf(capability, output) };
+  } catch (error) {
+    const { message } = error as Error;
+    const said =
+      error instanceof OutputError
+        ? error
+        : new OutputError(`${returned(capability)} what cannot be checked: ${message}`);
+    return { error: said, raw: rawJson(output) };
+  }
+}
+
+const returned = ({ name }: AnyCapability): string => `capability ${name} returned`;
+
+function resultOf(capability: AnyCapability, output: unknown): Json | undefined {
+  if (isDeeperThan(output, MAX_JSON_DEPTH)) {
+    throw new OutputError(`${returned(capability)} a value nested more than ${MAX_JSON_DEPTH} levels deep`);
+  }
   const parsed = capability.output.safeParse(output);
   if (!parsed.success) {
     const errors = violations(parsed.error, "/output");
     const list = errors.map(({ path, message }) => `${path}: ${message}`).join("; ");
-    return {
-      error: new OutputError(`capability ${capability.name} returned what its output schema forbids: ${list}`, errors),
-      raw: rawJson(output),
-    };
+    throw new OutputError(`${returned(capability)} what its output schema forbids: ${list}`, errors);
   }
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(parsed.data);
-  } catch (error) {
-    const message = `capability ${capability.name} returned what JSON cannot hold: ${(error as Error).message}`;
-    return { error: new OutputError(message), raw: undefined };
-  }
-  const bytes = text === undefined ? 0 : Buffer.byteLength(text);
+  const text = JSON.stringify(parsed.data) as string | undefined;
+  if (text === undefined) return undefined;
+  const bytes = Buffer.byteLength(text);
   if (bytes > MAX_RESULT_BYTES) {
-    const message =
-      `capability ${capability.name} returned ${bytes} bytes of JSON; at most ${MAX_RESULT_BYTES} are allowed. ` +
-      "Store large results and return a reference to them";
-    return { error: new OutputError(message), raw: rawJson(output) };
+    throw new OutputError(
+      `${returned(capability)} ${bytes} bytes of JSON; at most ${MAX_RESULT_BYTES} are allowed. ` +
+        "Store large results and return a reference to them",
+    );
   }
-  return { result: text === undefined ? undefined : (JSON.parse(text) as Json) };
+  return JSON.parse(text) as Json;
 }
 
-/** Whatever a capability returned, as far as JSON can hold it. */
+/** Whatever a capability returned, as far as JSON can hold it and a reader can walk it. */
 export function rawJson(output: unknown): Json | undefined {
   try {
-    return asJson(output);
+    return isDeeperThan(output, MAX_JSON_DEPTH) ? "a value that is nested too deeply to keep" : asJson(output);
   } catch {
-    return String(output);
+    return "a value that JSON cannot hold";
   }
 }

@@ -115,6 +115,14 @@ describe("submitting", () => {
     expect(pathsOf(problem).sort()).toEqual(["/input/age", "/input/name", "/input/tags/1"]);
   });
 
+  test("a body that is nested without end is a 400", async () => {
+    for (const levels of [101, 5_000, 200_000]) {
+      const body = `{"workflow":"echoes","input":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+      const problem = await problemOf(await caller.post(body));
+      expect(problem).toMatchObject({ status: 400, title: "Invalid JSON" });
+    }
+  });
+
   test.each([
     [[], [""]],
     [null, [""]],
@@ -237,6 +245,8 @@ describe("reading", () => {
     ["/v1/jobs?foo=1", ["foo"]],
     ["/v1/jobs?limit=0", ["limit"]],
     ["/v1/jobs?limit=ten", ["limit"]],
+    ["/v1/jobs?limit=0x10", ["limit"]],
+    ["/v1/jobs?limit=101", ["limit"]],
     ["/v1/jobs?limit=1&limit=2", ["limit"]],
     ["/v1/jobs?status=unknown", ["status"]],
     ["/v1/jobs?cursor=bm9uc2Vuc2U", ["cursor"]],

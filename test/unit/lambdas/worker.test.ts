@@ -161,12 +161,22 @@ describe("a worker", () => {
     let calls = 0;
     const circular: { text?: unknown } = {};
     circular.text = circular;
-    for (const streams of [false, true]) {
+    let deep: unknown = "deep";
+    for (let level = 0; level < 50_000; level++) deep = [deep];
+    for (const [streams, output] of [
+      [false, circular],
+      [true, circular],
+      [false, { text: deep }],
+      [true, { text: deep }],
+      [false, { text: 1n }],
+      [false, undefined],
+      [false, Object.create(null)],
+    ] as const) {
       calls = 0;
       const job = await oneStep((_, step) => {
         calls += 1;
         if (streams) step.progress("text");
-        return circular;
+        return output;
       });
       await job.deliver();
       expect(calls).toBe(1);
