@@ -51,7 +51,7 @@ export function openApiDocument(app: App): ReturnType<typeof createDocument> {
 }
 
 function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
-  const { status, description, schema } = route.success;
+  const { status, description, schema, headers } = route.success;
   const everywhere = route.public ? EVERYWHERE.filter((code) => code !== 401) : EVERYWHERE;
   const problems = [...everywhere, ...route.problems].sort();
   return {
@@ -73,7 +73,7 @@ function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
         }
       : {}),
     responses: {
-      [status]: { description, content: { "application/json": { schema } } },
+      [status]: { description, ...(headers ? { headers } : {}), content: { "application/json": { schema } } },
       ...Object.fromEntries(
         problems.map((code) => [
           code,

@@ -43,6 +43,13 @@ export const IdempotencyKey = z
     "must be 1 to 255 visible ASCII characters, bare or in double quotes",
   );
 
+/** Of the answer to a submission. */
+export const AcceptedHeaders = z.object({
+  Location: z.string().describe("Where to look for the job"),
+  "Retry-After": z.string().describe("Seconds after which a first look is worthwhile"),
+  "Idempotency-Replayed": z.literal("true").optional().describe("The Idempotency-Key was used before: this is its job"),
+});
+
 export const AttemptView = z
   .object({
     attempt: z.number().int(),

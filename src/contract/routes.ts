@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import {
+  AcceptedHeaders,
   CapabilityList,
   EventPage,
   EventsQuery,
@@ -31,7 +32,12 @@ export interface Route {
   readonly query: z.ZodObject;
   readonly headers: Readonly<Record<string, z.ZodType>>;
   readonly body?: z.ZodType;
-  readonly success: { readonly status: 200 | 202; readonly description: string; readonly schema: z.ZodType };
+  readonly success: {
+    readonly status: 200 | 202;
+    readonly description: string;
+    readonly schema: z.ZodType;
+    readonly headers?: z.ZodObject;
+  };
   /** Problems besides 400, 401, 405, 500 and 503, which every route may answer with. */
   readonly problems: readonly (404 | 410 | 413 | 415 | 422)[];
 }
@@ -47,7 +53,7 @@ export const routes = {
     query: NoQuery,
     headers: { "Idempotency-Key": IdempotencyKey.optional() },
     body: SubmitRequest,
-    success: { status: 202, description: "Accepted; `Location` is where to look.", schema: JobView },
+    success: { status: 202, description: "Accepted, or accepted before.", schema: JobView, headers: AcceptedHeaders },
     problems: [413, 415, 422],
   },
   listJobs: {
