@@ -35,14 +35,12 @@ export function problemResponse(
   };
 }
 
-function problemOf(error: unknown): { problem: Problem; headers: Readonly<Record<string, string>> } {
+/** What a caller is told of an error. Anything but a {@link ProblemError} and contention is an internal error. */
+export function problemOf(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof ContentionError) {
-    const busy = new ProblemError(
-      { title: "Busy", status: 503, detail: "too many writers at once; try again" },
-      { "retry-after": "1" },
-    );
-    return busy;
+    const detail = "too many writers at once; try again";
+    return new ProblemError({ title: "Busy", status: 503, detail }, { "retry-after": "1" });
   }
   return new ProblemError({
     title: "Internal error",

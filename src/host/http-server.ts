@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import createRouter, { type HTTPMethod } from "find-my-way";
 import type { HttpHandler } from "../../lambdas/http-handler.ts";
-import { problemResponse } from "../../lambdas/problem-responses.ts";
+import { problemOf, problemResponse } from "../../lambdas/problem-responses.ts";
 import { MAX_BODY_BYTES } from "../contract/api.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { ProblemError } from "../contract/problem.ts";
@@ -42,15 +42,12 @@ export function httpServer({ handlers, keys, logger }: HttpServerOptions): Serve
       const event = proxyEvent(request, url, route, found.params, tenant, body, requestId);
       return await handlers[route.lambda](event, lambdaContext(route.lambda, requestId, 29_000));
     } catch (error) {
-      if (error instanceof ProblemError) return problemResponse({ ...error.problem, requestId }, error.headers);
-      logger.error("request failed", { requestId, error: (error as Error).name, reason: (error as Error).message });
-      return problemResponse({
-        type: "/problems/internal-error",
-        title: "Internal error",
-        status: 500,
-        detail: "the request could not be served; the log has the reason under this requestId",
-        requestId,
-      });
+      const { problem, headers } = problemOf(error);
+      if (problem.status >= 500) {
+        const { name, message } = error as Error;
+        logger.error("request failed", { requestId, error: name, reason: message });
+      }
+      return problemResponse({ ...problem, requestId }, headers);
     }
   }
 
