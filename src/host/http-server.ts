@@ -32,7 +32,7 @@ export function httpServer({ handlers, keys, logger }: HttpServerOptions): Serve
   async function serve(request: IncomingMessage): Promise<APIGatewayProxyResult> {
     const requestId = randomUUID();
     try {
-      const url = new URL(request.url ?? "/", "http://localhost");
+      const url = targetOf(request.url ?? "/");
       if (keys === undefined) checkHost(request.headers.host);
       const found = router.find(request.method as HTTPMethod, url.pathname);
       if (found === null) throw notFound(router, request.method ?? "", url.pathname);
@@ -65,6 +65,14 @@ function send(request: IncomingMessage, response: ServerResponse, result: APIGat
   // A body that nobody read would be taken for the next request.
   response.writeHead(result.statusCode, request.complete ? headers : { ...headers, connection: "close" });
   response.end(request.method === "HEAD" ? undefined : body);
+}
+
+/** The request target in origin or absolute form (RFC 9112, section 3.2); only its path and query count. */
+function targetOf(target: string): URL {
+  const url = URL.parse(target.startsWith("/") ? `http://localhost${target}` : target);
+  if (url !== null) return url;
+  const detail = `the request target must be a path or a URL; got ${JSON.stringify(target)}`;
+  throw new ProblemError({ title: "Invalid request", status: 400, detail });
 }
 
 /** Against DNS rebinding: a page that resolves its own name to this machine still sends its own name. */

@@ -253,6 +253,8 @@ describe("reading", () => {
     ["/v1/capabilities?x=1", ["x"]],
     ["/v1/jobs/job_short", ["jobId"]],
     ["/v1/jobs/../../etc/passwd", undefined],
+    ["//", undefined],
+    ["//v1/jobs", undefined],
   ])("GET %s is a problem that names what is wrong", async (path, paths) => {
     const problem = await problemOf(await caller.get(path));
     expect(problem.status).toBe(paths === undefined ? 404 : 400);
