@@ -1,8 +1,10 @@
+import type { EventBody } from "../../src/contract/events.ts";
+import type { App } from "../../src/core/define-app.ts";
 import { iso } from "../../src/core/job-writer.ts";
 import type { Head } from "../../src/core/ports.ts";
 import { outstanding } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { isEnded } from "../../src/core/state.ts";
+import { isEnded, type JobState, type StepStatus } from "../../src/core/state.ts";
 
 /** Jobs looked at in one run. */
 const MAX_JOBS = 200;
@@ -25,8 +27,16 @@ async function reconcileJob(head: Head, runtime: Runtime): Promise<void> {
   try {
     writer.states.drop(jobId);
     const state = await writer.update(jobId, (current, nowMs) => {
-      if (isEnded(current) || current.deadlineMs > nowMs) return { events: [], result: current };
-      return { events: [{ type: "job.expired", deadline: iso(current.deadlineMs) }], result: current };
+      if (isEnded(current)) return { events: [], result: current };
+      if (current.deadlineMs <= nowMs) {
+        return { events: [{ type: "job.expired", deadline: iso(current.deadlineMs) }], result: current };
+      }
+      const quiet = nowMs - Date.parse(current.updatedAt) >= FIRST_WAIT_MS;
+      return {
+        events: quiet ? orphaned(current, app) : [],
+        result: current,
+        advance: quiet && isOrphaned(current, app),
+      };
     });
     if (isEnded(state)) {
       await index.change(jobId, { status: state.status, wakeAtMs: null });
@@ -46,9 +56,33 @@ async function reconcileJob(head: Head, runtime: Runtime): Promise<void> {
     const waitMs = Math.min(Math.max(FIRST_WAIT_MS, quietMs), MAX_WAIT_MS);
     await index.change(jobId, { status: state.status, wakeAtMs: Math.min(nowMs + waitMs, state.deadlineMs) });
   } catch (error) {
+    // It must not stand before the others for ever.
     logger.error("job could not be reconciled", { jobId, error: (error as Error).name });
+    await index.change(jobId, { wakeAtMs: clock.now() + MAX_WAIT_MS });
   }
 }
+
+/** What no deployment works on any more is set aside where a person can see it, instead of waiting for the deadline. */
+function orphaned(state: JobState, app: App): EventBody[] {
+  return [...state.steps.values()]
+    .filter(({ status, capability }) => OPEN.includes(status) && !app.capabilities.has(capability))
+    .map(({ id, capability, attempt }) => ({
+      type: "step.dead_lettered",
+      stepId: id,
+      capability,
+      attempt,
+      error: {
+        name: "UnknownCapabilityError",
+        message: `the app has no capability ${JSON.stringify(capability)} any more`,
+      },
+    }));
+}
+
+/** The workflow is gone: running it says so, and after a few tries that waits for a person, too. */
+const isOrphaned = (state: JobState, app: App): boolean =>
+  !app.workflows.has(state.workflow) && state.advance?.deadLetteredSeq === undefined;
+
+const OPEN: readonly StepStatus[] = ["requested", "retrying", "running"];
 
 async function oldestBacklogMs({ app, queue }: Runtime): Promise<number> {
   const stats = await Promise.all([...app.capabilities.keys()].map((name) => queue.stats(name)));

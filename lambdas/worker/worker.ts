@@ -66,7 +66,16 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
     await queue.defer(capability.name, { ...message, detail: { ...detail, stepIds } }, delayMs);
   }
   if (claims.claimed.length === 0) return { retryAfterMs: undefined };
-  const retries = await Promise.all(claims.claimed.map((step) => workOne(step, request, capability, runtime)));
+  const outcomes = await Promise.allSettled(
+    claims.claimed.map(async (step) => {
+      const end = runtime.calls.begin(detail.jobId, step.stepId, step.attempt);
+      return workOne(step, request, capability, runtime).finally(end);
+    }),
+  );
+  // All have come to their end before one that an engine failed on makes the message come again.
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed) throw failed.reason;
+  const retries = outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : undefined));
   return comeAgain(
     retries.filter((retry) => retry !== undefined),
     request,
@@ -100,6 +109,8 @@ async function comeAgain(
   return { retryAfterMs: undefined };
 }
 
+/** A job that has not moved for this long, in ms, may miss a message. */
+const QUIET_MS = 5_000;
 /** A queue's longest delay. */
 const MAX_DELAY_MS = 900_000;
 
@@ -117,8 +128,11 @@ async function claim(
   try {
     return await runtime.writer.update(detail.jobId, (state, nowMs) => {
       const decided = decideClaims(state, stepIds, capability, runtime, nowMs);
-      // Finding one's own step done may mean that what follows from it was never published (rule 12).
-      const again = decided.result.dropped === stepIds.length;
+      // Finding one's own step done may mean that what follows from it was never published (rule 12). A job that goes on
+      // needs no help: each message doubled for it would be found done in its turn, and double more.
+      const quietMs = nowMs - Date.parse(state.updatedAt);
+      const done = decided.result.dropped === stepIds.length;
+      const again = done && !runtime.atomicEffects && quietMs >= QUIET_MS;
       return again ? { ...decided, messages: outstanding(state, runtime.app, nowMs, runtime.isGone) } : decided;
     });
   } catch (error) {
@@ -141,14 +155,15 @@ function decideClaims(
   state: JobState,
   stepIds: readonly string[],
   capability: AnyCapability,
-  { holder, maxSkewMs, isGone }: Runtime,
+  { holder, maxSkewMs, isGone, calls }: Runtime,
   nowMs: number,
 ): { events: EventBody[]; result: Claims } {
+  const isCalling = calls.has.bind(calls);
   const events: EventBody[] = [];
   const claims: Claims = { claimed: [], deferred: [], held: [], dropped: 0 };
   let dropped = 0;
   for (const stepId of stepIds) {
-    const decision = decideClaim(state, stepId, capability, { nowMs, maxSkewMs, isGone });
+    const decision = decideClaim(state, stepId, capability, { nowMs, maxSkewMs, isGone, isCalling });
     const about = { stepId, capability: capability.name };
     const step = state.steps.get(stepId);
     switch (decision.kind) {

@@ -1,10 +1,14 @@
 import type { EventBody } from "../contract/events.ts";
+import { isDeeperThan, type Json, MAX_JSON_DEPTH } from "../contract/json.ts";
 import { violations } from "../contract/problem.ts";
 import type { App } from "./define-app.ts";
 import type { AnyWorkflow } from "./define-workflow.ts";
 import { errorInfo, JobFailedError, StepFailedError, WorkflowError } from "./errors.ts";
-import { asJson, Pass, type PassData } from "./pass.ts";
+import { Pass, type PassData } from "./pass.ts";
 import type { JobState } from "./state.ts";
+
+/** Of a workflow's output as JSON, in bytes of UTF-8: a reader gets it whole in one response. */
+const MAX_OUTPUT_BYTES = 1_048_576;
 
 /** Where a workflow got to. `broken` says that its code needs a person; nothing of it may be appended. */
 export type Advance =
@@ -62,6 +66,12 @@ async function tryAdvance(state: JobState, app: App, data: PassData): Promise<Ad
       errors,
     );
   }
+  const text = JSON.stringify(output.data) as string | undefined;
+  if (isDeeperThan(output.data, MAX_JSON_DEPTH) || Buffer.byteLength(text ?? "") > MAX_OUTPUT_BYTES) {
+    return broken(
+      `workflow ${workflow.name} returned more than ${MAX_OUTPUT_BYTES} bytes of JSON, or more than ${MAX_JSON_DEPTH} levels. Return a reference`,
+    );
+  }
   const again = new Pass(state, app, data, true);
   await runPass(workflow, again, input.data);
   const drift = again.drift();
@@ -69,7 +79,11 @@ async function tryAdvance(state: JobState, app: App, data: PassData): Promise<Ad
     kind: "ended",
     events: [
       ...pass.events,
-      { type: "job.completed", output: asJson(output.data), ...(drift.length > 0 ? { inputDrift: drift } : {}) },
+      {
+        type: "job.completed",
+        output: text === undefined ? undefined : (JSON.parse(text) as Json),
+        ...(drift.length > 0 ? { inputDrift: drift } : {}),
+      },
     ],
   };
 }
@@ -89,7 +103,8 @@ async function runPass(
       end = { error };
     },
   );
-  await Promise.race([finished, microtasksDone()]);
+  do await Promise.race([finished, microtasksDone()]);
+  while (end === undefined && pass.answerNext());
   return end;
 }
 

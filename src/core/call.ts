@@ -1,4 +1,4 @@
-import type { Usage } from "../contract/events.ts";
+import { Usage } from "../contract/events.ts";
 import { isDeeperThan, type Json, MAX_JSON_DEPTH } from "../contract/json.ts";
 import { violations } from "../contract/problem.ts";
 import type { AnyCapability, StepContext } from "./define-capability.ts";
@@ -44,7 +44,9 @@ export async function call({ capability, clock, onProgress, ...about }: Call): P
       if (!over) onProgress(text);
     },
     usage(used) {
-      usage = used;
+      // What is no usage must not keep the answer from being recorded.
+      const parsed = Usage.safeParse(used);
+      if (parsed.success) usage = parsed.data;
     },
   };
   const timedOut = Promise.withResolvers<never>();

@@ -5,6 +5,8 @@ export interface ClaimContext {
   readonly nowMs: number;
   /** How far two clocks may be apart, in ms: 10,000 on AWS, 0 in one process. */
   readonly maxSkewMs: number;
+  /** Whether this very process is making the call: then no clock can say that it is lost. */
+  readonly isCalling: (jobId: string, stepId: string, attempt: number) => boolean;
   /** Whether the worker of this name is known to be dead, so that its leases are void at once. */
   readonly isGone: (holder: string) => boolean;
 }
@@ -53,6 +55,9 @@ export function decideClaim(
       return { kind: "start", attempt: step.attempt + 1, inDoubt: undefined };
     case "running": {
       const { lease } = step;
+      if (context.isCalling(state.jobId, stepId, step.attempt)) {
+        return { kind: "defer", untilMs: context.nowMs + STILL_CALLING_MS };
+      }
       if (lease && !context.isGone(lease.holder)) {
         const takeoverMs = lease.untilMs + 2 * context.maxSkewMs;
         if (takeoverMs > context.nowMs) return { kind: "defer", untilMs: takeoverMs };
@@ -68,6 +73,9 @@ export function decideClaim(
     }
   }
 }
+
+/** Before a message about a call that this process is making comes again, in ms. */
+const STILL_CALLING_MS = 30_000;
 
 /** Attempts of one step that may end without an outcome and be run again: a cap apart from the retry policy's. */
 export const MAX_DOUBTS = 5;

@@ -132,6 +132,7 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
       }
       step.status = "completed";
       step.result = freeze(event.result);
+      step.answeredSeq = state.seq;
       release(step);
       endAttempt(step, "completed", commit.time);
       addUsage(state, event.usage);
@@ -196,6 +197,7 @@ function failed(state: JobState, event: EventOf<"step.failed">, time: string): v
   const step = stepOf(state, event);
   step.error = event.error;
   step.status = event.final ? "failed" : "retrying";
+  step.answeredSeq = state.seq;
   step.retryAtMs = event.retryAt === undefined ? undefined : Date.parse(event.retryAt);
   if (event.counts) {
     step.failures += 1;
@@ -222,6 +224,7 @@ function requested(event: EventOf<"step.requested">, time: string): StepState {
     lease: undefined,
     retryAtMs: undefined,
     result: undefined,
+    answeredSeq: 0,
     error: undefined,
     text: "",
     finished: undefined,

@@ -5,7 +5,7 @@ import { topics } from "../contract/messages.ts";
 import { advance } from "./advance.ts";
 import { encodeCommit } from "./commit-codec.ts";
 import type { App } from "./define-app.ts";
-import { ContentionError, errorInfo, UnknownJobError, type WorkflowError } from "./errors.ts";
+import { ContentionError, errorInfo, UnknownJobError, WorkflowError } from "./errors.ts";
 import { applyEvent, type CommitHeader } from "./fold.ts";
 import { JobStates } from "./job-states.ts";
 import type {
@@ -178,6 +178,7 @@ export class JobWriter {
 
   async #commit(jobId: JobId, batch: readonly Item[]): Promise<void> {
     const { clock, ids } = this.#deps;
+    let alone = false;
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       const cached = this.states.cached(jobId);
       const state = cached ?? (await this.states.load(jobId));
@@ -185,7 +186,8 @@ export class JobWriter {
       const before = state.status;
       const draft = this.#draft(jobId, state.tenant, state.seq + 1, state);
       const settled = this.#decide(draft, batch);
-      if (draft.wantsAdvance) await this.#advance(draft, draft.mustAdvance);
+      if (draft.wantsAdvance && alone) this.#leaveAdvance(draft);
+      else if (draft.wantsAdvance) await this.#advance(draft, draft.mustAdvance);
       if (draft.events.length === 0) {
         // An append proves that the state was the last one; doing nothing does not (rule 10).
         if (cached && !(await this.#isLast(cached))) {
@@ -198,9 +200,17 @@ export class JobWriter {
         return;
       }
       const headChange = changeOf(before, state);
-      if ((await this.#append(draft, headChange ? { headChange } : {})) === "appended") {
-        settled();
-        return;
+      try {
+        if ((await this.#append(draft, headChange ? { headChange } : {})) === "appended") {
+          settled();
+          return;
+        }
+      } catch (error) {
+        // A result does not depend on what follows from it (rule 6): without that, it may be written.
+        if (alone || !draft.wantsAdvance) throw error;
+        alone = true;
+        this.states.drop(jobId);
+        continue;
       }
       this.states.drop(jobId);
       this.#deps.onConflict?.(jobId);
@@ -253,6 +263,13 @@ export class JobWriter {
     }
     for (const event of outcome.events) draft.add(event);
     if (localWorkers && outcome.kind === "waits") draft.claimWith(localWorkers);
+  }
+
+  /** What the workflow asks for could not be written, so it is left to a message, or, if it is asked by one, goes on record. */
+  #leaveAdvance(draft: Draft): void {
+    if (draft.mustAdvance)
+      this.#recordBroken(draft, new WorkflowError("what the workflow asks for could not be written"));
+    else draft.messages.push(advanceMessage(draft.state));
   }
 
   #recordBroken(draft: Draft, error: WorkflowError): void {

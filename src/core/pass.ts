@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { EventBody } from "../contract/events.ts";
-import type { Json } from "../contract/json.ts";
+import { isDeeperThan, type Json, MAX_JSON_DEPTH } from "../contract/json.ts";
 import { violations } from "../contract/problem.ts";
 import type {
   CompletionInput,
@@ -15,9 +15,11 @@ import type { App } from "./define-app.ts";
 import type { AnyCapability, CapabilityInput, CapabilityOutput } from "./define-capability.ts";
 import type { Job } from "./define-workflow.ts";
 import { StepFailedError, WorkflowError } from "./errors.ts";
-import { ADVANCE_STEP, type JobState } from "./state.ts";
+import { ADVANCE_STEP, type JobState, type StepState } from "./state.ts";
 
 const MAX_STEP_ID = 200;
+/** Of a step's input as JSON, in bytes of UTF-8. */
+const MAX_INPUT_BYTES = 1_048_576;
 /** One for each that waits: every `await` of a shared one would keep its whole pass in memory for ever. */
 const never = (): Promise<never> => new Promise(() => {});
 
@@ -41,6 +43,8 @@ export class Pass implements Job {
   readonly #data: PassData;
   readonly #keepInputs: boolean;
   readonly #asked = new Map<string, Ask & { promise: Promise<unknown> }>();
+  /** Answers that the log has and the function has asked for, not handed out yet. */
+  readonly #recalled: { readonly seq: number; readonly answer: () => void }[] = [];
   #requests = 0;
   readonly #values = new Map<string, Json>();
 
@@ -132,15 +136,43 @@ export class Pass implements Job {
         { stepId: id, recorded: step.capability, asked: capabilityName },
       );
     }
-    if (step.status === "completed") return Promise.resolve(step.result);
-    if (step.status === "failed") {
-      const rejected = Promise.reject(new StepFailedError(id, step.error ?? { name: "Error", message: "unknown" }));
-      // A workflow may never come to await it; that is no unhandled rejection.
-      rejected.catch(() => {});
-      return rejected;
-    }
+    if (step.status === "completed" || step.status === "failed") return this.#recall(step);
     this.waiting += 1;
     return never();
+  }
+
+  /** The recorded answer, in its turn. */
+  #recall(step: StepState): Promise<unknown> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    // A workflow may never come to await it; that is no unhandled rejection.
+    promise.catch(() => {});
+    const answer =
+      step.status === "completed"
+        ? () => resolve(step.result)
+        : () => reject(new StepFailedError(step.id, step.error ?? { name: "Error", message: "unknown" }));
+    this.#recalled.push({ seq: step.answeredSeq, answer });
+    if (this.#recalled.length === 1) queueMicrotask(this.#answerOnlyOne);
+    return promise;
+  }
+
+  /** One answer alone needs no order, and no wait. */
+  readonly #answerOnlyOne = (): void => {
+    if (this.#recalled.length === 1) this.answerNext();
+  };
+
+  /**
+   * Hands out the earliest of the recorded answers that were asked for; false when there is none. Called when the
+   * function has done all it can with the answers before: so it sees them in the order in which they came, and
+   * `Promise.race` has the same winner in every pass.
+   */
+  answerNext(): boolean {
+    let first = 0;
+    for (let at = 1; at < this.#recalled.length; at++) {
+      if ((this.#recalled[at]?.seq ?? 0) < (this.#recalled[first]?.seq ?? 0)) first = at;
+    }
+    const [recalled] = this.#recalled.splice(first, 1);
+    recalled?.answer();
+    return recalled !== undefined;
   }
 
   #request(id: string, capabilityName: string, input: unknown): Promise<never> {
@@ -164,12 +196,22 @@ export class Pass implements Job {
         errors,
       );
     }
+    if (isDeeperThan(parsed.data, MAX_JSON_DEPTH)) {
+      return this.#break(`step ${JSON.stringify(id)}: the input is nested more than ${MAX_JSON_DEPTH} levels deep`);
+    }
+    const text = JSON.stringify(parsed.data) as string | undefined;
+    const bytes = text === undefined ? 0 : Buffer.byteLength(text);
+    if (bytes > MAX_INPUT_BYTES) {
+      return this.#break(
+        `step ${JSON.stringify(id)}: the input has ${bytes} bytes of JSON; at most ${MAX_INPUT_BYTES} are allowed. Pass a reference`,
+      );
+    }
     if (this.#state.steps.size + this.#requests >= this.#app.maxSteps) {
       return this.#break(`the job asks for more than ${this.#app.maxSteps} steps, the app's maxSteps`);
     }
     this.waiting += 1;
     this.#requests += 1;
-    this.events.push({ type: "step.requested", stepId: id, capability: capabilityName, input: asJson(parsed.data) });
+    this.events.push({ type: "step.requested", stepId: id, capability: capabilityName, input: parse(text) });
     return never();
   }
 

@@ -1,3 +1,4 @@
+import { Calls } from "./calls.ts";
 import type { App } from "./define-app.ts";
 import { JobWriter } from "./job-writer.ts";
 import type { Blobs, Clock, EventLog, Ids, JobIndex, LocalWorkers, Topics, WorkQueue } from "./ports.ts";
@@ -23,6 +24,8 @@ export interface Ports {
   /** Names this process in leases. */
   readonly holder: string;
   readonly deploySeq: number;
+  /** Messages are published in the transaction of their commit: none can be missing. */
+  readonly atomicEffects: boolean;
   /** Calls back soon: what else is decided on a job until then shares its commit (rule 21 of the job protocol). */
   coalesce(commit: () => void): void;
   /** Whether the process of this name is known to be dead. */
@@ -42,6 +45,7 @@ export interface RuntimeOptions {
 export interface Runtime extends Ports, RuntimeOptions {
   readonly maxSkewMs: number;
   readonly writer: JobWriter;
+  readonly calls: Calls;
 }
 
 export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
@@ -59,12 +63,12 @@ export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
       }),
     onConflict: (jobId) => logger.debug("append conflict", { jobId }),
   });
-  return { ...ports, ...options, maxSkewMs: options.maxSkewMs ?? 0, writer };
+  return { ...ports, ...options, maxSkewMs: options.maxSkewMs ?? 0, writer, calls: new Calls() };
 }
 
 /** The ports alone: an engine may be an object of more parts. */
 function portsOf(engine: Ports): Ports {
-  const { log, index, topics, queue, blobs, clock, ids, holder, deploySeq } = engine;
+  const { log, index, topics, queue, blobs, clock, ids, holder, deploySeq, atomicEffects } = engine;
   return {
     log,
     index,
@@ -75,6 +79,7 @@ function portsOf(engine: Ports): Ports {
     ids,
     holder,
     deploySeq,
+    atomicEffects,
     coalesce: (commit) => engine.coalesce(commit),
     isGone: (other) => engine.isGone(other),
   };

@@ -47,6 +47,8 @@ export interface StepState {
   lease: Lease | undefined;
   retryAtMs: number | undefined;
   result: Json | undefined;
+  /** The seq of the event that answered it. */
+  answeredSeq: number;
   error: ErrorInfo | undefined;
   /** Text streamed by the running attempt. */
   text: string;

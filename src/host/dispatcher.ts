@@ -1,9 +1,12 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { QueueHandler } from "../../lambdas/queue-handler.ts";
 import type { Delivery, LocalWorkers, Reservation } from "../core/ports.ts";
 import type { Logger } from "../core/runtime.ts";
 import type { SqliteWorkQueue } from "../engines/embedded/sqlite-work-queue.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { sqsEvent } from "./sqs-event.ts";
+
+const STOP_POLL_MS = 10;
 
 /** One queue's consumer. */
 export interface Consumer {
@@ -20,6 +23,8 @@ interface Lane extends Consumer {
   /** Steps that are worked on, or promised to a reservation. */
   busy: number;
   readonly handed: Delivery[];
+  /** Taken, but its steps have no room yet: it is the next. */
+  parked: Delivery | undefined;
   woken: boolean;
 }
 
@@ -49,7 +54,7 @@ export class Dispatcher implements LocalWorkers {
 
   start(consumers: readonly Consumer[]): void {
     for (const consumer of consumers) {
-      this.#lanes.set(consumer.queue, { ...consumer, busy: 0, handed: [], woken: false });
+      this.#lanes.set(consumer.queue, { ...consumer, busy: 0, handed: [], parked: undefined, woken: false });
     }
     this.#open = true;
     for (const queue of this.#queue.readyQueues()) this.wake(queue);
@@ -58,14 +63,15 @@ export class Dispatcher implements LocalWorkers {
   /** A queue has something to receive. Many calls of one turn make one round. */
   wake(queue: string): void {
     const lane = this.#lanes.get(queue);
-    if (lane === undefined || lane.woken || !this.#open) return;
+    // What was handed over is claimed: it is worked on even when nothing more is taken from the queue.
+    if (lane === undefined || lane.woken || (!this.#open && lane.handed.length === 0)) return;
     lane.woken = true;
     setImmediate(() => this.#round(lane));
   }
 
   reserve(capability: string, steps: number): Reservation | undefined {
     const lane = this.#lanes.get(capability);
-    if (lane === undefined || !this.#open || this.#queue.ready(capability) > 0) return undefined;
+    if (lane === undefined || !this.#open || lane.parked || this.#queue.ready(capability) > 0) return undefined;
     if (lane.busy > 0 && lane.busy + steps > lane.concurrency) return undefined;
     lane.busy += steps;
     return {
@@ -77,36 +83,40 @@ export class Dispatcher implements LocalWorkers {
     };
   }
 
-  /** Starts nothing more and waits for what runs, at most `graceMs`. Resolves with the number of batches left running. */
+  /**
+   * Takes nothing more from the queues and waits for what runs and what was promised to run, at most `graceMs`.
+   * Resolves with the number of batches left running.
+   */
   async stop(graceMs: number): Promise<number> {
     this.#open = false;
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await Promise.race([Promise.allSettled(this.#running), timeout]);
-    clearTimeout(timer);
+    const untilMs = performance.now() + graceMs;
+    while (!this.isIdle && performance.now() < untilMs) await pause(Math.min(STOP_POLL_MS, graceMs));
     return this.#running.size;
   }
 
   #round(lane: Lane): void {
     lane.woken = false;
     while (lane.handed.length > 0) this.#invoke(lane, lane.handed.splice(0, lane.batchSize));
-    while (this.#open && lane.busy < lane.concurrency && this.#queue.ready(lane.queue) > 0) {
-      const room = lane.concurrency - lane.busy;
-      const batch = this.#take(lane, room);
+    while (this.#open && lane.busy < lane.concurrency) {
+      const batch = this.#take(lane);
       if (batch.length === 0) break;
       lane.busy += stepsOf(batch);
       this.#invoke(lane, batch);
     }
   }
 
-  /** As many messages as have room; one always. */
-  #take(lane: Lane, room: number): Delivery[] {
+  /** As many messages as have room. One that is larger than all the room there is runs when nothing else does. */
+  #take(lane: Lane): Delivery[] {
     const batch: Delivery[] = [];
-    while (batch.length < lane.batchSize && stepsOf(batch) < room) {
-      const [delivery] = this.#queue.take(lane.queue, 1, lane.visibilityMs);
+    while (batch.length < lane.batchSize) {
+      const delivery = lane.parked ?? this.#queue.take(lane.queue, 1, lane.visibilityMs)[0];
       if (delivery === undefined) break;
+      const busy = lane.busy + stepsOf(batch);
+      if (busy > 0 && busy + stepsOf([delivery]) > lane.concurrency) {
+        lane.parked = delivery;
+        break;
+      }
+      lane.parked = undefined;
       batch.push(delivery);
       // One that may have killed a worker before gets no company (rule 20).
       if (delivery.receiveCount > 1) break;
@@ -138,7 +148,7 @@ export class Dispatcher implements LocalWorkers {
 
   #free(lane: Lane, steps: number): void {
     lane.busy -= steps;
-    if (this.#queue.ready(lane.queue) > 0) this.wake(lane.queue);
+    if (lane.parked || this.#queue.ready(lane.queue) > 0) this.wake(lane.queue);
   }
 }
 

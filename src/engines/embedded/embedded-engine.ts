@@ -33,6 +33,7 @@ export interface EmbeddedEngine {
   readonly deploySeq: number;
   /** Names this process in leases. */
   readonly holder: string;
+  readonly atomicEffects: boolean;
   coalesce(commit: () => void): void;
   /** Every holder but this process: the lock on the data directory says that the others are dead. */
   isGone(holder: string): boolean;
@@ -61,6 +62,7 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
     ids: new KeyedIds(secretOf(db), clock),
     deploySeq: nextDeploySeq(db),
     holder,
+    atomicEffects: true,
     // Calls that end in the same turn of the event loop: the parallel steps of a job often do.
     coalesce: (commit) => void setImmediate(commit),
     isGone: (other) => other !== holder,

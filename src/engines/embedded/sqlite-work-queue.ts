@@ -135,8 +135,12 @@ export class SqliteWorkQueue implements WorkQueue {
     const entry = this.#letGo(queue, receipt);
     if (entry === undefined) return;
     const visibleAtMs = this.#clock.now() + delayMs;
-    await this.#group.run(() => this.#visible.run(visibleAtMs, entry.id));
-    this.add({ ...entry, visibleAtMs, message: undefined });
+    try {
+      await this.#group.run(() => this.#visible.run(visibleAtMs, entry.id));
+    } finally {
+      // The row is there in any case; where it could not be changed, a restart only forgets the wait.
+      this.add({ ...entry, visibleAtMs, message: undefined });
+    }
   }
 
   async defer(queue: string, message: Message, delayMs: number): Promise<void> {

@@ -4,6 +4,7 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { EventBody } from "../../../src/contract/events.ts";
+import type { Json } from "../../../src/contract/json.ts";
 import { type Advance, advance } from "../../../src/core/advance.ts";
 import type { App } from "../../../src/core/define-app.ts";
 import { defineApp } from "../../../src/core/define-app.ts";
@@ -12,7 +13,7 @@ import { defineWorkflow } from "../../../src/core/define-workflow.ts";
 import { JobFailedError, StepFailedError } from "../../../src/core/errors.ts";
 import { Pass } from "../../../src/core/pass.ts";
 import type { JobState } from "../../../src/core/state.ts";
-import { appOf, done, double, echo, failed, requested, started, stateOf, T0_MS } from "./fixtures.ts";
+import { appOf, completed, done, double, echo, failed, requested, started, stateOf, T0_MS } from "./fixtures.ts";
 
 const DATA = { nowMs: T0_MS, random: () => 0.25 };
 const run = (app: App, ...events: readonly EventBody[]): Promise<Advance> => advance(stateOf(...events), app, DATA);
@@ -75,6 +76,26 @@ describe("a workflow's steps", () => {
       started("a", 1, { capability: "double" }),
     ];
     expect(await run(app, ...recorded)).toMatchObject({ kind: "waits", events: [] });
+  });
+
+  it("are answered in the order of the log, so that a race has the same winner in every pass", async () => {
+    const app = appOf(async (job) => {
+      const winner = await Promise.race([job.step("slow", echo, "slow"), job.step("fast", echo, "fast")]);
+      return job.step(`charge/${winner}`, echo, winner);
+    });
+    const log = [requested("slow"), requested("fast"), started("slow"), started("fast")];
+    const first = await run(app, ...log, completed("fast", "fast"));
+    expect(first).toMatchObject({ kind: "waits", events: [{ stepId: "charge/fast" }] });
+    const both = [...log, completed("fast", "fast"), requested("charge/fast"), completed("slow", "slow")];
+    expect(await run(app, ...both)).toMatchObject({ kind: "waits", events: [] });
+  });
+
+  it("may not have an input that is too large or nested too deeply", async () => {
+    let deep: unknown = 1;
+    for (let level = 0; level < 4_000; level++) deep = [deep];
+    expect(messageOf(await run(appOf((job) => job.step("a", echo, deep as Json))))).toMatch(/100 levels/);
+    expect(messageOf(await run(appOf((job) => job.step("a", echo, "x".repeat(1_048_577)))))).toMatch(/at most 1048576/);
+    expect(messageOf(await run(appOf(async () => "x".repeat(1_048_577))))).toMatch(/1048576 bytes/);
   });
 
   it("name both uses of an id that is used twice", async () => {

@@ -24,7 +24,12 @@ function claim(
     capability?: typeof echo;
   },
 ): ClaimDecision {
-  return decideClaim(stateOf(...events), "a", capability, { nowMs: T0_MS + nowMs, maxSkewMs, isGone });
+  return decideClaim(stateOf(...events), "a", capability, {
+    nowMs: T0_MS + nowMs,
+    maxSkewMs,
+    isGone,
+    isCalling: () => false,
+  });
 }
 
 describe("claiming a step", () => {

@@ -275,7 +275,8 @@ describe("updating a job", () => {
     const jobs = writer(oneStep);
     await create(jobs);
     await start(jobs);
-    let faults = 1;
+    // Once with what follows from the result, once without.
+    let faults = 2;
     const log = new FaultyLog(async (append) => {
       if (faults-- > 0) throw new Error("socket hang up");
       return append();
