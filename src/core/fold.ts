@@ -63,6 +63,8 @@ function begin(event: EventOf<"job.submitted">, commit: CommitHeader): JobState 
     inputDrift: [],
     steps: new Map(),
     values: new Map(),
+    open: 0,
+    parallel: false,
     advance: undefined,
     usage: {},
     size: 0,
@@ -91,6 +93,8 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
         throw new CorruptLogError(`log of ${state.jobId}: step ${event.stepId} requested twice`);
       }
       state.steps.set(event.stepId, requested(event, commit.time));
+      state.open += 1;
+      if (state.open > 1) state.parallel = true;
       recovered(state);
       return;
     case "step.started": {
@@ -133,6 +137,7 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
       step.status = "completed";
       step.result = freeze(event.result);
       step.answeredSeq = state.seq;
+      state.open -= 1;
       release(step);
       endAttempt(step, "completed", commit.time);
       addUsage(state, event.usage);
@@ -197,7 +202,10 @@ function failed(state: JobState, event: EventOf<"step.failed">, time: string): v
   const step = stepOf(state, event);
   step.error = event.error;
   step.status = event.final ? "failed" : "retrying";
-  step.answeredSeq = state.seq;
+  if (event.final) {
+    step.answeredSeq = state.seq;
+    state.open -= 1;
+  }
   step.retryAtMs = event.retryAt === undefined ? undefined : Date.parse(event.retryAt);
   if (event.counts) {
     step.failures += 1;

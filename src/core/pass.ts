@@ -45,6 +45,8 @@ export class Pass implements Job {
   readonly #asked = new Map<string, Ask & { promise: Promise<unknown> }>();
   /** Answers that the log has and the function has asked for, not handed out yet. */
   readonly #recalled: { readonly seq: number; readonly answer: () => void }[] = [];
+  /** The earliest stands last. */
+  #inOrder = true;
   #requests = 0;
   readonly #values = new Map<string, Json>();
 
@@ -141,8 +143,9 @@ export class Pass implements Job {
     return never();
   }
 
-  /** The recorded answer, in its turn. */
+  /** The recorded answer: at once where there never was another open beside it, otherwise in its turn. */
   #recall(step: StepState): Promise<unknown> {
+    if (!this.#state.parallel && step.status === "completed") return Promise.resolve(step.result);
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     // A workflow may never come to await it; that is no unhandled rejection.
     promise.catch(() => {});
@@ -151,14 +154,9 @@ export class Pass implements Job {
         ? () => resolve(step.result)
         : () => reject(new StepFailedError(step.id, step.error ?? { name: "Error", message: "unknown" }));
     this.#recalled.push({ seq: step.answeredSeq, answer });
-    if (this.#recalled.length === 1) queueMicrotask(this.#answerOnlyOne);
+    this.#inOrder = false;
     return promise;
   }
-
-  /** One answer alone needs no order, and no wait. */
-  readonly #answerOnlyOne = (): void => {
-    if (this.#recalled.length === 1) this.answerNext();
-  };
 
   /**
    * Hands out the earliest of the recorded answers that were asked for; false when there is none. Called when the
@@ -166,13 +164,11 @@ export class Pass implements Job {
    * `Promise.race` has the same winner in every pass.
    */
   answerNext(): boolean {
-    let first = 0;
-    for (let at = 1; at < this.#recalled.length; at++) {
-      if ((this.#recalled[at]?.seq ?? 0) < (this.#recalled[first]?.seq ?? 0)) first = at;
-    }
-    const [recalled] = this.#recalled.splice(first, 1);
-    recalled?.answer();
-    return recalled !== undefined;
+    if (!this.#inOrder) this.#recalled.sort((a, b) => b.seq - a.seq);
+    this.#inOrder = true;
+    const next = this.#recalled.pop();
+    next?.answer();
+    return next !== undefined;
   }
 
   #request(id: string, capabilityName: string, input: unknown): Promise<never> {

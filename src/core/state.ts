@@ -88,6 +88,10 @@ export interface JobState {
   readonly inputDrift: string[];
   readonly steps: Map<string, StepState>;
   readonly values: Map<string, Json>;
+  /** Steps without an answer. */
+  open: number;
+  /** More than one step has been open at a time: the order of answers may matter to the workflow. */
+  parallel: boolean;
   advance: AdvanceState | undefined;
   readonly usage: Usage;
   /** Roughly what it holds in memory, in characters of JSON. */
