@@ -5,6 +5,7 @@ import {
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
 } from "zod-openapi";
+import { EVENT_SCHEMA_VERSION } from "../../src/contract/events.ts";
 import { PROBLEM_MEDIA_TYPE, Problem } from "../../src/contract/problem.ts";
 import { allRoutes, type Route } from "../../src/contract/routes.ts";
 import type { App } from "../../src/core/define-app.ts";
@@ -34,6 +35,7 @@ export function openApiDocument(app: App): ReturnType<typeof createDocument> {
     info: {
       title: "Sluice",
       version: "1",
+      "x-event-schema-version": EVENT_SCHEMA_VERSION,
       description: "Durable, event-driven jobs for slow AI work. Every error is a problem document (RFC 9457).",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },

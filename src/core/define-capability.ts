@@ -1,6 +1,5 @@
 import { z } from "zod";
 import type { Usage } from "../contract/events.ts";
-import type { Json } from "../contract/json.ts";
 import { DefinitionError } from "./errors.ts";
 import type { Resources } from "./resources.ts";
 
@@ -87,8 +86,6 @@ export interface Capability<
 export type AnyCapability = Capability<string, any, any>;
 export type CapabilityInput<C extends AnyCapability> = z.input<C["input"]>;
 export type CapabilityOutput<C extends AnyCapability> = z.output<C["output"]>;
-/** A value as it came out of a log. */
-export type Recorded = Json;
 
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 export const NAME_SHAPE =

@@ -4,13 +4,6 @@ import type { Json } from "../contract/json.ts";
 
 /** `dead-lettered`: a step waits for a person; everything else of the job may still be running. */
 export type JobStatus = "running" | "dead-lettered" | "completed" | "failed" | "expired";
-export const JOB_STATUSES = [
-  "running",
-  "dead-lettered",
-  "completed",
-  "failed",
-  "expired",
-] as const satisfies JobStatus[];
 export const TERMINAL_STATUSES: readonly JobStatus[] = ["completed", "failed", "expired"];
 
 export type StepStatus = "requested" | "running" | "retrying" | "completed" | "failed" | "dead-lettered";
