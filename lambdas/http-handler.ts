@@ -48,9 +48,10 @@ export function httpHandler<const R extends Route>(
 
 function check<R extends Route>(route: R, event: APIGatewayProxyEvent): CheckedRequest<R> {
   const wrong: Violation[] = [];
+  const sent = lowerCased(event.headers);
   const parameters = parseEach(route.parameters, event.pathParameters ?? {}, wrong);
   const query = parseQuery(route, event, wrong);
-  const headers = parseEach(route.headers, lowerCased(event.headers), wrong, (name) => name.toLowerCase());
+  const headers = parseEach(route.headers, sent, wrong, (name) => name.toLowerCase());
   if (wrong.length > 0) {
     throw new ProblemError({
       title: "Invalid request",
@@ -64,8 +65,8 @@ function check<R extends Route>(route: R, event: APIGatewayProxyEvent): CheckedR
     parameters,
     query,
     headers,
-    body: route.body ? parseBody(route.body, event) : undefined,
-    traceparent: traceparentOf(lowerCased(event.headers).traceparent),
+    body: route.body ? parseBody(route.body, event, sent["content-type"] ?? "") : undefined,
+    traceparent: traceparentOf(sent.traceparent),
   };
   return checked as unknown as CheckedRequest<R>;
 }
@@ -111,8 +112,7 @@ function parseQuery(route: Route, event: APIGatewayProxyEvent, wrong: Violation[
   return undefined;
 }
 
-function parseBody(schema: z.ZodType, event: APIGatewayProxyEvent): unknown {
-  const type = lowerCased(event.headers)["content-type"] ?? "";
+function parseBody(schema: z.ZodType, event: APIGatewayProxyEvent, type: string): unknown {
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     throw new ProblemError({
       title: "Unsupported media type",
