@@ -5,11 +5,15 @@ import type { Runtime } from "../../src/core/runtime.ts";
 
 /** What this deployment can do, and how much waits for each capability. */
 export async function getCapabilities({ app, queue, resources }: Runtime): Promise<z.infer<typeof CapabilityList>> {
+  const queueStats = async (name: string) => {
+    const { oldestAgeMs, ...counts } = await queue.stats(name);
+    return { ...counts, ...(oldestAgeMs === undefined ? {} : { oldestAgeMs }) };
+  };
   const capabilities = await Promise.all(
     [...app.capabilities.values()].map(async ({ name, description, concurrency, timeoutMs, retry }) => ({
       name,
       description,
-      ...(await queue.stats(name)),
+      ...(await queueStats(name)),
       concurrency,
       timeoutMs,
       maxAttempts: retry.maxAttempts,

@@ -17,12 +17,15 @@ const MAX_WAIT_MS = 900_000;
  */
 export async function reconcile(runtime: Runtime): Promise<{ readonly jobs: number }> {
   const heads = await runtime.index.due(runtime.clock.now(), MAX_JOBS);
-  await Promise.all(heads.map((head) => reconcileJob(head, runtime)));
+  if (heads.length === 0) return { jobs: 0 };
+  const backlogMs = await oldestBacklogMs(runtime);
+  await Promise.all(heads.map((head) => reconcileJob(head, backlogMs, runtime)));
+  runtime.metrics.record("JobsReconciled", heads.length, "Count");
   return { jobs: heads.length };
 }
 
-async function reconcileJob(head: Head, runtime: Runtime): Promise<void> {
-  const { app, index, clock, isGone, writer, topics, logger } = runtime;
+async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Promise<void> {
+  const { app, index, clock, isGone, writer, topics, logger, metrics } = runtime;
   const { jobId } = head;
   try {
     writer.states.drop(jobId);
@@ -44,12 +47,12 @@ async function reconcileJob(head: Head, runtime: Runtime): Promise<void> {
     }
     const nowMs = clock.now();
     const quietMs = nowMs - Date.parse(state.updatedAt);
-    const backlogMs = await oldestBacklogMs(runtime);
     // A healthy backlog is not published again: its messages are there, only late (rule 13).
     if (quietMs >= Math.max(FIRST_WAIT_MS, 2 * backlogMs)) {
       const messages = outstanding(state, app, nowMs, isGone);
       if (messages.length > 0) {
         logger.info("outstanding work published again", { jobId, messages: messages.length, quietMs });
+        metrics.record("MessagesRepublished", messages.length, "Count");
         await topics.publish(messages);
       }
     }
@@ -84,7 +87,8 @@ const isOrphaned = (state: JobState, app: App): boolean =>
 
 const OPEN: readonly StepStatus[] = ["requested", "retrying", "running"];
 
+/** Of all capabilities. A queue that has something ready and does not tell how old it is counts as very old. */
 async function oldestBacklogMs({ app, queue }: Runtime): Promise<number> {
   const stats = await Promise.all([...app.capabilities.keys()].map((name) => queue.stats(name)));
-  return Math.max(0, ...stats.map(({ oldestAgeMs }) => oldestAgeMs));
+  return Math.max(0, ...stats.map(({ oldestAgeMs, ready }) => oldestAgeMs ?? (ready > 0 ? MAX_WAIT_MS / 2 : 0)));
 }

@@ -23,6 +23,7 @@ export const completion = defineCapability({
   input: CompletionInput,
   output: CompletionOutput,
   timeoutMs: 120_000,
+  usesModel: true,
   async run(input, step) {
     const model = input.model ?? step.resources.model;
     // Heavy packages load when a model is first called, not when an app is imported.

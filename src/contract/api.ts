@@ -149,7 +149,7 @@ export const CapabilityView = z
     delayed: z.number().int(),
     inFlight: z.number().int(),
     deadLetters: z.number().int(),
-    oldestAgeMs: z.number().describe("Age of the oldest ready message"),
+    oldestAgeMs: z.number().optional().describe("Age of the oldest ready message, where the queue tells"),
     concurrency: z.number().int(),
     timeoutMs: z.number().int(),
     maxAttempts: z.number().int(),

@@ -22,6 +22,8 @@ export interface MessageDetail {
 }
 
 export const STEPS_PER_MESSAGE = 10;
+/** The source of all our events on a bus. */
+export const EVENT_SOURCE = "sluice";
 
 export const MessageDetail = z.object({
   tenant: z.string(),

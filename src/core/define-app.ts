@@ -11,6 +11,8 @@ export interface AppOptions {
   readonly tools?: readonly Tool<any>[];
   /** The model of the completion capability. @default "embedded:extractive" */
   readonly model?: string;
+  /** Models that steps may name besides `model`: on AWS, the workers may call these and no others. @default [] */
+  readonly models?: readonly string[];
   /** The model's price, if costs are to be reported. */
   readonly price?: ModelPrice;
   /** A folder of Markdown or text files for retrieval, absolute or relative to where the process runs. */
@@ -29,6 +31,7 @@ export interface App {
   readonly capabilities: ReadonlyMap<string, AnyCapability>;
   readonly tools: ReadonlyMap<string, Tool>;
   readonly model: string;
+  readonly models: readonly string[];
   readonly price: ModelPrice | undefined;
   readonly corpus: string | undefined;
   readonly maxSteps: number;
@@ -71,6 +74,7 @@ export function defineApp(options: AppOptions): App {
     capabilities,
     tools,
     model: options.model ?? DEFAULT_MODEL,
+    models: options.models ?? [],
     price: options.price,
     corpus: options.corpus,
     maxSteps: positive("maxSteps", options.maxSteps ?? 1_000),

@@ -58,8 +58,10 @@ export interface CapabilityOptions<Name extends string, I extends z.ZodType, O e
   readonly batchSize?: number;
   /** The worker's memory in MB on AWS, 128 to 10,240. @default 512 */
   readonly memoryMb?: number;
-  /** Names of secrets that only this capability's worker may read. @default [] */
+  /** Environment variables with secrets: on AWS only this capability's worker gets them, from Secrets Manager. @default [] */
   readonly secrets?: readonly string[];
+  /** Calls the app's models: on AWS its worker may, and gets the provider's key. @default false */
+  readonly usesModel?: boolean;
   /** IAM actions on resources that only this capability's worker gets. @default [] */
   readonly permissions?: readonly { readonly actions: readonly string[]; readonly resources: readonly string[] }[];
   /** Publish `ai.<name>.completed|failed` for listeners; each is a billed entry. @default false */
@@ -131,6 +133,7 @@ export function defineCapability<const Name extends string, I extends z.ZodType,
     batchSize: 10,
     memoryMb: 512,
     secrets: [],
+    usesModel: false,
     permissions: [],
     announce: false,
     onExhausted: "dead-letter",

@@ -50,7 +50,7 @@ export interface WriterDeps {
   readonly holder: string;
   readonly deploySeq: number;
   /** Calls back soon: what else is decided on a job until then shares its commit. */
-  readonly coalesce: (commit: () => void) => void;
+  readonly coalesce: (jobId: JobId, commit: () => void) => void;
   readonly localWorkers?: LocalWorkers;
   /** A workflow could not be brought forward. */
   readonly onBroken?: (state: JobState, error: WorkflowError) => void;
@@ -152,7 +152,7 @@ export class JobWriter {
       }
       const opened = [item];
       this.#lanes.set(jobId, opened);
-      this.#deps.coalesce(() => void this.#run(jobId, opened));
+      this.#deps.coalesce(jobId, () => void this.#run(jobId, opened));
     });
   }
 

@@ -18,6 +18,8 @@ export interface StoredCommit {
   readonly deploySeq: number;
   readonly time: string;
   readonly body: string;
+  /** A snapshot of the job up to this seq was there before this commit was written. */
+  readonly snapshotSeq?: number;
 }
 
 /** A job's projection for lists and wake-ups. Derived from the log; a missed change is repaired by the reconciler. */
@@ -46,6 +48,8 @@ export interface Effects {
   readonly head?: Head;
   readonly headChange?: HeadChange;
   readonly messages?: readonly Outgoing[];
+  /** When the commit may be deleted, in epoch ms: the same for all of a job. */
+  readonly expiresMs?: number;
 }
 
 export interface Outgoing extends Message {
@@ -64,6 +68,8 @@ export interface EventLog {
   append(commit: StoredCommit, effects?: Effects): Promise<AppendOutcome>;
   /** Commits that begin after `afterSeq`, in order, strongly consistent. @param limit most commits to return */
   read(jobId: JobId, afterSeq?: number, limit?: number): Promise<readonly StoredCommit[]>;
+  /** The last commits, in order, strongly consistent. @param limit most commits to return */
+  tail(jobId: JobId, limit: number): Promise<readonly StoredCommit[]>;
 }
 
 export interface ListQuery {
@@ -117,8 +123,8 @@ export interface QueueStats {
   readonly delayed: number;
   readonly inFlight: number;
   readonly deadLetters: number;
-  /** Age of the oldest message that is ready, in ms; 0 when there is none. */
-  readonly oldestAgeMs: number;
+  /** Age of the oldest message that is ready, in ms; 0 when there is none, undefined when the queue does not tell. */
+  readonly oldestAgeMs: number | undefined;
 }
 
 /** Why a message was set aside. `seq` is the dead-letter event's: only a message that has it is a person's redrive. */
@@ -156,6 +162,12 @@ export interface Blobs {
   put(jobId: JobId, text: string): Promise<BlobRef>;
   /** Rejects when it is not there or its digest is wrong. */
   get(ref: BlobRef): Promise<string>;
+}
+
+/** Folded jobs, so that reading one does not grow with its log. Losing any of them loses nothing. */
+export interface Snapshots {
+  put(jobId: JobId, seq: number, text: string): Promise<void>;
+  get(jobId: JobId, seq: number): Promise<string | undefined>;
 }
 
 export interface Clock {

@@ -1,7 +1,7 @@
 import { Calls } from "./calls.ts";
 import type { App } from "./define-app.ts";
 import { JobWriter } from "./job-writer.ts";
-import type { Blobs, Clock, EventLog, Ids, JobIndex, LocalWorkers, Topics, WorkQueue } from "./ports.ts";
+import type { Blobs, Clock, EventLog, Ids, JobIndex, LocalWorkers, Snapshots, Topics, WorkQueue } from "./ports.ts";
 import type { Resources } from "./resources.ts";
 
 /** Structured logging: a message and ids, sizes, durations; never a prompt or an answer. */
@@ -11,6 +11,41 @@ export interface Logger {
   warn(message: string, data: object): void;
   error(message: string, data: object): void;
 }
+
+/** What a metric may be split by: never a tenant or a job, whose number has no bound. */
+export interface MetricDimensions {
+  readonly capability?: string;
+  readonly model?: string;
+  readonly workflow?: string;
+}
+
+export type MetricUnit = "Count" | "Milliseconds" | "Bytes";
+
+/** Figures of what happens, for dashboards and alarms. */
+export interface Metrics {
+  record(name: MetricName, value: number, unit: MetricUnit, dimensions?: MetricDimensions): void;
+}
+
+export const METRIC_NAMES = [
+  "JobsSubmitted",
+  "JobsEnded",
+  "JobDuration",
+  "StepsStarted",
+  "StepsCompleted",
+  "StepsFailed",
+  "StepsThrottled",
+  "StepsInDoubt",
+  "StepsDeadLettered",
+  "StepDuration",
+  "StepWait",
+  "InputTokens",
+  "OutputTokens",
+  "AppendConflicts",
+  "WorkflowErrors",
+  "MessagesRepublished",
+  "JobsReconciled",
+] as const;
+export type MetricName = (typeof METRIC_NAMES)[number];
 
 /** What an engine brings. */
 export interface Ports {
@@ -26,8 +61,13 @@ export interface Ports {
   readonly deploySeq: number;
   /** Messages are published in the transaction of their commit: none can be missing. */
   readonly atomicEffects: boolean;
-  /** Calls back soon: what else is decided on a job until then shares its commit (rule 21 of the job protocol). */
-  coalesce(commit: () => void): void;
+  /** Where reading a whole log costs too much. */
+  readonly snapshots?: Snapshots;
+  /**
+   * Calls back soon: what else is decided on a job until then shares its commit (rule 21 of the job protocol).
+   * `expected`: other steps of the job are being worked on here and may end any moment.
+   */
+  coalesce(commit: () => void, expected: boolean): void;
   /** Whether the process of this name is known to be dead. */
   isGone(holder: string): boolean;
 }
@@ -36,6 +76,8 @@ export interface RuntimeOptions {
   readonly app: App;
   readonly resources: Resources;
   readonly logger: Logger;
+  /** @default none are kept */
+  readonly metrics?: Metrics;
   readonly localWorkers?: LocalWorkers;
   /** How far two clocks may be apart, in ms. @default 0 */
   readonly maxSkewMs?: number;
@@ -44,43 +86,54 @@ export interface RuntimeOptions {
 /** Everything that the use cases in `lambdas/` work with. */
 export interface Runtime extends Ports, RuntimeOptions {
   readonly maxSkewMs: number;
+  readonly metrics: Metrics;
   readonly writer: JobWriter;
   readonly calls: Calls;
 }
 
 export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
   const ports = portsOf(engine);
-  const { app, logger, localWorkers } = options;
+  const { app, logger, localWorkers, metrics = NO_METRICS } = options;
+  const calls = new Calls();
   const writer = new JobWriter({
     app,
     ...ports,
+    coalesce: (jobId, commit) => ports.coalesce(commit, calls.of(jobId) > 1),
     ...(localWorkers ? { localWorkers } : {}),
-    onBroken: (state, error) =>
+    onBroken: (state, error) => {
+      metrics.record("WorkflowErrors", 1, "Count", { workflow: state.workflow });
       logger.warn("workflow cannot be brought forward", {
         jobId: state.jobId,
         workflow: state.workflow,
         error: error.message,
-      }),
-    onConflict: (jobId) => logger.debug("append conflict", { jobId }),
+      });
+    },
+    onConflict: (jobId) => {
+      metrics.record("AppendConflicts", 1, "Count");
+      logger.debug("append conflict", { jobId });
+    },
   });
-  return { ...ports, ...options, maxSkewMs: options.maxSkewMs ?? 0, writer, calls: new Calls() };
+  return { ...ports, ...options, metrics, maxSkewMs: options.maxSkewMs ?? 0, writer, calls };
 }
+
+const NO_METRICS: Metrics = { record: () => {} };
 
 /** The ports alone: an engine may be an object of more parts. */
 function portsOf(engine: Ports): Ports {
-  const { log, index, topics, queue, blobs, clock, ids, holder, deploySeq, atomicEffects } = engine;
+  const { log, index, topics, queue, blobs, snapshots, clock, ids, holder, deploySeq, atomicEffects } = engine;
   return {
     log,
     index,
     topics,
     queue,
     blobs,
+    ...(snapshots ? { snapshots } : {}),
     clock,
     ids,
     holder,
     deploySeq,
     atomicEffects,
-    coalesce: (commit) => engine.coalesce(commit),
+    coalesce: (commit, expected) => engine.coalesce(commit, expected),
     isGone: (other) => engine.isGone(other),
   };
 }

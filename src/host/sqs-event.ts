@@ -1,4 +1,5 @@
 import type { SQSEvent, SQSRecord } from "aws-lambda";
+import { EVENT_SOURCE } from "../contract/messages.ts";
 import type { Delivery } from "../core/ports.ts";
 
 /** Deliveries as Lambda hands them to a consumer (docs.aws.amazon.com/lambda/latest/dg/with-sqs.html). */
@@ -32,7 +33,7 @@ function busEvent({ message, messageId, enqueuedAtMs }: Delivery): string {
     version: "0",
     id: messageId,
     "detail-type": message.topic,
-    source: "sluice",
+    source: EVENT_SOURCE,
     account: "000000000000",
     time: new Date(enqueuedAtMs).toISOString(),
     region: "local",

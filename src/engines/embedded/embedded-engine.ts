@@ -3,15 +3,15 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { App } from "../../core/define-app.ts";
 import type { Blobs, Clock } from "../../core/ports.ts";
+import { KeyedIds } from "../shared/keyed-ids.ts";
+import { systemClock } from "../shared/system-clock.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { type DatabaseOptions, openDatabase } from "./database.ts";
 import { FileBlobs, MemoryBlobs } from "./file-blobs.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { KeyedIds } from "./keyed-ids.ts";
 import { SqliteEventLog } from "./sqlite-event-log.ts";
 import { SqliteJobIndex } from "./sqlite-job-index.ts";
 import { type QueueEvents, SqliteWorkQueue } from "./sqlite-work-queue.ts";
-import { systemClock } from "./system-clock.ts";
 import { TopicRouter } from "./topic-router.ts";
 
 export interface EmbeddedEngineOptions extends DatabaseOptions, QueueEvents {
@@ -34,7 +34,7 @@ export interface EmbeddedEngine {
   /** Names this process in leases. */
   readonly holder: string;
   readonly atomicEffects: boolean;
-  coalesce(commit: () => void): void;
+  coalesce(commit: () => void, expected: boolean): void;
   /** Every holder but this process: the lock on the data directory says that the others are dead. */
   isGone(holder: string): boolean;
   readonly group: GroupCommit;

@@ -1,25 +1,10 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BlobRef } from "../../contract/events.ts";
 import type { JobId } from "../../contract/ids.ts";
 import type { Blobs } from "../../core/ports.ts";
-
-/** A blob is missing, or is not what was put. */
-export class BlobError extends Error {
-  override readonly name = "BlobError";
-}
-
-const refOf = (jobId: JobId, text: string): BlobRef => {
-  const sha256 = createHash("sha256").update(text).digest("hex");
-  return { key: `${jobId}/${sha256}`, bytes: Buffer.byteLength(text), sha256 };
-};
-
-function checked(ref: BlobRef, text: string): string {
-  const sha256 = createHash("sha256").update(text).digest("hex");
-  if (sha256 !== ref.sha256) throw new BlobError(`blob ${ref.key} has SHA-256 ${sha256}, expected ${ref.sha256}`);
-  return text;
-}
+import { BlobError, checked, refOf } from "../shared/blob-ref.ts";
 
 /** A file per value, synced before its reference is used. */
 export class FileBlobs implements Blobs {

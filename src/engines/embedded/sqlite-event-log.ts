@@ -23,6 +23,7 @@ export class SqliteEventLog implements EventLog {
   readonly #router: TopicRouter;
   readonly #insert: StatementSync;
   readonly #select: StatementSync;
+  readonly #tail: StatementSync;
 
   constructor(db: DatabaseSync, group: GroupCommit, index: SqliteJobIndex, router: TopicRouter) {
     this.#group = group;
@@ -33,6 +34,7 @@ export class SqliteEventLog implements EventLog {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, first_seq) DO NOTHING`,
     );
     this.#select = db.prepare("SELECT * FROM commits WHERE job_id = ? AND first_seq > ? ORDER BY first_seq LIMIT ?");
+    this.#tail = db.prepare("SELECT * FROM commits WHERE job_id = ? ORDER BY first_seq DESC LIMIT ?");
   }
 
   async append(commit: StoredCommit, effects: Effects = {}): Promise<AppendOutcome> {
@@ -43,16 +45,11 @@ export class SqliteEventLog implements EventLog {
   }
 
   async read(jobId: JobId, afterSeq = 0, limit = -1): Promise<readonly StoredCommit[]> {
-    return (this.#select.all(jobId, afterSeq, limit) as unknown as Row[]).map((row) => ({
-      jobId: row.job_id as JobId,
-      tenant: row.tenant as TenantId,
-      firstSeq: row.first_seq,
-      lastSeq: row.last_seq,
-      commitId: row.commit_id as CommitId,
-      deploySeq: row.deploy_seq,
-      time: row.time,
-      body: row.body,
-    }));
+    return (this.#select.all(jobId, afterSeq, limit) as unknown as Row[]).map(commitOf);
+  }
+
+  async tail(jobId: JobId, limit: number): Promise<readonly StoredCommit[]> {
+    return (this.#tail.all(jobId, limit) as unknown as Row[]).reverse().map(commitOf);
   }
 
   #write(commit: StoredCommit, { head, headChange, messages }: Effects): Enqueued[] | undefined {
@@ -64,3 +61,14 @@ export class SqliteEventLog implements EventLog {
     return messages ? this.#router.write(messages, commitId) : [];
   }
 }
+
+const commitOf = (row: Row): StoredCommit => ({
+  jobId: row.job_id as JobId,
+  tenant: row.tenant as TenantId,
+  firstSeq: row.first_seq,
+  lastSeq: row.last_seq,
+  commitId: row.commit_id as CommitId,
+  deploySeq: row.deploy_seq,
+  time: row.time,
+  body: row.body,
+});

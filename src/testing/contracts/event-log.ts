@@ -11,8 +11,17 @@ export interface EventLogUnderTest extends QueueAtHand {
   close(): Promise<void>;
 }
 
+export interface EventLogTraits {
+  /** Whether the engine has snapshots for its logs to name. @default false */
+  readonly snapshots?: boolean;
+}
+
 /** What every {@link EventLog} does. */
-export function testEventLog(name: string, factory: () => Promise<EventLogUnderTest>): void {
+export function testEventLog(
+  name: string,
+  factory: () => Promise<EventLogUnderTest>,
+  { snapshots = false }: EventLogTraits = {},
+): void {
   const test = (behaviour: string, body: (port: EventLogUnderTest) => Promise<void>): void =>
     it(behaviour, async () => {
       const port = await factory();
@@ -86,6 +95,25 @@ export function testEventLog(name: string, factory: () => Promise<EventLogUnderT
       expect(await log.read(jobId, 0, 2)).toEqual(commits.slice(0, 2));
       expect(await log.read(jobId, 2, 1)).toEqual(commits.slice(2, 3));
       expect(await log.read(jobId, 4, 10)).toEqual(commits.slice(4));
+    });
+
+    test("gives back the last commits, in order", async ({ log }) => {
+      const commits = await appendAll(log, 12, 2);
+      const jobId = jobOf(commits);
+      expect(await log.tail(jobId, 3)).toEqual(commits.slice(-3));
+      expect(await log.tail(jobId, 12)).toEqual(commits);
+      expect(await log.tail(jobId, 100)).toEqual(commits);
+      expect(await log.tail(newJobId(), 3)).toEqual([]);
+    });
+
+    it.runIf(snapshots)("keeps which snapshot a commit names", async () => {
+      const { log, close } = await factory();
+      const [first, second] = [commit(newJobId(), 1), commit(newJobId(), 17, 1, { snapshotSeq: 16 })];
+      await log.append(first);
+      await log.append(second);
+      expect(await log.read(first.jobId)).toEqual([first]);
+      expect(await log.tail(second.jobId, 1)).toEqual([second]);
+      await close();
     });
 
     test("shows a commit to a read that begins after the append has resolved", async ({ log }) => {

@@ -58,7 +58,7 @@ function writer(app: App, deps: Partial<WriterDeps> = {}): JobWriter {
   };
   return new JobWriter({
     app,
-    coalesce: setImmediate,
+    coalesce: (_, commit) => void setImmediate(commit),
     log,
     index,
     blobs,
@@ -121,6 +121,10 @@ class FaultyLog implements EventLog {
 
   read(...args: Parameters<EventLog["read"]>): ReturnType<EventLog["read"]> {
     return engine.log.read(...args);
+  }
+
+  tail(...args: Parameters<EventLog["tail"]>): ReturnType<EventLog["tail"]> {
+    return engine.log.tail(...args);
   }
 }
 
