@@ -1,12 +1,15 @@
 import { defineConfig } from "vitest/config";
 
+/** Projects whose tests start processes or servers, or synthesize stacks. */
+const SLOW = ["contract", "infra", "aws", "system"];
+
 export default defineConfig({
   test: {
-    projects: ["unit", "contract", "app", "system"].map((name) => ({
+    projects: ["unit", "contract", "app", "infra", "aws", "system"].map((name) => ({
       test: {
         name,
         include: [`test/${name}/**/*.test.ts`],
-        testTimeout: name === "system" ? 60_000 : 10_000,
+        testTimeout: SLOW.includes(name) ? 60_000 : 10_000,
       },
     })),
   },
