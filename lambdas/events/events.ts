@@ -1,8 +1,16 @@
-import { eventsOf, isTerminal, type JobEvent, lastSeq } from "../../src/contract/events.ts";
+import {
+  type Commit,
+  type EventBody,
+  eventsOf,
+  isTerminal,
+  type JobEvent,
+  lastSeq,
+} from "../../src/contract/events.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { ProblemError } from "../../src/contract/problem.ts";
-import { readCommits } from "../../src/core/job-states.ts";
-import type { Runtime } from "../../src/core/runtime.ts";
+import { decodeCommit } from "../../src/core/commit-codec.ts";
+import type { StoredCommit } from "../../src/core/ports.ts";
+import { type JobStores, readCommits } from "../../src/core/read-job.ts";
 import { noSuchJob } from "../jobs/jobs.ts";
 
 /** What one answer may take as JSON, in characters; one event always fits. */
@@ -19,13 +27,14 @@ export async function getEvents(
   tenant: TenantId,
   jobId: JobId,
   { after, limit }: { after: number; limit: number },
-  { log, blobs }: Pick<Runtime, "log" | "blobs">,
+  stores: JobStores,
 ): Promise<EventPage> {
-  const { commits } = await readCommits(log, blobs, jobId);
-  const last = commits.at(-1);
-  if (last === undefined || last.tenant !== tenant) throw noSuchJob(jobId);
-  if (after > lastSeq(last)) {
-    const message = `got ${after}; the log's last seq is ${lastSeq(last)}`;
+  const commits = await commitsAfter(jobId, after, limit, stores);
+  const [first] = commits;
+  if (first === undefined || first.tenant !== tenant) throw noSuchJob(jobId);
+  const end = lastSeq(commits.at(-1) ?? first);
+  if (after > end) {
+    const message = `got ${after}; the log's last seq is ${end}`;
     throw new ProblemError({
       title: "Invalid query",
       status: 400,
@@ -35,13 +44,30 @@ export async function getEvents(
   }
   const events: JobEvent[] = [];
   let characters = 0;
-  for (const event of commits.filter((commit) => lastSeq(commit) > after).flatMap(eventsOf)) {
+  let last: EventBody | undefined = after === end ? commits.at(-1)?.events.at(-1) : undefined;
+  for (const event of commits.flatMap(eventsOf)) {
     if (event.seq <= after) continue;
     characters += JSON.stringify(event).length;
     if (events.length > 0 && (events.length >= limit || characters > MAX_PAGE_CHARACTERS)) break;
     events.push(event);
+    last = event;
   }
-  const next = events.at(-1)?.seq ?? after;
-  const end = last.events.at(-1);
-  return { events, next, ended: next === lastSeq(last) && end !== undefined && isTerminal(end) };
+  // Nothing follows a terminal event (invariant 1).
+  return { events, next: events.at(-1)?.seq ?? after, ended: last !== undefined && isTerminal(last) };
+}
+
+/**
+ * The commits that hold the events after a seq, `limit` of them at most, or, where there are none, the log's last.
+ * Readers come back with the seq at which a commit ended; only one who stopped inside of a commit makes it read anew.
+ */
+async function commitsAfter(jobId: JobId, after: number, limit: number, stores: JobStores): Promise<Commit[]> {
+  const { log, blobs } = stores;
+  const decode = (stored: readonly StoredCommit[]) =>
+    Promise.all(stored.map(async (commit) => (await decodeCommit(commit, blobs)).commit));
+  const found = await log.read(jobId, after, limit);
+  if (found[0]?.firstSeq === after + 1) return decode(found);
+  const [last] = await log.tail(jobId, 1);
+  if (last === undefined || last.lastSeq <= after) return decode(last ? [last] : []);
+  const { commits } = await readCommits(stores, jobId);
+  return commits.filter((commit) => lastSeq(commit) > after);
 }

@@ -2,17 +2,15 @@ import type { z } from "zod";
 import type { JobSummary, JobView, ListJobsQuery } from "../../src/contract/api.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { ProblemError } from "../../src/contract/problem.ts";
-import { readState } from "../../src/core/job-states.ts";
 import { iso } from "../../src/core/job-writer.ts";
 import { BadCursorError } from "../../src/core/ports.ts";
+import { type JobStores, readState } from "../../src/core/read-job.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { JobState, StepState } from "../../src/core/state.ts";
 
-type Reads = Pick<Runtime, "log" | "blobs">;
-
 /** One job from its log. Throws a 404 for one that does not exist, or is another tenant's. */
-export async function getJob(tenant: TenantId, jobId: JobId, { log, blobs }: Reads): Promise<JobView> {
-  const state = await readState(log, blobs, jobId);
+export async function getJob(tenant: TenantId, jobId: JobId, stores: JobStores): Promise<JobView> {
+  const state = await readState(stores, jobId);
   if (state === undefined || state.tenant !== tenant) throw noSuchJob(jobId);
   return viewOf(state);
 }

@@ -6,7 +6,7 @@ import { type CallOutcome, call, checkOutput } from "../../src/core/call.ts";
 import { decideClaim } from "../../src/core/claim.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { errorInfo, UnknownJobError } from "../../src/core/errors.ts";
-import { iso } from "../../src/core/job-writer.ts";
+import { type Decide, iso } from "../../src/core/job-writer.ts";
 import { outstanding } from "../../src/core/publish.ts";
 import { decideRetry } from "../../src/core/retry.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
@@ -121,12 +121,12 @@ async function claim(
 ): Promise<Claims | undefined> {
   const stepIds = detail.stepIds ?? [];
   if (claimedBy !== undefined) {
-    const state = await runtime.writer.states.load(detail.jobId);
+    const { state } = await runtime.writer.states.load(detail.jobId);
     const claimed = state && claimedBefore(state, stepIds, claimedBy);
     if (claimed) return { claimed, deferred: [], held: [], dropped: 0 };
   }
   try {
-    return await runtime.writer.update(detail.jobId, (state, nowMs) => {
+    const decide: Decide<Claims> = (state, nowMs) => {
       const decided = decideClaims(state, stepIds, capability, runtime, nowMs);
       // Finding one's own step done may mean that what follows from it was never published (rule 12). A job that goes on
       // needs no help: each message doubled for it would be found done in its turn, and double more.
@@ -134,7 +134,8 @@ async function claim(
       const done = decided.result.dropped === stepIds.length;
       const again = done && !runtime.atomicEffects && quietMs >= QUIET_MS;
       return again ? { ...decided, messages: outstanding(state, runtime.app, nowMs, runtime.isGone) } : decided;
-    });
+    };
+    return await runtime.writer.update(detail.jobId, decide, detail.seq);
   } catch (error) {
     if (error instanceof UnknownJobError) return undefined;
     throw error;

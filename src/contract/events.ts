@@ -186,6 +186,8 @@ export interface Commit {
   readonly deploySeq: number;
   /** RFC 3339, UTC, milliseconds. */
   readonly time: string;
+  /** A snapshot of the job up to this seq was there before this commit was written. */
+  readonly snapshotSeq?: number;
   readonly events: readonly EventBody[];
 }
 

@@ -1,6 +1,6 @@
 import type { Commit, EventBody, EventOf } from "../contract/events.ts";
 import { isTerminal } from "../contract/events.ts";
-import type { Json } from "../contract/json.ts";
+import { freeze } from "./freeze.ts";
 import { ADVANCE_STEP, isEnded, type JobState, type StepState } from "./state.ts";
 
 /** A log breaks an invariant. Never repaired silently: whoever reads it must know. */
@@ -33,6 +33,7 @@ export function applyEvent(state: JobState | undefined, event: EventBody, commit
     return begin(event, commit);
   }
   if (isEnded(state)) throw new CorruptLogError(`log of ${state.jobId}: ${event.type} after the terminal event`);
+  if (commit.commitId !== state.lastCommitId) nextCommit(state, commit);
   state.seq += 1;
   state.updatedAt = commit.time;
   state.lastCommitId = commit.commitId;
@@ -40,6 +41,14 @@ export function applyEvent(state: JobState | undefined, event: EventBody, commit
   if (isTerminal(event)) endRunningSteps(state, commit.time);
   change(state, event, commit);
   return state;
+}
+
+function nextCommit(state: JobState, { snapshotSeq = 0 }: CommitHeader): void {
+  if (snapshotSeq > state.snapshotSeq) {
+    state.snapshotSeq = snapshotSeq;
+    state.snapshotCommits = state.commits;
+  }
+  state.commits += 1;
 }
 
 function begin(event: EventOf<"job.submitted">, commit: CommitHeader): JobState {
@@ -57,6 +66,9 @@ function begin(event: EventOf<"job.submitted">, commit: CommitHeader): JobState 
     updatedAt: commit.time,
     deploySeq: commit.deploySeq,
     lastCommitId: commit.commitId,
+    commits: 1,
+    snapshotSeq: 0,
+    snapshotCommits: 0,
     status: "running",
     output: undefined,
     error: undefined,
@@ -280,13 +292,4 @@ function addUsage(state: JobState, usage: EventOf<"step.completed">["usage"]): v
     if (value !== undefined) total[key] = (total[key] ?? 0) + value;
   }
   if (usage.model !== undefined) total.model = usage.model;
-}
-
-/** Recorded values are shared by all passes of a workflow, so nobody may change them. */
-function freeze<T extends Json | undefined>(value: T): T {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
-  Object.freeze(value);
-  if (Array.isArray(value)) for (const item of value) freeze(item);
-  else for (const key in value) freeze((value as Record<string, Json>)[key]);
-  return value;
 }

@@ -20,10 +20,12 @@ import type {
   JobIndex,
   LocalWorkers,
   Outgoing,
+  Snapshots,
   StoredCommit,
   Topics,
 } from "./ports.ts";
 import { advanceMessage, messagesFor } from "./publish.ts";
+import { encodeSnapshot, isSnapshotDue } from "./snapshot.ts";
 import { ADVANCE_STEP, isEnded, type JobState } from "./state.ts";
 
 /** What somebody wants of a job, decided on the job as it is. Called again on every conflict: it must be pure. */
@@ -43,6 +45,7 @@ export interface WriterDeps {
   readonly log: EventLog;
   readonly index: JobIndex;
   readonly blobs: Blobs;
+  readonly snapshots?: Snapshots;
   readonly topics: Topics;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -55,9 +58,12 @@ export interface WriterDeps {
   /** A workflow could not be brought forward. */
   readonly onBroken?: (state: JobState, error: WorkflowError) => void;
   readonly onConflict?: (jobId: JobId) => void;
+  /** A snapshot could not be kept: reading the job costs more until the next one. */
+  readonly onSnapshotLost?: (jobId: JobId, error: unknown) => void;
 }
 
 interface Item {
+  readonly seq: number;
   readonly decide: Decide<unknown>;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -86,7 +92,7 @@ export class JobWriter {
 
   constructor(deps: WriterDeps) {
     this.#deps = deps;
-    this.states = new JobStates(deps.log, deps.blobs);
+    this.states = new JobStates(deps);
   }
 
   /**
@@ -141,10 +147,13 @@ export class JobWriter {
    * Decides on a job and appends what follows; resolves with the decision's result when all of it is durable.
    * Rejects with {@link UnknownJobError} for a log without commits and with {@link ContentionError} when others
    * kept winning.
+   *
+   * `seq`: the log is known to go that far, by a message. A state from memory that does not is read on first, which
+   * costs less than an append that collides.
    */
-  update<T>(jobId: JobId, decide: Decide<T>): Promise<T> {
+  update<T>(jobId: JobId, decide: Decide<T>, seq = 0): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const item: Item = { decide, resolve: resolve as (value: unknown) => void, reject };
+      const item: Item = { seq, decide, resolve: resolve as (value: unknown) => void, reject };
       const lane = this.#lanes.get(jobId);
       if (lane) {
         lane.push(item);
@@ -178,10 +187,10 @@ export class JobWriter {
 
   async #commit(jobId: JobId, batch: readonly Item[]): Promise<void> {
     const { clock, ids } = this.#deps;
+    const seq = Math.max(...batch.map((item) => item.seq));
     let alone = false;
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
-      const cached = this.states.cached(jobId);
-      const state = cached ?? (await this.states.load(jobId));
+      const { state, fresh } = await this.states.load(jobId, seq);
       if (state === undefined) throw new UnknownJobError(jobId);
       const before = state.status;
       const draft = this.#draft(jobId, state.tenant, state.seq + 1, state);
@@ -190,7 +199,7 @@ export class JobWriter {
       else if (draft.wantsAdvance) await this.#advance(draft, draft.mustAdvance);
       if (draft.events.length === 0) {
         // An append proves that the state was the last one; doing nothing does not (rule 10).
-        if (cached && !(await this.#isLast(cached))) {
+        if (!fresh && !(await this.#isLast(state))) {
           this.states.drop(jobId);
           continue;
         }
@@ -202,6 +211,7 @@ export class JobWriter {
       const headChange = changeOf(before, state);
       try {
         if ((await this.#append(draft, headChange ? { headChange } : {})) === "appended") {
+          await this.#snapshot(state);
           settled();
           return;
         }
@@ -287,7 +297,11 @@ export class JobWriter {
     let appended = false;
     try {
       const { stored, characters } = await encodeCommit(draft.commit(), blobs);
-      appended = await this.#appendOnce(stored, { ...effects, messages });
+      appended = await this.#appendOnce(stored, {
+        ...effects,
+        messages,
+        expiresMs: draft.state.expiresMs,
+      });
       if (appended) {
         draft.state.size += characters;
         this.states.keep(draft.state);
@@ -317,6 +331,18 @@ export class JobWriter {
     return true;
   }
 
+  async #snapshot(state: JobState): Promise<void> {
+    const { snapshots, onSnapshotLost } = this.#deps;
+    if (!snapshots || isEnded(state) || !isSnapshotDue(state)) return;
+    try {
+      await snapshots.put(state.jobId, state.seq, encodeSnapshot(state));
+      state.snapshotSeq = state.seq;
+      state.snapshotCommits = state.commits;
+    } catch (error) {
+      onSnapshotLost?.(state.jobId, error);
+    }
+  }
+
   async #isLast(state: JobState): Promise<boolean> {
     return (await this.#deps.log.read(state.jobId, state.seq, 1)).length === 0;
   }
@@ -324,7 +350,16 @@ export class JobWriter {
   #draft(jobId: JobId, tenant: TenantId, firstSeq: number, state?: JobState): Draft {
     const { app, clock, ids, deploySeq, holder } = this.#deps;
     const nowMs = clock.now();
-    const header = { jobId, tenant, firstSeq, commitId: ids.commitId(), deploySeq, time: iso(nowMs) };
+    const snapshotSeq = state?.snapshotSeq ?? 0;
+    const header = {
+      jobId,
+      tenant,
+      firstSeq,
+      commitId: ids.commitId(),
+      deploySeq,
+      time: iso(nowMs),
+      ...(snapshotSeq > 0 ? { snapshotSeq } : {}),
+    };
     return new Draft(app, header, nowMs, holder, state);
   }
 }

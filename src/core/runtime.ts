@@ -112,6 +112,7 @@ export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
       metrics.record("AppendConflicts", 1, "Count");
       logger.debug("append conflict", { jobId });
     },
+    onSnapshotLost: (jobId, error) => logger.warn("snapshot not kept", { jobId, error: (error as Error).name }),
   });
   return { ...ports, ...options, metrics, maxSkewMs: options.maxSkewMs ?? 0, writer, calls };
 }

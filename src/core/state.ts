@@ -75,6 +75,11 @@ export interface JobState {
   /** The highest of the log: older code records, but does not advance. */
   deploySeq: number;
   lastCommitId: CommitId;
+  /** Commits so far. */
+  commits: number;
+  /** Where the last snapshot known of was taken: its seq, and the commits up to it; 0 without any. */
+  snapshotSeq: number;
+  snapshotCommits: number;
   status: JobStatus;
   output: Json | undefined;
   error: ErrorInfo | undefined;

@@ -7,7 +7,7 @@ import type { JobId, TenantId } from "../contract/ids.ts";
 import { defineApp } from "../core/define-app.ts";
 import type { AnyCapability, Capability, StepContext } from "../core/define-capability.ts";
 import type { Workflow } from "../core/define-workflow.ts";
-import { readCommits, readState } from "../core/job-states.ts";
+import { readCommits, readState } from "../core/read-job.ts";
 import type { Corpus, Tool } from "../core/resources.ts";
 import type { Logger } from "../core/runtime.ts";
 import { isEnded, type JobState } from "../core/state.ts";
@@ -63,15 +63,14 @@ export async function runWorkflow<I extends z.ZodType, O extends z.ZodType>(
     const request = { workflow: workflow.name, input: z.json().parse(input) };
     const { job } = await submit({ tenant, request, idempotencyKey: undefined, traceparent: undefined }, runtime);
     const jobId = job.id as JobId;
-    const { log, blobs } = runtime;
     let state: JobState | undefined;
     for (;;) {
       while (!embedded.isIdle()) await turn();
-      state = await readState(log, blobs, jobId);
+      state = await readState(runtime, jobId);
       if (state === undefined || isEnded(state) || waitsForPerson(state)) break;
       await clock.skip();
     }
-    const { commits } = await readCommits(log, blobs, jobId);
+    const { commits } = await readCommits(runtime, jobId);
     return {
       status: state?.status ?? "running",
       result: state?.output as z.output<O> | undefined,

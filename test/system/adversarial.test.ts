@@ -4,7 +4,7 @@ import { submit } from "../../lambdas/submit/submit.ts";
 import { eventsOf } from "../../src/contract/events.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
-import { readCommits, readState } from "../../src/core/job-states.ts";
+import { readCommits, readState } from "../../src/core/read-job.ts";
 import type { JobState } from "../../src/core/state.ts";
 import { type Embedded, startEmbedded } from "../../src/host/host.ts";
 import { defineApp, defineCapability, defineWorkflow, type Job } from "../../src/index.ts";
@@ -40,7 +40,7 @@ async function submitTo({ runtime }: Embedded): Promise<JobId> {
 
 async function until({ runtime }: Embedded, id: JobId, done: (state: JobState) => boolean): Promise<JobState> {
   for (;;) {
-    const state = await readState(runtime.log, runtime.blobs, id);
+    const state = await readState(runtime, id);
     if (state && done(state)) return state;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -118,7 +118,7 @@ test("a graceful stop leaves no claim behind whose call was never made", async (
   expect(ids.length).toBeGreaterThan(20);
   for (const id of ids) {
     const state = await until(embedded, id, ({ status }) => status !== "running");
-    const { commits } = await readCommits(embedded.runtime.log, embedded.runtime.blobs, id);
+    const { commits } = await readCommits(embedded.runtime, id);
     expect(commits.flatMap(eventsOf).map(({ type }) => type)).not.toContain("step.in_doubt");
     expect(state.status).toBe("completed");
   }

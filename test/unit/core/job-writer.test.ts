@@ -5,7 +5,6 @@ import { topics } from "../../../src/contract/messages.ts";
 import type { App } from "../../../src/core/define-app.ts";
 import { ContentionError, UnknownJobError } from "../../../src/core/errors.ts";
 import { fold } from "../../../src/core/fold.ts";
-import { readCommits } from "../../../src/core/job-states.ts";
 import { JobWriter, MAX_ADVANCE_FAILURES, type WriterDeps } from "../../../src/core/job-writer.ts";
 import type {
   AppendOutcome,
@@ -16,6 +15,7 @@ import type {
   StoredCommit,
 } from "../../../src/core/ports.ts";
 import { advanceMessage } from "../../../src/core/publish.ts";
+import { readCommits } from "../../../src/core/read-job.ts";
 import { ADVANCE_STEP, isEnded, type JobState } from "../../../src/core/state.ts";
 import { type EmbeddedEngine, openEmbeddedEngine } from "../../../src/engines/embedded/embedded-engine.ts";
 import { withSeed } from "../../../src/testing/random.ts";
@@ -93,10 +93,10 @@ const complete = (jobs: JobWriter, id = "a") =>
     return { events: [completed(id, id)], result: true };
   });
 const events = async (): Promise<EventBody[]> =>
-  (await readCommits(engine.log, engine.blobs, JOB)).commits.flatMap((commit) => commit.events);
+  (await readCommits(engine, JOB)).commits.flatMap((commit) => commit.events);
 const types = async (): Promise<string[]> => (await events()).map(({ type }) => type);
 async function stored(): Promise<JobState> {
-  const state = fold((await readCommits(engine.log, engine.blobs, JOB)).commits);
+  const state = fold((await readCommits(engine, JOB)).commits);
   if (state === undefined) throw new Error("no log");
   return state;
 }

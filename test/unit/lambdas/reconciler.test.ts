@@ -7,7 +7,7 @@ import type { JobId, TenantId } from "../../../src/contract/ids.ts";
 import { defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../../src/core/define-workflow.ts";
-import { readState } from "../../../src/core/job-states.ts";
+import { readState } from "../../../src/core/read-job.ts";
 import type { Resources } from "../../../src/core/resources.ts";
 import { createRuntime } from "../../../src/core/runtime.ts";
 import { openEmbeddedEngine } from "../../../src/engines/embedded/embedded-engine.ts";
@@ -38,7 +38,7 @@ async function submitted(deadlineMs?: number) {
   const request = { workflow: "flow", input: { text: "in" }, ...options };
   const { job } = await submit({ tenant, request, idempotencyKey: undefined, traceparent: undefined }, runtime);
   const jobId = job.id as JobId;
-  return { engine, runtime, clock, jobId, state: () => readState(engine.log, engine.blobs, jobId) };
+  return { engine, runtime, clock, jobId, state: () => readState(engine, jobId) };
 }
 
 test("a message that was lost is published again, and the job ends", async () => {

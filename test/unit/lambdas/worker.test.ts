@@ -7,8 +7,8 @@ import type { JobId, TenantId } from "../../../src/contract/ids.ts";
 import { defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability, type StepContext } from "../../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../../src/core/define-workflow.ts";
-import { readCommits, readState } from "../../../src/core/job-states.ts";
 import { iso } from "../../../src/core/job-writer.ts";
+import { readCommits, readState } from "../../../src/core/read-job.ts";
 import type { Resources } from "../../../src/core/resources.ts";
 import { ThrottledError } from "../../../src/core/retry.ts";
 import { createRuntime, type Runtime } from "../../../src/core/runtime.ts";
@@ -66,13 +66,13 @@ async function oneStep(run: Run, options: { onInDoubt?: "rerun" | "hold"; steps?
     deliver,
     queue: engine.queue,
     jobId,
-    state: () => readState(engine.log, engine.blobs, jobId),
+    state: () => readState(engine, jobId),
     types: () => typesOf(runtime, jobId),
   };
 }
 
-async function typesOf({ log, blobs }: Runtime, jobId: JobId): Promise<string[]> {
-  const { commits } = await readCommits(log, blobs, jobId);
+async function typesOf(runtime: Runtime, jobId: JobId): Promise<string[]> {
+  const { commits } = await readCommits(runtime, jobId);
   return commits.flatMap(eventsOf).map(({ type }) => type);
 }
 

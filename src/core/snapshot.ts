@@ -1,0 +1,38 @@
+import { freeze } from "./freeze.ts";
+import type { JobState, StepState } from "./state.ts";
+
+/** A job is snapshotted when it has grown by this many commits, so that reading it costs the same however long it is. */
+export const COMMITS_PER_SNAPSHOT = 16;
+/** Changes with the shape of {@link JobState}: a snapshot of another version is none. */
+const SNAPSHOT_VERSION = 1;
+
+interface Snapshot {
+  readonly version: number;
+  readonly state: Omit<JobState, "steps" | "values"> & {
+    readonly steps: StepState[];
+    readonly values: [string, never][];
+  };
+}
+
+export const isSnapshotDue = (state: JobState): boolean =>
+  state.commits - state.snapshotCommits >= COMMITS_PER_SNAPSHOT;
+
+/** A folded job as JSON text. */
+export function encodeSnapshot(state: JobState): string {
+  const steps = [...state.steps.values()];
+  return JSON.stringify({ version: SNAPSHOT_VERSION, state: { ...state, steps, values: [...state.values] } });
+}
+
+/** The folded job, or undefined for a text of another version: the log has it all. Throws where it is no JSON. */
+export function decodeSnapshot(text: string): JobState | undefined {
+  const { version, state } = JSON.parse(text) as Snapshot;
+  if (version !== SNAPSHOT_VERSION) return undefined;
+  for (const step of state.steps) {
+    freeze(step.input);
+    freeze(step.result);
+  }
+  for (const [, value] of state.values) freeze(value);
+  freeze(state.input);
+  freeze(state.output);
+  return { ...state, steps: new Map(state.steps.map((step) => [step.id, step])), values: new Map(state.values) };
+}
