@@ -6,8 +6,7 @@ import { iso } from "../../src/core/job-writer.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded } from "../../src/core/state.ts";
 
-/** A chunk is recorded after this time, in ms, or this many characters, whichever comes first. */
-const FLUSH_MS = 250;
+/** A chunk is recorded after the engine's time or this many characters, whichever comes first. */
 const FLUSH_CHARACTERS = 4_096;
 
 /**
@@ -39,7 +38,7 @@ export class ProgressRecorder {
     this.#streamed = true;
     this.#pending += text;
     if (this.#pending.length >= FLUSH_CHARACTERS) this.#flush();
-    else this.#cancel ??= this.#runtime.clock.setTimer(FLUSH_MS, () => this.#flush());
+    else this.#cancel ??= this.#runtime.clock.setTimer(this.#runtime.progressFlushMs, () => this.#flush());
   }
 
   /** The call has returned: if it streamed, its whole outcome is on record when this resolves. */

@@ -24,7 +24,7 @@ import type {
   StoredCommit,
   Topics,
 } from "./ports.ts";
-import { advanceMessage, messagesFor } from "./publish.ts";
+import { advanceMessage, messagesFor, outstanding } from "./publish.ts";
 import { encodeSnapshot, isSnapshotDue } from "./snapshot.ts";
 import { ADVANCE_STEP, isEnded, type JobState } from "./state.ts";
 
@@ -52,6 +52,9 @@ export interface WriterDeps {
   /** Names this worker in leases. */
   readonly holder: string;
   readonly deploySeq: number;
+  /** Messages are published in the transaction of their commit: none can be missing. */
+  readonly atomicEffects: boolean;
+  readonly isGone: (holder: string) => boolean;
   /** Calls back soon: what else is decided on a job until then shares its commit. */
   readonly coalesce: (jobId: JobId, commit: () => void) => void;
   readonly localWorkers?: LocalWorkers;
@@ -75,6 +78,8 @@ const ADVANCE_RETRY_MS = 2_000;
 const MAX_TRIES = 30;
 const MAX_BATCH = 64;
 const CONFLICT_JITTER_MS = 20;
+/** A job that has not moved for this long, in ms, may miss a message. */
+const QUIET_MS = 5_000;
 
 /**
  * The only writer of logs. Brings decisions, folding, advancing and appending together:
@@ -166,7 +171,21 @@ export class JobWriter {
   }
 
   #existing<T>(jobId: JobId, view: (state: JobState) => T): Promise<{ view: T; created: boolean }> {
-    return this.update(jobId, (state) => ({ events: [], result: { view: view(state), created: false } }));
+    return this.update(jobId, (state, nowMs) => ({
+      events: [],
+      result: { view: view(state), created: false },
+      messages: this.missing(state, nowMs),
+    }));
+  }
+
+  /**
+   * What a job that has not moved for a while may still wait for, where messages can be missing (rule 12). A job that
+   * goes on needs no help: each message doubled for it would be found done in its turn, and double more.
+   */
+  missing(state: JobState, nowMs: number): Message[] {
+    const { app, atomicEffects, isGone } = this.#deps;
+    const quietMs = nowMs - Date.parse(state.updatedAt);
+    return atomicEffects || quietMs < QUIET_MS ? [] : outstanding(state, app, nowMs, isGone);
   }
 
   async #run(jobId: JobId, lane: Item[]): Promise<void> {

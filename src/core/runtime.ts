@@ -61,6 +61,8 @@ export interface Ports {
   readonly deploySeq: number;
   /** Messages are published in the transaction of their commit: none can be missing. */
   readonly atomicEffects: boolean;
+  /** The longest that streamed text waits for its record, in ms. */
+  readonly progressFlushMs: number;
   /** Where reading a whole log costs too much. */
   readonly snapshots?: Snapshots;
   /**
@@ -121,7 +123,8 @@ const NO_METRICS: Metrics = { record: () => {} };
 
 /** The ports alone: an engine may be an object of more parts. */
 function portsOf(engine: Ports): Ports {
-  const { log, index, topics, queue, blobs, snapshots, clock, ids, holder, deploySeq, atomicEffects } = engine;
+  const { log, index, topics, queue, blobs, snapshots, clock, ids, holder, deploySeq } = engine;
+  const { atomicEffects, progressFlushMs } = engine;
   return {
     log,
     index,
@@ -134,6 +137,7 @@ function portsOf(engine: Ports): Ports {
     holder,
     deploySeq,
     atomicEffects,
+    progressFlushMs,
     coalesce: (commit, expected) => engine.coalesce(commit, expected),
     isGone: (other) => engine.isGone(other),
   };

@@ -34,6 +34,7 @@ export interface EmbeddedEngine {
   /** Names this process in leases. */
   readonly holder: string;
   readonly atomicEffects: boolean;
+  readonly progressFlushMs: number;
   coalesce(commit: () => void, expected: boolean): void;
   /** Every holder but this process: the lock on the data directory says that the others are dead. */
   isGone(holder: string): boolean;
@@ -63,6 +64,7 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
     deploySeq: nextDeploySeq(db),
     holder,
     atomicEffects: true,
+    progressFlushMs: 250,
     // Calls that end in the same turn of the event loop: the parallel steps of a job often do.
     coalesce: (commit) => void setImmediate(commit),
     isGone: (other) => other !== holder,

@@ -19,6 +19,7 @@ import {
   stateOf,
   submitted,
 } from "./fixtures.ts";
+import { randomLog } from "./random-log.ts";
 
 const step = (events: readonly EventBody[], id = "a"): StepState => {
   const found = stateOf(...events).steps.get(id);
@@ -208,48 +209,4 @@ async function recoded(commits: ReturnType<typeof logOf>): Promise<ReturnType<ty
       return (await decodeCommit(stored, blobs)).commit;
     }),
   );
-}
-
-/** A log that a worker could have written. */
-function randomLog(random: () => number, length: number): ReturnType<typeof logOf> {
-  const attempts = new Map<string, number>();
-  const status = new Map<string, "open" | "running" | "over">();
-  const groups: EventBody[][] = [[submitted()]];
-  const pick = (): string => `s${Math.floor(random() * 5)}`;
-  for (let n = 0; n < length; n++) {
-    const id = pick();
-    const attempt = attempts.get(id) ?? 0;
-    const events: EventBody[] = [];
-    switch (status.get(id)) {
-      case undefined:
-        events.push(requested(id, { input: { n } }));
-        status.set(id, "open");
-        break;
-      case "open":
-        events.push(started(id, attempt + 1));
-        attempts.set(id, attempt + 1);
-        status.set(id, "running");
-        break;
-      case "running": {
-        const dice = random();
-        if (dice < 0.4) events.push(progress(id, `t${n}`, { attempt, final: dice < 0.1 }));
-        else if (dice < 0.6) {
-          events.push(failed(id, { attempt, counts: dice < 0.5, retryAt: at(n) }));
-          status.set(id, "open");
-        } else {
-          events.push(completed(id, { n, usage: 1 }, attempt));
-          status.set(id, "over");
-        }
-        break;
-      }
-      case "over":
-        events.push({ type: "value.recorded", valueId: `v${n}`, value: n });
-        break;
-    }
-    const last = groups.at(-1);
-    if (random() < 0.4 && last) last.push(...events);
-    else groups.push(events);
-  }
-  if (random() < 0.3) groups.push([{ type: "job.completed", output: { length } }]);
-  return logOf(...groups);
 }

@@ -52,7 +52,7 @@ function open(app: App): void {
 }
 
 function writer(app: App, deps: Partial<WriterDeps> = {}): JobWriter {
-  const { log, index, blobs, topics: bus, ids, holder, deploySeq } = engine;
+  const { log, index, blobs, topics: bus, ids, holder, deploySeq, atomicEffects } = engine;
   const onConflict = (): void => {
     conflicts += 1;
   };
@@ -67,6 +67,8 @@ function writer(app: App, deps: Partial<WriterDeps> = {}): JobWriter {
     ids,
     holder,
     deploySeq,
+    atomicEffects,
+    isGone: () => false,
     onConflict,
     ...deps,
   });
@@ -158,6 +160,19 @@ describe("creating a job", () => {
     expect(await create(writer(oneStep))).toMatchObject({ created: false, view: { seq: 2 } });
     expect(await types()).toEqual(["job.submitted", "step.requested"]);
     expect(await received("echo")).toHaveLength(1);
+  });
+
+  it("asked for again after a while, publishes what it waits for where messages can be missing", async () => {
+    const lossy = { atomicEffects: false, topics: { publish: async () => {} } };
+    await create(writer(oneStep, lossy));
+    await received("echo");
+    await create(writer(oneStep, { atomicEffects: false }));
+    expect(await received("echo")).toHaveLength(0);
+    await clock.advance(5_000);
+    await create(writer(oneStep, { atomicEffects: true }));
+    expect(await received("echo")).toHaveLength(0);
+    expect(await create(writer(oneStep, { atomicEffects: false }))).toMatchObject({ created: false });
+    expect(await received("echo")).toMatchObject([{ topic: "ai.echo.requested", detail: { stepIds: ["a"] } }]);
   });
 
   it("records the submission alone where the workflow is broken, and sends for another try", async () => {
