@@ -7,5 +7,8 @@ export type ScheduleHandler = (event: ScheduledEvent, context: Context) => Promi
 
 /** Runs on a schedule. */
 export function createHandler(runtime: Runtime): ScheduleHandler {
-  return middy<ScheduledEvent, { readonly jobs: number }>().handler(() => reconcile(runtime));
+  return middy<ScheduledEvent, { readonly jobs: number }>().handler((_, context) =>
+    // The other half of the time is for what the last batch still has to do.
+    reconcile(runtime, runtime.clock.now() + context.getRemainingTimeInMillis() / 2),
+  );
 }

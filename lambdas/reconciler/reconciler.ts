@@ -6,22 +6,29 @@ import { outstanding } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type JobState, type StepStatus } from "../../src/core/state.ts";
 
-/** Jobs looked at in one run. */
-const MAX_JOBS = 200;
+/** Jobs looked at together. */
+const BATCH_JOBS = 200;
 const FIRST_WAIT_MS = 60_000;
 const MAX_WAIT_MS = 900_000;
 
 /**
  * Looks at jobs whose wake-up is due, and makes good what a lost message or a crash left undone: publishes again what
- * was requested and nobody holds, ends what is past its deadline, repairs the list. Resolves with the jobs looked at.
+ * was requested and nobody holds, ends what is past its deadline, repairs the list. While a batch was full and
+ * `untilMs` (epoch ms) has not come, there is a next one. Resolves with the jobs looked at.
  */
-export async function reconcile(runtime: Runtime): Promise<{ readonly jobs: number }> {
-  const heads = await runtime.index.due(runtime.clock.now(), MAX_JOBS);
-  if (heads.length === 0) return { jobs: 0 };
-  const backlogMs = await oldestBacklogMs(runtime);
-  await Promise.all(heads.map((head) => reconcileJob(head, backlogMs, runtime)));
-  runtime.metrics.record("JobsReconciled", heads.length, "Count");
-  return { jobs: heads.length };
+export async function reconcile(runtime: Runtime, untilMs = 0): Promise<{ readonly jobs: number }> {
+  const { index, clock, metrics } = runtime;
+  let jobs = 0;
+  let heads: readonly Head[];
+  do {
+    heads = await index.due(clock.now(), BATCH_JOBS);
+    if (heads.length === 0) break;
+    const backlogMs = await oldestBacklogMs(runtime);
+    await Promise.all(heads.map((head) => reconcileJob(head, backlogMs, runtime)));
+    metrics.record("JobsReconciled", heads.length, "Count");
+    jobs += heads.length;
+  } while (heads.length === BATCH_JOBS && clock.now() < untilMs);
+  return { jobs };
 }
 
 async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Promise<void> {

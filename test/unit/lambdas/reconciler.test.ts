@@ -71,3 +71,15 @@ test("a job past its deadline expires, at the deadline", async () => {
   if (late) await work({ capability: "only", detail: late.message.detail }, runtime);
   expect(await state()).toMatchObject({ status: "expired" });
 });
+
+test("more jobs than fit in one batch are looked at in one run, as long as there is time", async () => {
+  const { runtime, clock } = await submitted();
+  for (let n = 0; n < 450; n++) {
+    const request = { workflow: "flow", input: { text: `in ${n}` } };
+    await submit({ tenant, request, idempotencyKey: undefined, traceparent: undefined }, runtime);
+  }
+  await clock.advance(61_000);
+  expect(await reconcile(runtime)).toEqual({ jobs: 200 });
+  expect(await reconcile(runtime, clock.now() + 1_000)).toEqual({ jobs: 251 });
+  expect(await reconcile(runtime, clock.now() + 1_000)).toEqual({ jobs: 0 });
+});
