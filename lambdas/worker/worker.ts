@@ -7,7 +7,6 @@ import { decideClaim } from "../../src/core/claim.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { errorInfo, UnknownJobError } from "../../src/core/errors.ts";
 import { type Decide, iso } from "../../src/core/job-writer.ts";
-import { outstanding } from "../../src/core/publish.ts";
 import { decideRetry } from "../../src/core/retry.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type JobState, type StepState } from "../../src/core/state.ts";
@@ -109,8 +108,6 @@ async function comeAgain(
   return { retryAfterMs: undefined };
 }
 
-/** A job that has not moved for this long, in ms, may miss a message. */
-const QUIET_MS = 5_000;
 /** A queue's longest delay. */
 const MAX_DELAY_MS = 900_000;
 
@@ -128,12 +125,9 @@ async function claim(
   try {
     const decide: Decide<Claims> = (state, nowMs) => {
       const decided = decideClaims(state, stepIds, capability, runtime, nowMs);
-      // Finding one's own step done may mean that what follows from it was never published (rule 12). A job that goes on
-      // needs no help: each message doubled for it would be found done in its turn, and double more.
-      const quietMs = nowMs - Date.parse(state.updatedAt);
+      // Finding one's own step done may mean that what follows from it was never published.
       const done = decided.result.dropped === stepIds.length;
-      const again = done && !runtime.atomicEffects && quietMs >= QUIET_MS;
-      return again ? { ...decided, messages: outstanding(state, runtime.app, nowMs, runtime.isGone) } : decided;
+      return done ? { ...decided, messages: runtime.writer.missing(state, nowMs) } : decided;
     };
     return await runtime.writer.update(detail.jobId, decide, detail.seq);
   } catch (error) {
