@@ -1,0 +1,44 @@
+import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
+import { S3Client } from "@aws-sdk/client-s3";
+import { SQSClient } from "@aws-sdk/client-sqs";
+
+/**
+ * The SDK would wait for minutes. A call that has not answered within this is worth another try on another connection,
+ * or is the message's turn again (docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/configuring-timeouts).
+ */
+const SHORT = {
+  requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
+  maxAttempts: 4,
+} as const;
+/** Objects of up to some megabytes. */
+const LONG = {
+  requestHandler: { connectionTimeout: 1_000, requestTimeout: 20_000, throwOnRequestTimeout: true },
+  maxAttempts: 4,
+} as const;
+
+export interface AwsClients {
+  readonly dynamoDb: DynamoDBClient;
+  readonly eventBridge: EventBridgeClient;
+  readonly sqs: SQSClient;
+  readonly s3: S3Client;
+  readonly cloudWatch: CloudWatchClient;
+}
+
+/** Region, credentials and endpoints (`AWS_ENDPOINT_URL…`) come from the environment, as the SDK reads it. */
+export function awsClients(): AwsClients {
+  return {
+    dynamoDb: new DynamoDBClient(SHORT),
+    eventBridge: new EventBridgeClient(SHORT),
+    sqs: new SQSClient(SHORT),
+    s3: s3Client(),
+    cloudWatch: new CloudWatchClient(SHORT),
+  };
+}
+
+/** A local server has no host name per bucket. */
+export function s3Client(): S3Client {
+  const local = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
+  return new S3Client({ ...LONG, forcePathStyle: local !== undefined });
+}

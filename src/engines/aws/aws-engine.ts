@@ -1,0 +1,65 @@
+import { randomUUID } from "node:crypto";
+import type { Clock } from "../../core/ports.ts";
+import type { Ports } from "../../core/runtime.ts";
+import { KeyedIds } from "../shared/keyed-ids.ts";
+import { systemClock } from "../shared/system-clock.ts";
+import { type AwsClients, awsClients } from "./aws-clients.ts";
+import { DynamoDbEventLog } from "./dynamodb-event-log.ts";
+import { DynamoDbJobIndex } from "./dynamodb-job-index.ts";
+import { EventBridgeTopics } from "./eventbridge-topics.ts";
+import type { QueueAges } from "./queue-ages.ts";
+import { S3Blobs, S3Snapshots } from "./s3-blobs.ts";
+import { SqsWorkQueue } from "./sqs-work-queue.ts";
+
+export interface AwsEngineOptions {
+  readonly table: string;
+  readonly bucket: string;
+  readonly bus: string;
+  /** What every queue's URL begins with. */
+  readonly queueUrlPrefix: string;
+  /** Which deployment this is; grows with each. */
+  readonly deploySeq: number;
+  /** Tells how old backlogs are. @default nothing does */
+  readonly ages?: QueueAges;
+  /** @default made from the environment */
+  readonly clients?: AwsClients;
+  /** @default the machine's */
+  readonly clock?: Clock;
+}
+
+/** Completions of one worker that end within this time share a commit (rule 21 of the job protocol). */
+const COALESCE_MS = 25;
+/** Each record of streamed text is a billed write. */
+const PROGRESS_FLUSH_MS = 2_000;
+/** How far the clocks of two functions may be apart. */
+export const AWS_MAX_SKEW_MS = 10_000;
+
+/** All ports on services of one account and region. */
+export function openAwsEngine(options: AwsEngineOptions): Ports {
+  const { table: tableName, bucket, bus, queueUrlPrefix, deploySeq, ages, clock = systemClock } = options;
+  const clients = options.clients ?? awsClients();
+  const ids = new KeyedIds("sluice", clock);
+  const index = new DynamoDbJobIndex({ client: clients.dynamoDb, tableName });
+  const random = (): number => ids.random();
+  const topics = new EventBridgeTopics({ client: clients.eventBridge, busName: bus, clock, random });
+  return {
+    log: new DynamoDbEventLog({ client: clients.dynamoDb, tableName, index, topics }),
+    index,
+    topics,
+    queue: new SqsWorkQueue({ client: clients.sqs, urlPrefix: queueUrlPrefix, ...(ages ? { ages } : {}) }),
+    blobs: new S3Blobs({ client: clients.s3, bucket }),
+    snapshots: new S3Snapshots({ client: clients.s3, bucket }),
+    clock,
+    ids,
+    holder: `aws-${randomUUID()}`,
+    deploySeq,
+    atomicEffects: false,
+    progressFlushMs: PROGRESS_FLUSH_MS,
+    coalesce: (commit, expected) => {
+      if (expected) clock.setTimer(COALESCE_MS, commit);
+      else setImmediate(commit);
+    },
+    // A function that has stopped answering may still be frozen in the middle of a call.
+    isGone: () => false,
+  };
+}

@@ -1,0 +1,159 @@
+import {
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  QueryCommand,
+  type QueryCommandInput,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import type { JobId } from "../../contract/ids.ts";
+import { BadCursorError, type Head, type HeadChange, type JobIndex, type ListQuery } from "../../core/ports.ts";
+import { TERMINAL_STATUSES } from "../../core/state.ts";
+import { commitKey, headOf, type Item, listKey, shardName, wakeAttributes } from "./commit-item.ts";
+import { JOBS_INDEX, WAKE_INDEX, WAKE_SHARDS } from "./table-schema.ts";
+
+export interface DynamoDbJobIndexProps {
+  readonly client: DynamoDBClient;
+  readonly tableName: string;
+}
+
+/** Jobs that one call looks at where a filter leaves few of them: the rest is for the next page. */
+const MAX_EXAMINED = 1_000;
+const PAGE_EXAMINED = 250;
+const CURSOR = /^\d{4}-\d\d-\d\dT[\d:.]+Z job_[a-z2-7]{26}$/;
+
+/** Heads in the first commits' items, found by two sparse indexes. Both lag behind the table by moments. */
+export class DynamoDbJobIndex implements JobIndex {
+  readonly #client: DynamoDBClient;
+  readonly #tableName: string;
+
+  constructor({ client, tableName }: DynamoDbJobIndexProps) {
+    this.#client = client;
+    this.#tableName = tableName;
+  }
+
+  async list(query: ListQuery): Promise<{ jobs: readonly Head[]; cursor: string | undefined }> {
+    const jobs: Head[] = [];
+    let before = query.cursor === undefined ? undefined : parseCursor(query.cursor);
+    for (let examined = 0; jobs.length < query.limit && examined < MAX_EXAMINED; ) {
+      const page = await this.#page(query, before, query.limit - jobs.length);
+      jobs.push(...page.jobs);
+      examined += page.examined;
+      before = page.last;
+      if (before === undefined) return { jobs, cursor: undefined };
+    }
+    return { jobs, cursor: before === undefined ? undefined : Buffer.from(before).toString("base64url") };
+  }
+
+  async due(nowMs: number, limit: number): Promise<readonly Head[]> {
+    const shards = await Promise.all(
+      Array.from({ length: WAKE_SHARDS }, async (_, shard) => {
+        const { Items = [] } = await this.#client.send(
+          new QueryCommand({
+            TableName: this.#tableName,
+            IndexName: WAKE_INDEX.name,
+            KeyConditionExpression: "#shard = :shard AND #due <= :now",
+            ExpressionAttributeNames: { "#shard": WAKE_INDEX.partitionKey, "#due": WAKE_INDEX.sortKey },
+            ExpressionAttributeValues: { ":shard": { S: shardName(shard) }, ":now": { N: String(nowMs) } },
+            Limit: limit,
+          }),
+        );
+        return Items.map(headOf);
+      }),
+    );
+    return shards
+      .flat()
+      .sort((a, b) => (a.wakeAtMs ?? 0) - (b.wakeAtMs ?? 0))
+      .slice(0, limit);
+  }
+
+  async change(jobId: JobId, { status, wakeAtMs }: HeadChange): Promise<void> {
+    const sets: string[] = [];
+    const names: Record<string, string> = { "#status": "st" };
+    const values: Item = Object.fromEntries(TERMINAL_STATUSES.map((ended, n) => [`:ended${n}`, { S: ended }]));
+    if (status !== undefined) {
+      sets.push("#status = :status");
+      values[":status"] = { S: status };
+    }
+    let remove = "";
+    if (wakeAtMs !== undefined) {
+      names["#shard"] = WAKE_INDEX.partitionKey;
+      names["#due"] = WAKE_INDEX.sortKey;
+      if (wakeAtMs === null) remove = " REMOVE #shard, #due";
+      else {
+        const wake = wakeAttributes(jobId, wakeAtMs);
+        sets.push("#shard = :shard", "#due = :due");
+        Object.assign(values, { ":shard": wake[WAKE_INDEX.partitionKey], ":due": wake[WAKE_INDEX.sortKey] });
+      }
+    }
+    if (sets.length === 0 && remove === "") return;
+    try {
+      await this.#client.send(
+        new UpdateItemCommand({
+          TableName: this.#tableName,
+          Key: commitKey(jobId, 1),
+          UpdateExpression: (sets.length > 0 ? `SET ${sets.join(", ")}` : "") + remove,
+          // Without the attribute the job is not there, and must not come to be by this.
+          ConditionExpression: `attribute_exists(#status) AND NOT #status IN (${TERMINAL_STATUSES.map((_, n) => `:ended${n}`).join(", ")})`,
+          ExpressionAttributeNames: names,
+          ExpressionAttributeValues: values,
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    }
+  }
+
+  /** The next of a tenant's jobs, from one query; `last`: where to go on, if there may be more. */
+  async #page(
+    { tenant, status, workflow, limit }: ListQuery,
+    before: string | undefined,
+    wanted: number,
+  ): Promise<{ jobs: Head[]; examined: number; last: string | undefined }> {
+    const filters: string[] = [];
+    const names: Record<string, string> = { "#tenant": JOBS_INDEX.partitionKey };
+    const values: Item = { ":tenant": { S: tenant } };
+    let key = "#tenant = :tenant";
+    if (before !== undefined) {
+      key += " AND #created < :before";
+      names["#created"] = JOBS_INDEX.sortKey;
+      values[":before"] = { S: before };
+    }
+    for (const [name, attribute, value] of [
+      ["status", "st", status],
+      ["workflow", "wf", workflow],
+    ] as const) {
+      if (value === undefined) continue;
+      filters.push(`#${name} = :${name}`);
+      names[`#${name}`] = attribute;
+      values[`:${name}`] = { S: value };
+    }
+    const input: QueryCommandInput = {
+      TableName: this.#tableName,
+      IndexName: JOBS_INDEX.name,
+      KeyConditionExpression: key,
+      ...(filters.length > 0 ? { FilterExpression: filters.join(" AND ") } : {}),
+      ExpressionAttributeNames: names,
+      ExpressionAttributeValues: values,
+      ScanIndexForward: false,
+      // One more than is shown tells whether there is more.
+      Limit: filters.length > 0 ? PAGE_EXAMINED : Math.min(wanted, limit) + 1,
+    };
+    const { Items = [], LastEvaluatedKey, ScannedCount = 0 } = await this.#client.send(new QueryCommand(input));
+    const found = Items.map(headOf);
+    const jobs = found.slice(0, wanted);
+    const shown = jobs.at(-1);
+    const last =
+      found.length > wanted && shown
+        ? listKey(shown.createdAt, shown.jobId)
+        : LastEvaluatedKey?.[JOBS_INDEX.sortKey]?.S;
+    return { jobs, examined: ScannedCount, last };
+  }
+}
+
+function parseCursor(cursor: string): string {
+  const before = Buffer.from(cursor, "base64url").toString();
+  if (CURSOR.test(before) && Buffer.from(before).toString("base64url") === cursor) return before;
+  throw new BadCursorError(
+    `${JSON.stringify(cursor)} is no cursor of this list; pass "next" of an earlier page as it is`,
+  );
+}

@@ -1,0 +1,95 @@
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import type { BlobRef } from "../../contract/events.ts";
+import type { JobId } from "../../contract/ids.ts";
+import type { Blobs, Snapshots } from "../../core/ports.ts";
+import { BlobError, checked, refOf } from "../shared/blob-ref.ts";
+
+export interface S3Props {
+  readonly client: S3Client;
+  readonly bucket: string;
+}
+
+/** Below this, everything of jobs; the bucket deletes it when no job can need it any more. */
+export const JOBS_PREFIX = "jobs/";
+
+/** A gzipped object per value, below its job. */
+export class S3Blobs implements Blobs {
+  readonly #objects: TextObjects;
+
+  constructor(props: S3Props) {
+    this.#objects = new TextObjects(props);
+  }
+
+  async put(jobId: JobId, text: string): Promise<BlobRef> {
+    const ref = refOf(jobId, text);
+    await this.#objects.put(ref.key, text);
+    return ref;
+  }
+
+  async get(ref: BlobRef): Promise<string> {
+    let text: string | undefined;
+    try {
+      text = await this.#objects.get(ref.key);
+    } catch (error) {
+      throw new BlobError(`blob ${ref.key} cannot be read`, { cause: error });
+    }
+    if (text === undefined) throw new BlobError(`blob ${ref.key} is not there`);
+    return checked(ref, text);
+  }
+}
+
+/** A gzipped object per snapshot, below its job. */
+export class S3Snapshots implements Snapshots {
+  readonly #objects: TextObjects;
+
+  constructor(props: S3Props) {
+    this.#objects = new TextObjects(props);
+  }
+
+  async put(jobId: JobId, seq: number, text: string): Promise<void> {
+    await this.#objects.put(keyOf(jobId, seq), text);
+  }
+
+  async get(jobId: JobId, seq: number): Promise<string | undefined> {
+    return this.#objects.get(keyOf(jobId, seq));
+  }
+}
+
+const keyOf = (jobId: JobId, seq: number): string => `${jobId}/snapshot-${seq}`;
+
+const compress = promisify(gzip);
+const decompress = promisify(gunzip);
+
+class TextObjects {
+  readonly #client: S3Client;
+  readonly #bucket: string;
+
+  constructor({ client, bucket }: S3Props) {
+    this.#client = client;
+    this.#bucket = bucket;
+  }
+
+  async put(key: string, text: string): Promise<void> {
+    await this.#client.send(
+      new PutObjectCommand({
+        Bucket: this.#bucket,
+        Key: JOBS_PREFIX + key,
+        Body: await compress(text),
+        ContentType: "application/gzip",
+      }),
+    );
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    try {
+      const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: JOBS_PREFIX + key }));
+      if (Body === undefined) return undefined;
+      return (await decompress(await Body.transformToByteArray())).toString("utf8");
+    } catch (error) {
+      if (error instanceof NoSuchKey) return undefined;
+      throw error;
+    }
+  }
+}

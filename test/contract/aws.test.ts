@@ -1,0 +1,27 @@
+import { topics } from "../../src/contract/messages.ts";
+import { openAwsEngine } from "../../src/engines/aws/aws-engine.ts";
+import { testBlobs } from "../../src/testing/contracts/blobs.ts";
+import { testEventLog } from "../../src/testing/contracts/event-log.ts";
+import { testJobIndex } from "../../src/testing/contracts/job-index.ts";
+import { testSnapshots } from "../../src/testing/contracts/snapshots.ts";
+import { testTopics } from "../../src/testing/contracts/topics.ts";
+import { startLocalAws } from "../../src/testing/local-aws/local-aws.ts";
+
+const dynamoDbEndpoint = process.env.SLUICE_TEST_DYNAMODB;
+const where = dynamoDbEndpoint === undefined ? "aws on dynalite and fauxqs" : "aws on DynamoDB Local and fauxqs";
+const topic = topics.requested("work");
+
+const factory = async () => {
+  const aws = await startLocalAws({ queues: [{ name: "work", topic }], dynamoDbEndpoint });
+  const engine = openAwsEngine({ ...aws, deploySeq: 1 });
+  const { snapshots } = engine;
+  if (snapshots === undefined) throw new Error("this engine has snapshots");
+  const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+  return { ...engine, snapshots, queueName: "work", topic, wait, close: () => aws.close() };
+};
+
+testEventLog(where, factory, { snapshots: true });
+testJobIndex(where, factory);
+testTopics(where, factory);
+testBlobs(where, factory);
+testSnapshots(where, factory);
