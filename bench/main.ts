@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { aws } from "./benchmarks/aws.ts";
 import { claim } from "./benchmarks/claim.ts";
 import { disk } from "./benchmarks/disk.ts";
 import { latency } from "./benchmarks/latency.ts";
@@ -17,6 +18,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Report> | 
   latency,
   "next-step": nextStep,
   wide,
+  aws,
   "start-and-size": startAndSize,
   claim,
 };

@@ -39,8 +39,9 @@ export function queueHandler(
     const receipt = { queue: queueName, receipt: raw.receiptHandle };
     const body = Body.safeParse(raw.body);
     if (!body.success) {
-      // It can never be handled: its queue sets it aside once it has been received too often.
+      // It can never be handled. Its queue sets it aside, as it is, once it has been received too often: soon.
       logger.error("malformed message", { queue: queueName, messageId: raw.messageId });
+      await queue.retryLater(receipt, 0);
       throw new StaysInQueue();
     }
     let retryAfterMs: number | undefined;

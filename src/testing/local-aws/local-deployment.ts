@@ -1,0 +1,144 @@
+import type { APIGatewayProxyEvent, Context } from "aws-lambda";
+import { createHandler as createAdvance } from "../../../lambdas/advance/create-handler.ts";
+import { createHandler as createEvents } from "../../../lambdas/events/create-handler.ts";
+import { createHandler as createJobs } from "../../../lambdas/jobs/create-handler.ts";
+import { createHandler as createReconciler } from "../../../lambdas/reconciler/create-handler.ts";
+import { createHandler as createSubmit } from "../../../lambdas/submit/create-handler.ts";
+import { createHandler as createWorker } from "../../../lambdas/worker/create-handler.ts";
+import type { JobView } from "../../contract/api.ts";
+import { advanceQueue, topics } from "../../contract/messages.ts";
+import { sqsSuffix } from "../../contract/queue-names.ts";
+import type { App } from "../../core/define-app.ts";
+import type { Clock } from "../../core/ports.ts";
+import type { Resources } from "../../core/resources.ts";
+import { createRuntime, type Logger, type Ports, type Runtime } from "../../core/runtime.ts";
+import { AWS_MAX_SKEW_MS, openAwsEngine } from "../../engines/aws/aws-engine.ts";
+import { LambdaPoller } from "./lambda-poller.ts";
+import { type LocalAws, startLocalAws } from "./local-aws.ts";
+
+export interface LocalDeploymentOptions {
+  readonly app: App;
+  readonly resources: Resources;
+  /** Containers of each worker. @default 4 */
+  readonly containers?: number;
+  /** Messages that one invocation gets at most. @default 10 */
+  readonly batchSize?: number;
+  readonly logger?: Logger;
+  /** @default the machine's */
+  readonly clock?: Clock;
+  /** Something between the handlers and the engine. */
+  readonly wrap?: (engine: Ports) => Ports;
+}
+
+/** The whole of an instance: every handler on the AWS engine, in containers that share no memory, on local servers. */
+export interface LocalDeployment {
+  readonly aws: LocalAws;
+  readonly errors: unknown[];
+  newRuntime(): Runtime;
+  submit(workflow: string, input: unknown, headers?: Record<string, string>, tenant?: string): Promise<Answer<JobView>>;
+  job(id: string, tenant?: string): Promise<Answer<JobView>>;
+  events(id: string, after?: number): Promise<Answer<{ events: { type: string; seq: number }[]; ended: boolean }>>;
+  reconcile(): Promise<void>;
+  /** Resolves with the job once its status is one of these. */
+  ended(id: string, statuses?: readonly JobView["status"][]): Promise<JobView>;
+  startWorkers(): void;
+  stopWorkers(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: T;
+}
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+const context = { getRemainingTimeInMillis: () => 30_000 } as Context;
+const POLL_MS = 25;
+const ENDED = ["completed", "failed", "expired"] as const;
+
+export async function deployLocally(options: LocalDeploymentOptions): Promise<LocalDeployment> {
+  const { app, resources, containers = 4, batchSize = 10, logger = silent, clock, wrap = (engine) => engine } = options;
+  const queues = [
+    ...[...app.capabilities.keys()].map((name) => ({ name, topic: topics.requested(name) })),
+    ...[...app.workflows.keys()].map((name) => ({ name: advanceQueue(name), topic: topics.advance(name) })),
+  ];
+  const aws = await startLocalAws({ queues });
+  const errors: unknown[] = [];
+  const newRuntime = (): Runtime =>
+    createRuntime(wrap(openAwsEngine({ ...aws, deploySeq: 1, ...(clock ? { clock } : {}) })), {
+      app,
+      resources,
+      logger,
+      maxSkewMs: AWS_MAX_SKEW_MS,
+    });
+  const poller = (queue: string, newContainer: () => ReturnType<typeof createWorker>): LambdaPoller =>
+    new LambdaPoller({
+      client: aws.clients.sqs,
+      queueUrl: aws.queueUrlPrefix + sqsSuffix(queue),
+      newContainer,
+      batchSize,
+      maximumConcurrency: containers,
+      visibilityS: 60,
+      onError: (error) => errors.push(error),
+    });
+  const pollers = [
+    ...[...app.capabilities.keys()].map((name) => poller(name, () => createWorker(newRuntime(), name))),
+    ...[...app.workflows.keys()].map((name) => poller(advanceQueue(name), () => createAdvance(newRuntime(), name))),
+  ];
+  const http = {
+    submit: createSubmit(newRuntime()),
+    jobs: createJobs(newRuntime()),
+    events: createEvents(newRuntime()),
+  };
+  const reconciler = createReconciler(newRuntime());
+  const call = async <T>(name: keyof typeof http, event: Partial<APIGatewayProxyEvent>, tenant = "acme") => {
+    const requestContext = { requestId: "test", authorizer: { tenant } };
+    const whole = { headers: {}, path: event.resource, ...event, requestContext } as unknown as APIGatewayProxyEvent;
+    const { statusCode, headers, body } = await http[name](whole, context);
+    return { status: statusCode, headers: headers as Record<string, string>, body: JSON.parse(body) as T };
+  };
+  const deployment: LocalDeployment = {
+    aws,
+    errors,
+    newRuntime,
+    submit: (workflow, input, headers = {}, tenant) =>
+      call(
+        "submit",
+        {
+          resource: "/v1/jobs",
+          headers: { "content-type": "application/json", ...headers },
+          body: JSON.stringify({ workflow, input }),
+        },
+        tenant,
+      ),
+    job: (jobId, tenant) => call("jobs", { resource: "/v1/jobs/{jobId}", pathParameters: { jobId } }, tenant),
+    events: (jobId, after = 0) =>
+      call("events", {
+        resource: "/v1/jobs/{jobId}/events",
+        pathParameters: { jobId },
+        queryStringParameters: { after: String(after), limit: "1000" },
+      }),
+    async reconcile() {
+      await reconciler({} as never, context);
+    },
+    async ended(id, statuses = ENDED) {
+      for (;;) {
+        const { body } = await deployment.job(id);
+        if (statuses.includes(body.status)) return body;
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
+    },
+    startWorkers() {
+      for (const each of pollers) each.start();
+    },
+    stopWorkers: async () => {
+      await Promise.all(pollers.map((each) => each.stop()));
+    },
+    async close() {
+      await deployment.stopWorkers();
+      await aws.close();
+    },
+  };
+  return deployment;
+}
