@@ -6,7 +6,8 @@ import { isTenantId, type TenantId } from "../src/contract/ids.ts";
 import { isDeeperThan, MAX_JSON_DEPTH } from "../src/contract/json.ts";
 import { ProblemError, type Violation, violations } from "../src/contract/problem.ts";
 import type { Route } from "../src/contract/routes.ts";
-import type { Logger } from "../src/core/runtime.ts";
+import type { Runtime } from "../src/core/runtime.ts";
+import { flushing } from "./flushing.ts";
 import { problemResponses } from "./problem-responses.ts";
 
 export type HttpHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<APIGatewayProxyResult>;
@@ -23,6 +24,9 @@ export interface CheckedRequest<R extends Route> {
   readonly traceparent: string | undefined;
 }
 
+/** What every route's handler needs besides its use case. */
+export type HttpDeps = Pick<Runtime, "logger"> & Partial<Pick<Runtime, "metrics">>;
+
 export interface Reply {
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
@@ -32,9 +36,10 @@ export interface Reply {
 export function httpHandler<const R extends Route>(
   route: R,
   respond: (request: CheckedRequest<R>) => Promise<Reply> | Reply,
-  logger: Logger,
+  { logger, metrics }: HttpDeps,
 ): HttpHandler {
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
+    .use(flushing(metrics))
     .use(problemResponses(logger))
     .handler(async (event) => {
       const { body, headers } = await respond(check(route, event));

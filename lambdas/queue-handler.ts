@@ -5,6 +5,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda"
 import type { CommitId } from "../src/contract/ids.ts";
 import { BusEvent, type MessageDetail } from "../src/contract/messages.ts";
 import type { Runtime } from "../src/core/runtime.ts";
+import { flushing } from "./flushing.ts";
 
 export type QueueHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
@@ -33,7 +34,7 @@ const FAULT_DELAY_MS = 5_000;
 export function queueHandler(
   queueName: string,
   handle: (record: CheckedRecord) => Promise<{ readonly retryAfterMs: number | undefined }>,
-  { queue, logger }: Pick<Runtime, "queue" | "logger">,
+  { queue, logger, metrics }: Pick<Runtime, "queue" | "logger" | "metrics">,
 ): QueueHandler {
   const record = async (raw: SQSRecord): Promise<void> => {
     const receipt = { queue: queueName, receipt: raw.receiptHandle };
@@ -53,23 +54,20 @@ export function queueHandler(
         claimedBy: raw.messageAttributes.claimedBy?.stringValue as CommitId | undefined,
       }));
     } catch (error) {
-      const { name, message } = error as Error;
-      logger.error("message could not be handled", {
-        queue: queueName,
-        messageId: raw.messageId,
-        error: name,
-        reason: message,
-      });
+      const { name } = error as Error;
+      logger.error("message could not be handled", { queue: queueName, messageId: raw.messageId, error: name });
       retryAfterMs = FAULT_DELAY_MS;
     }
     if (retryAfterMs === undefined) return;
     await queue.retryLater(receipt, retryAfterMs);
     throw new StaysInQueue();
   };
-  return middy<SQSEvent, SQSBatchResponse>().handler((event, context) =>
-    processPartialResponse(event, record, new BatchProcessor(EventType.SQS), {
-      context,
-      throwOnFullBatchFailure: false,
-    }),
-  );
+  return middy<SQSEvent, SQSBatchResponse>()
+    .use(flushing(metrics))
+    .handler((event, context) =>
+      processPartialResponse(event, record, new BatchProcessor(EventType.SQS), {
+        context,
+        throwOnFullBatchFailure: false,
+      }),
+    );
 }

@@ -1,7 +1,8 @@
 import { advanceQueue, type MessageDetail, topics } from "../../src/contract/messages.ts";
 import { UnknownJobError } from "../../src/core/errors.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { isEnded } from "../../src/core/state.ts";
+import { isEnded, type JobState } from "../../src/core/state.ts";
+import { inSpan } from "../../src/telemetry/trace.ts";
 
 /** Before a message that newer code must handle comes again, in ms. */
 const NEWER_CODE_MS = 10_000;
@@ -10,7 +11,18 @@ const NEWER_CODE_MS = 10_000;
  * Brings a job forward whose workflow could not be run when its last result came in. What is wrong with the workflow
  * goes on record; after a number of tries it waits for a person. Resolves with the wait before the next try.
  */
-export async function advanceJob(
+export function advanceJob(
+  workflow: string,
+  detail: MessageDetail,
+  runtime: Runtime,
+): Promise<{ readonly retryAfterMs: number | undefined }> {
+  const attributes = { "sluice.job.id": detail.jobId, "sluice.workflow": workflow };
+  return inSpan(`advance ${workflow}`, { kind: "consumer", traceparent: detail.traceparent, attributes }, () =>
+    advanceInSpan(workflow, detail, runtime),
+  );
+}
+
+async function advanceInSpan(
   workflow: string,
   detail: MessageDetail,
   runtime: Runtime,
@@ -20,11 +32,12 @@ export async function advanceJob(
   const done = { retryAfterMs: undefined };
   const message = { topic: topics.advance(workflow), detail };
   try {
-    const before = await writer.update(jobId, (state, nowMs) => {
+    const decide = (state: JobState, nowMs: number) => {
       const waits = isSetAside(state.advance) || (state.advance?.retryAtMs ?? 0) > nowMs;
       const result = { setAside: isSetAside(state.advance), newer: state.deploySeq > deploySeq };
       return { events: [], result, advance: !isEnded(state) && !waits };
-    });
+    };
+    const before = await writer.update(jobId, decide, detail.seq);
     if (before.setAside) return done;
     if (before.newer) {
       await queue.defer(advanceQueue(workflow), message, NEWER_CODE_MS);

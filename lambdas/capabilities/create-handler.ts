@@ -4,5 +4,5 @@ import { type HttpHandler, httpHandler } from "../http-handler.ts";
 import { getCapabilities } from "./capabilities.ts";
 
 export function createHandler(runtime: Runtime): HttpHandler {
-  return httpHandler(routes.capabilities, async () => ({ body: await getCapabilities(runtime) }), runtime.logger);
+  return httpHandler(routes.capabilities, async () => ({ body: await getCapabilities(runtime) }), runtime);
 }

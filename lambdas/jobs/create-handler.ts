@@ -1,19 +1,20 @@
 import { routes } from "../../src/contract/routes.ts";
+import type { JobStores } from "../../src/core/read-job.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { type HttpHandler, httpHandler } from "../http-handler.ts";
 import { getJob, listJobs } from "./jobs.ts";
 
 /** Serves both routes: the list, and one job. */
-export function createHandler(runtime: Runtime): HttpHandler {
+export function createHandler(runtime: JobStores & Pick<Runtime, "index" | "logger">): HttpHandler {
   const list = httpHandler(
     routes.listJobs,
     async ({ tenant, query }) => ({ body: await listJobs(tenant, query, runtime) }),
-    runtime.logger,
+    runtime,
   );
   const get = httpHandler(
     routes.getJob,
     async ({ tenant, parameters }) => ({ body: await getJob(tenant, parameters.jobId, runtime) }),
-    runtime.logger,
+    runtime,
   );
   return (event, context) => (event.resource === routes.getJob.path ? get : list)(event, context);
 }

@@ -1,9 +1,9 @@
 import { routes } from "../../src/contract/routes.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { type HttpHandler, httpHandler } from "../http-handler.ts";
+import { type HttpDeps, type HttpHandler, httpHandler } from "../http-handler.ts";
 
 /** The document is made when it is first asked for: it costs more than a start should. */
-export function createHandler({ app, logger }: Pick<Runtime, "app" | "logger">): HttpHandler {
+export function createHandler({ app, ...deps }: HttpDeps & Pick<Runtime, "app">): HttpHandler {
   let document: Promise<unknown> | undefined;
   return httpHandler(
     routes.openapi,
@@ -11,6 +11,6 @@ export function createHandler({ app, logger }: Pick<Runtime, "app" | "logger">):
       document ??= import("./openapi.ts").then(({ openApiDocument }) => openApiDocument(app));
       return { body: await document };
     },
-    logger,
+    deps,
   );
 }

@@ -24,7 +24,7 @@ export function createHandler(runtime: Runtime): HttpHandler {
         },
       };
     },
-    runtime.logger,
+    runtime,
   );
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { JobView, SubmitRequest } from "../../src/contract/api.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Json } from "../../src/contract/json.ts";
@@ -6,6 +6,7 @@ import { ProblemError, violations } from "../../src/contract/problem.ts";
 import { iso } from "../../src/core/job-writer.ts";
 import { asJson } from "../../src/core/pass.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
+import { inSpan, traceparentOf } from "../../src/telemetry/trace.ts";
 import { viewOf } from "../jobs/jobs.ts";
 
 export interface SubmitCommand {
@@ -22,9 +23,17 @@ const FIRST_WAKE_MS = 60_000;
  * Accepts a job: when this resolves, the job is durable and on its way. With an idempotency key that was used for
  * the same payload, the job of then; for another payload a 422.
  */
-export async function submit(command: SubmitCommand, runtime: Runtime): Promise<{ job: JobView; created: boolean }> {
+export function submit(command: SubmitCommand, runtime: Runtime): Promise<{ job: JobView; created: boolean }> {
+  const { request, traceparent } = command;
+  const attributes = { "sluice.workflow": request.workflow.slice(0, 100) };
+  return inSpan("submit", { kind: "server", traceparent, attributes }, (span) =>
+    accept({ ...command, traceparent: traceparentOf(span) ?? traceparent ?? newTraceparent() }, runtime),
+  );
+}
+
+async function accept(command: SubmitCommand, runtime: Runtime): Promise<{ job: JobView; created: boolean }> {
   const { tenant, request, idempotencyKey, traceparent } = command;
-  const { app, clock, ids, writer } = runtime;
+  const { app, clock, ids, writer, metrics } = runtime;
   const workflow = app.workflows.get(request.workflow);
   if (workflow === undefined) {
     throw new ProblemError({
@@ -61,6 +70,7 @@ export async function submit(command: SubmitCommand, runtime: Runtime): Promise<
     Math.min(nowMs + FIRST_WAKE_MS, deadlineMs),
     (state) => ({ job: viewOf(state), digest: state.digest }),
   );
+  if (created) metrics.record("JobsSubmitted", 1, "Count", { workflow: workflow.name });
   if (!created && view.digest !== digest) {
     throw new ProblemError({
       title: "Idempotency key reused",
@@ -70,6 +80,9 @@ export async function submit(command: SubmitCommand, runtime: Runtime): Promise<
   }
   return { job: view.job, created };
 }
+
+/** A job has a trace id of its own even where nothing is traced: it is on every line of its log. Not sampled. */
+const newTraceparent = (): string => `00-${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-00`;
 
 function digestOf(request: SubmitRequest): string {
   return createHash("sha256")

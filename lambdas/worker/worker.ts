@@ -10,6 +10,8 @@ import { type Decide, iso } from "../../src/core/job-writer.ts";
 import { decideRetry } from "../../src/core/retry.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type JobState, type StepState } from "../../src/core/state.ts";
+import { traceIdOf } from "../../src/telemetry/trace.ts";
+import { countSteps, countTokens, type Observed, observeStep } from "./observe-step.ts";
 import { ProgressRecorder } from "./progress-recorder.ts";
 
 export interface StepRequest {
@@ -26,17 +28,28 @@ export interface WorkResult {
 
 interface Claimed {
   readonly stepId: string;
+  readonly requestedAt: string;
   readonly attempt: number;
   readonly input: StepState["input"];
   /** The attempt's stream, where it ended before its result was recorded: no second call is made. */
   readonly finished: StepState["finished"];
 }
 
+const claimedStep = ({ id, requestedAt, attempt, input }: StepState, started = attempt): Claimed => ({
+  stepId: id,
+  requestedAt,
+  attempt: started,
+  input,
+  finished: undefined,
+});
+
 interface Claims {
   readonly claimed: Claimed[];
   readonly deferred: { stepId: string; untilMs: number }[];
   readonly held: { stepId: string; reason: string; seq: number }[];
   readonly dropped: number;
+  /** Earlier attempts that ended without an outcome. */
+  readonly doubts: number;
 }
 
 /**
@@ -51,9 +64,11 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
   if (capability === undefined) throw new Error(`the app has no capability ${request.capability}`);
   const claims = await claim(request, capability, runtime);
   if (claims === undefined) {
-    logger.warn("message about an unknown job dropped", { jobId: detail.jobId });
+    logger.warn("message about an unknown job dropped", logKeys(detail));
     return { retryAfterMs: undefined };
   }
+  countSteps("StepsInDoubt", claims.doubts, capability.name, runtime);
+  countSteps("StepsDeadLettered", claims.held.length, capability.name, runtime);
   const message = { topic: topics.requested(capability.name), detail };
   for (const { stepId, reason, seq } of claims.held) {
     await queue.deadLetter(capability.name, { ...message, detail: { ...detail, stepIds: [stepId] } }, { reason, seq });
@@ -68,13 +83,14 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
   const outcomes = await Promise.allSettled(
     claims.claimed.map(async (step) => {
       const end = runtime.calls.begin(detail.jobId, step.stepId, step.attempt);
-      return workOne(step, request, capability, runtime).finally(end);
+      const about = { ...step, capability: capability.name };
+      return observeStep(about, detail, runtime, () => workOne(step, request, capability, runtime)).finally(end);
     }),
   );
   // All have come to their end before one that an engine failed on makes the message come again.
   const failed = outcomes.find((outcome) => outcome.status === "rejected");
   if (failed) throw failed.reason;
-  const retries = outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : undefined));
+  const retries = outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value.retry : undefined));
   return comeAgain(
     retries.filter((retry) => retry !== undefined),
     request,
@@ -120,7 +136,7 @@ async function claim(
   if (claimedBy !== undefined) {
     const { state } = await runtime.writer.states.load(detail.jobId);
     const claimed = state && claimedBefore(state, stepIds, claimedBy);
-    if (claimed) return { claimed, deferred: [], held: [], dropped: 0 };
+    if (claimed) return { claimed, deferred: [], held: [], dropped: 0, doubts: 0 };
   }
   try {
     const decide: Decide<Claims> = (state, nowMs) => {
@@ -141,7 +157,7 @@ function claimedBefore(state: JobState, stepIds: readonly string[], claimedBy: C
   for (const stepId of stepIds) {
     const step = state.steps.get(stepId);
     if (step?.status !== "running" || step.lease?.commitId !== claimedBy) return undefined;
-    claimed.push({ stepId, attempt: step.attempt, input: step.input, finished: undefined });
+    claimed.push(claimedStep(step));
   }
   return claimed;
 }
@@ -155,15 +171,25 @@ function decideClaims(
 ): { events: EventBody[]; result: Claims } {
   const isCalling = calls.has.bind(calls);
   const events: EventBody[] = [];
-  const claims: Claims = { claimed: [], deferred: [], held: [], dropped: 0 };
+  const claims = {
+    claimed: [] as Claimed[],
+    deferred: [] as Claims["deferred"][number][],
+    held: [] as Claims["held"][number][],
+  };
   let dropped = 0;
+  let doubts = 0;
   for (const stepId of stepIds) {
     const decision = decideClaim(state, stepId, capability, { nowMs, maxSkewMs, isGone, isCalling });
     const about = { stepId, capability: capability.name };
     const step = state.steps.get(stepId);
+    if (step === undefined) {
+      dropped += 1;
+      continue;
+    }
     switch (decision.kind) {
       case "start":
         if (decision.inDoubt !== undefined) {
+          doubts += 1;
           events.push({ type: "step.in_doubt", ...about, attempt: decision.inDoubt, policy: "rerun" });
         }
         events.push({
@@ -172,12 +198,13 @@ function decideClaims(
           attempt: decision.attempt,
           lease: { holder, until: iso(nowMs + capability.leaseMs) },
         });
-        claims.claimed.push({ stepId, attempt: decision.attempt, input: step?.input, finished: undefined });
+        claims.claimed.push(claimedStep(step, decision.attempt));
         break;
       case "recover":
-        claims.claimed.push({ stepId, attempt: decision.attempt, input: step?.input, finished: step?.finished });
+        claims.claimed.push({ ...claimedStep(step, decision.attempt), finished: step.finished });
         break;
       case "hold": {
+        doubts += 1;
         const error = { name: "InDoubtError", message: decision.reason };
         events.push({ type: "step.in_doubt", ...about, attempt: decision.inDoubt, policy: "hold" });
         events.push({ type: "step.dead_lettered", ...about, attempt: decision.inDoubt, error });
@@ -192,16 +219,21 @@ function decideClaims(
         break;
     }
   }
-  return { events, result: { ...claims, dropped } };
+  return { events, result: { ...claims, dropped, doubts } };
 }
 
-/** Calls, checks, records. Resolves with what to try again. */
+/** What became of an attempt, and what to try again. */
+interface Outcome extends Observed {
+  readonly retry: Retry | undefined;
+}
+
+/** Calls, checks, records. */
 async function workOne(
   step: Claimed,
   { detail }: StepRequest,
   capability: AnyCapability,
   runtime: Runtime,
-): Promise<Retry | undefined> {
+): Promise<Outcome> {
   const { clock, resources } = runtime;
   const progress = new ProgressRecorder(detail.jobId, step.stepId, step.attempt, capability, runtime);
   let outcome: CallOutcome;
@@ -232,7 +264,7 @@ async function record(
   detail: MessageDetail,
   capability: AnyCapability,
   runtime: Runtime,
-): Promise<Retry | undefined> {
+): Promise<Outcome> {
   const { usage } = outcome;
   const { jobId } = detail;
   if (outcome.kind === "threw") return recordFailure(step, detail, capability, runtime, outcome.error, { usage });
@@ -248,8 +280,10 @@ async function record(
       result: true,
     };
   });
-  if (!recorded) runtime.logger.warn("late result dropped", { jobId, ...about });
-  return undefined;
+  countTokens(usage, capability.name, runtime);
+  if (recorded) countSteps("StepsCompleted", 1, capability.name, runtime);
+  else runtime.logger.warn("late result dropped", { ...logKeys(detail), ...about });
+  return { retry: undefined };
 }
 
 async function recordFailure(
@@ -259,7 +293,7 @@ async function recordFailure(
   runtime: Runtime,
   thrown: unknown,
   { usage, raw }: { usage: Usage | undefined; raw?: StepState["result"] },
-): Promise<Retry | undefined> {
+): Promise<Outcome> {
   const { writer, ids, queue, logger } = runtime;
   const { jobId } = detail;
   const about = { stepId: step.stepId, capability: capability.name, attempt: step.attempt };
@@ -286,11 +320,15 @@ async function recordFailure(
     return { events, result: { ...decision, deadLetterSeq: buried ? state.seq + events.length : undefined } };
   });
   if (outcome === undefined) {
-    logger.warn("late failure dropped", { jobId, ...about });
-    return undefined;
+    logger.warn("late failure dropped", { ...logKeys(detail), ...about });
+    return { retry: undefined, failedWith: error.name };
   }
-  logger.warn("step failed", { jobId, ...about, error: error.name, counts: outcome.counts, final: outcome.final });
+  const { counts, final, delayMs } = outcome;
+  logger.warn("step failed", { ...logKeys(detail), ...about, error: error.name, counts, final });
+  countTokens(usage, capability.name, runtime);
+  countSteps(counts ? "StepsFailed" : "StepsThrottled", 1, capability.name, runtime);
   if (outcome.deadLetterSeq !== undefined) {
+    countSteps("StepsDeadLettered", 1, capability.name, runtime);
     const message = {
       topic: topics.requested(capability.name),
       detail: { ...detail, seq: outcome.deadLetterSeq, stepIds: [step.stepId] },
@@ -300,7 +338,14 @@ async function recordFailure(
       seq: outcome.deadLetterSeq,
     });
   }
-  return outcome.final ? undefined : { stepId: step.stepId, delayMs: outcome.delayMs, counts: outcome.counts };
+  const retry = final ? undefined : { stepId: step.stepId, delayMs, counts };
+  return { retry, failedWith: error.name };
+}
+
+/** What every line about a message has: whose log to look at, and the trace it belongs to. */
+function logKeys({ jobId, traceparent }: MessageDetail): object {
+  const traceId = traceIdOf(traceparent);
+  return { jobId, ...(traceId === undefined ? {} : { traceId }) };
 }
 
 /** Being superseded is the fence, not being late (rule 4). */

@@ -39,6 +39,8 @@ export const completion = defineCapability({
         maxOutputTokens: input.maxOutputTokens,
         ...(input.temperature === undefined ? {} : { temperature: input.temperature }),
         maxRetries: 0,
+        // What was asked and answered is in the job's log, and in no trace.
+        telemetry: { recordInputs: false, recordOutputs: false },
         abortSignal: step.signal,
         // Errors are parts of the stream and thrown below; without this they would be printed as well.
         onError: () => {},

@@ -60,6 +60,8 @@ export interface WriterDeps {
   readonly localWorkers?: LocalWorkers;
   /** A workflow could not be brought forward. */
   readonly onBroken?: (state: JobState, error: WorkflowError) => void;
+  /** A job has come to its end, by an append of this process. */
+  readonly onEnded?: (state: JobState) => void;
   readonly onConflict?: (jobId: JobId) => void;
   /** A snapshot could not be kept: reading the job costs more until the next one. */
   readonly onSnapshotLost?: (jobId: JobId, error: unknown) => void;
@@ -322,6 +324,7 @@ export class JobWriter {
         expiresMs: draft.state.expiresMs,
       });
       if (appended) {
+        if (isEnded(draft.state)) this.#deps.onEnded?.(draft.state);
         draft.state.size += characters;
         this.states.keep(draft.state);
       }

@@ -64,8 +64,11 @@ export type AppendOutcome = "appended" | "conflict";
  * have read the log up to `firstSeq - 1`: a stale writer always collides, a gap cannot come about.
  * With "appended", commit and effects are durable. With "conflict", neither has happened.
  */
-export interface EventLog {
+export interface EventLog extends LogReader {
   append(commit: StoredCommit, effects?: Effects): Promise<AppendOutcome>;
+}
+
+export interface LogReader {
   /** Commits that begin after `afterSeq`, in order, strongly consistent. @param limit most commits to return */
   read(jobId: JobId, afterSeq?: number, limit?: number): Promise<readonly StoredCommit[]>;
   /** The last commits, in order, strongly consistent. @param limit most commits to return */

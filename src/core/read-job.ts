@@ -2,13 +2,13 @@ import type { Commit } from "../contract/events.ts";
 import type { JobId } from "../contract/ids.ts";
 import { decodeCommit } from "./commit-codec.ts";
 import { fold } from "./fold.ts";
-import type { Blobs, EventLog, Snapshots, StoredCommit } from "./ports.ts";
+import type { Blobs, LogReader, Snapshots, StoredCommit } from "./ports.ts";
 import { COMMITS_PER_SNAPSHOT, decodeSnapshot } from "./snapshot.ts";
 import type { JobState } from "./state.ts";
 
 /** Where a job is kept. */
 export interface JobStores {
-  readonly log: EventLog;
+  readonly log: LogReader;
   readonly blobs: Blobs;
   readonly snapshots?: Snapshots;
 }

@@ -24,13 +24,14 @@ export type MetricUnit = "Count" | "Milliseconds" | "Bytes";
 /** Figures of what happens, for dashboards and alarms. */
 export interface Metrics {
   record(name: MetricName, value: number, unit: MetricUnit, dimensions?: MetricDimensions): void;
+  /** Before an invocation ends: what was recorded is out. */
+  flush(): void;
 }
 
 export const METRIC_NAMES = [
   "JobsSubmitted",
   "JobsEnded",
   "JobDuration",
-  "StepsStarted",
   "StepsCompleted",
   "StepsFailed",
   "StepsThrottled",
@@ -107,8 +108,12 @@ export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
       logger.warn("workflow cannot be brought forward", {
         jobId: state.jobId,
         workflow: state.workflow,
-        error: error.message,
+        error: error.name,
       });
+    },
+    onEnded: ({ workflow, createdAt, updatedAt }) => {
+      metrics.record("JobsEnded", 1, "Count", { workflow });
+      metrics.record("JobDuration", Date.parse(updatedAt) - Date.parse(createdAt), "Milliseconds", { workflow });
     },
     onConflict: (jobId) => {
       metrics.record("AppendConflicts", 1, "Count");
@@ -119,7 +124,7 @@ export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
   return { ...ports, ...options, metrics, maxSkewMs: options.maxSkewMs ?? 0, writer, calls };
 }
 
-const NO_METRICS: Metrics = { record: () => {} };
+const NO_METRICS: Metrics = { record: () => {}, flush: () => {} };
 
 /** The ports alone: an engine may be an object of more parts. */
 function portsOf(engine: Ports): Ports {

@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ScheduledEvent } from "aws-lambda";
 import { createHandler as createAdvance } from "../../lambdas/advance/create-handler.ts";
+import type { Keys } from "../../lambdas/authorizer/keys.ts";
 import { createHandler as createCapabilities } from "../../lambdas/capabilities/create-handler.ts";
 import { createHandler as createEvents } from "../../lambdas/events/create-handler.ts";
 import { createHandler as createHealth } from "../../lambdas/health/create-handler.ts";
@@ -19,7 +20,6 @@ import type { Synchronous } from "../engines/embedded/database.ts";
 import { openEmbeddedEngine } from "../engines/embedded/embedded-engine.ts";
 import { type Consumer, Dispatcher } from "./dispatcher.ts";
 import { httpServer } from "./http-server.ts";
-import type { Keys } from "./keys.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { StartError } from "./options.ts";
 

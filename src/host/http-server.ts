@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import createRouter, { type HTTPMethod } from "find-my-way";
+import type { Keys } from "../../lambdas/authorizer/keys.ts";
 import type { HttpHandler } from "../../lambdas/http-handler.ts";
 import { problemOf, problemResponse } from "../../lambdas/problem-responses.ts";
 import { MAX_BODY_BYTES } from "../contract/api.ts";
@@ -9,7 +10,6 @@ import type { TenantId } from "../contract/ids.ts";
 import { ProblemError } from "../contract/problem.ts";
 import { allRoutes, type Route } from "../contract/routes.ts";
 import type { Logger } from "../core/runtime.ts";
-import type { Keys } from "./keys.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { localTenant } from "./options.ts";
 

@@ -2,6 +2,7 @@ import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import { S3Client } from "@aws-sdk/client-s3";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 
 /**
@@ -23,22 +24,24 @@ export interface AwsClients {
   readonly eventBridge: EventBridgeClient;
   readonly sqs: SQSClient;
   readonly s3: S3Client;
-  readonly cloudWatch: CloudWatchClient;
 }
 
-/** Region, credentials and endpoints (`AWS_ENDPOINT_URL…`) come from the environment, as the SDK reads it. */
-export function awsClients(): AwsClients {
-  return {
-    dynamoDb: new DynamoDBClient(SHORT),
-    eventBridge: new EventBridgeClient(SHORT),
-    sqs: new SQSClient(SHORT),
-    s3: s3Client(),
-    cloudWatch: new CloudWatchClient(SHORT),
-  };
-}
+// Region, credentials and endpoints (`AWS_ENDPOINT_URL…`) come from the environment, as the SDK reads it.
+export const dynamoDbClient = (): DynamoDBClient => new DynamoDBClient(SHORT);
+export const secretsClient = (): SecretsManagerClient => new SecretsManagerClient(SHORT);
+export const cloudWatchClient = (): CloudWatchClient => new CloudWatchClient(SHORT);
 
 /** A local server has no host name per bucket. */
 export function s3Client(): S3Client {
   const local = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
   return new S3Client({ ...LONG, forcePathStyle: local !== undefined });
+}
+
+export function awsClients(): AwsClients {
+  return {
+    dynamoDb: dynamoDbClient(),
+    eventBridge: new EventBridgeClient(SHORT),
+    sqs: new SQSClient(SHORT),
+    s3: s3Client(),
+  };
 }

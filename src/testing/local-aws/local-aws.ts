@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { CreateTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
@@ -57,7 +56,6 @@ export async function startLocalAws({ queues, dynamoDbEndpoint }: LocalAwsOption
     sqs: new SQSClient({ ...common, endpoint: fauxUrl }),
     s3: new S3Client({ ...common, endpoint: fauxUrl, forcePathStyle: true }),
     eventBridge: new EventBridgeClient({ ...common, endpoint: busUrl }),
-    cloudWatch: new CloudWatchClient({ ...common, endpoint: busUrl }),
   };
   tables += 1;
   const table = `sluice-${process.pid}-${Date.now()}-${tables}`;

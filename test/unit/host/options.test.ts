@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Keys } from "../../../lambdas/authorizer/keys.ts";
 import type { TenantId } from "../../../src/contract/ids.ts";
-import { Keys, loadKeys } from "../../../src/host/keys.ts";
+import { loadKeys } from "../../../src/host/keys.ts";
 import {
   DEFAULT_PORT,
   type HostOptions,

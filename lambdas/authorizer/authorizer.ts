@@ -1,0 +1,88 @@
+import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from "aws-lambda";
+import type { TenantId } from "../../src/contract/ids.ts";
+import type { Clock } from "../../src/core/ports.ts";
+import type { Logger } from "../../src/core/runtime.ts";
+import { KeySet, Keys } from "./keys.ts";
+
+export interface AuthorizerProps {
+  /** Reads the secret's text. */
+  readonly readKeys: () => Promise<string>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A key that was revoked is refused after this time at the latest, besides the time that API Gateway keeps an answer. */
+const FRESH_MS = 60_000;
+/** While Secrets Manager does not answer, what was read before counts for this long. */
+const STALE_MS = 900_000;
+/** An unknown key may be a new one; but random keys must not make a call of Secrets Manager each. */
+const LEAST_MS = 10_000;
+
+/**
+ * Says whose a request is by its bearer key. Throws "Unauthorized", which API Gateway answers with 401; anything else
+ * that is thrown becomes a 500: where keys cannot be read, nobody gets in
+ * (docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html).
+ */
+export class Authorizer {
+  readonly #props: AuthorizerProps;
+  #keys: Promise<Keys> | undefined;
+  #askedAtMs = 0;
+  #last: { readonly keys: Keys; readonly readAtMs: number } | undefined;
+
+  constructor(props: AuthorizerProps) {
+    this.#props = props;
+  }
+
+  async authorize(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
+    const authorization = headerOf(event, "authorization");
+    const tenant =
+      (await this.#known(FRESH_MS)).tenantOf(authorization) ?? (await this.#known(LEAST_MS)).tenantOf(authorization);
+    // This very word is what API Gateway turns into a 401.
+    if (tenant === undefined) throw new Error("Unauthorized");
+    return allow(tenant, event.methodArn);
+  }
+
+  #known(freshMs: number): Promise<Keys> {
+    const nowMs = this.#props.clock.now();
+    if (this.#keys !== undefined && nowMs - this.#askedAtMs < freshMs) return this.#keys;
+    this.#askedAtMs = nowMs;
+    this.#keys = this.#read(nowMs);
+    // Who asked is told; the next one may try again.
+    this.#keys.catch(() => {
+      this.#keys = undefined;
+    });
+    return this.#keys;
+  }
+
+  async #read(nowMs: number): Promise<Keys> {
+    const { readKeys, logger } = this.#props;
+    try {
+      const keys = new Keys(KeySet.parse(JSON.parse(await readKeys())).keys);
+      this.#last = { keys, readAtMs: nowMs };
+      return keys;
+    } catch (error) {
+      // Its message may quote the secret.
+      logger.error("keys cannot be read", { error: (error as Error).name });
+      if (this.#last && nowMs - this.#last.readAtMs < STALE_MS) return this.#last.keys;
+      throw new Error("the keys cannot be read");
+    }
+  }
+}
+
+function headerOf({ headers }: APIGatewayRequestAuthorizerEvent, name: string): string | undefined {
+  for (const [key, value] of Object.entries(headers ?? {})) if (key.toLowerCase() === name) return value;
+  return undefined;
+}
+
+/** For every method of the stage: the answer is kept for the key, and the next request may be for another route. */
+function allow(tenant: TenantId, methodArn: string): APIGatewayAuthorizerResult {
+  const [api, stage] = methodArn.split("/");
+  return {
+    principalId: tenant,
+    policyDocument: {
+      Version: "2012-10-17",
+      Statement: [{ Action: "execute-api:Invoke", Effect: "Allow", Resource: `${api}/${stage}/*` }],
+    },
+    context: { tenant },
+  };
+}

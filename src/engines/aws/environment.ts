@@ -1,0 +1,73 @@
+import { z } from "zod";
+
+/** What is wrong with a function's environment: every variable, what was got and what is allowed. */
+export class EnvironmentError extends Error {
+  override readonly name = "EnvironmentError";
+}
+
+const name = z.string().min(1, "must not be empty");
+const arn = z.string().regex(/^arn:[\w-]+:secretsmanager:/, "must be the ARN of a secret");
+
+/** Variables of which only this is known by more than one kind of function. */
+const stage = { SLUICE_STAGE: name };
+const logs = { SLUICE_TABLE: name, SLUICE_BUCKET: name };
+const writes = {
+  ...stage,
+  ...logs,
+  SLUICE_BUS: name,
+  SLUICE_QUEUE_URL_PREFIX: z.url().refine((url) => url.endsWith("-"), "must end with '-'"),
+  SLUICE_DEPLOY_SEQ: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, "must be a whole number above 0")
+    .transform(Number),
+};
+const secrets = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue('must be JSON such as {"OPENAI_API_KEY":"arn:aws:secretsmanager:…"}');
+      return z.NEVER;
+    }
+  })
+  .pipe(z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), arn))
+  .optional();
+
+/** The environment of each kind of function: what the stack sets and the function parses, once, when it starts. */
+export const ENVIRONMENTS = {
+  submit: z.object(writes),
+  jobs: z.object({ ...stage, ...logs }),
+  events: z.object({ ...stage, ...logs }),
+  capabilities: z.object({ ...writes, SLUICE_MODEL: name.optional() }),
+  openapi: z.object(stage),
+  health: z.object(stage),
+  authorizer: z.object({ ...stage, SLUICE_KEYS_SECRET: arn }),
+  worker: z.object({
+    ...writes,
+    SLUICE_CAPABILITY: name,
+    SLUICE_MODEL: name.optional(),
+    SLUICE_SECRETS: secrets,
+  }),
+  advance: z.object({ ...writes, SLUICE_WORKFLOW: name }),
+  reconciler: z.object(writes),
+  deployment: z.object({ ...stage, SLUICE_TABLE: name }),
+} as const;
+
+export type FunctionKind = keyof typeof ENVIRONMENTS;
+export type Environment<K extends FunctionKind> = z.output<(typeof ENVIRONMENTS)[K]>;
+
+/** Throws {@link EnvironmentError}, which names all variables that are missing or malformed. */
+export function parseEnvironment<K extends FunctionKind>(
+  kind: K,
+  variables: Readonly<Record<string, string | undefined>>,
+): Environment<K> {
+  const parsed = ENVIRONMENTS[kind].safeParse(variables);
+  if (parsed.success) return parsed.data as Environment<K>;
+  const wrong = parsed.error.issues.map(({ path, message }) => {
+    const variable = String(path[0]);
+    const got = variables[variable];
+    return `${variable}: ${got === undefined ? "is missing" : `${message}; got ${JSON.stringify(got)}`}`;
+  });
+  throw new EnvironmentError(`the environment of function ${kind} is wrong: ${wrong.join("; ")}`);
+}
