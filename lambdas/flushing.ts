@@ -3,6 +3,8 @@ import type { Metrics } from "../src/core/runtime.ts";
 
 /** Middleware that lets nothing recorded wait for the next invocation, which may never come. */
 export function flushing(metrics: Metrics | undefined): MiddlewareObj {
-  const flush = (): void => metrics?.flush();
+  const flush = async (): Promise<void> => {
+    await metrics?.flush();
+  };
   return { after: flush, onError: flush };
 }

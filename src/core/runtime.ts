@@ -24,8 +24,8 @@ export type MetricUnit = "Count" | "Milliseconds" | "Bytes";
 /** Figures of what happens, for dashboards and alarms. */
 export interface Metrics {
   record(name: MetricName, value: number, unit: MetricUnit, dimensions?: MetricDimensions): void;
-  /** Before an invocation ends: what was recorded is out. */
-  flush(): void;
+  /** Resolves when what was recorded is out: before an invocation ends. */
+  flush(): Promise<void> | void;
 }
 
 export const METRIC_NAMES = [

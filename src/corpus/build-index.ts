@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -14,13 +14,15 @@ export const INDEX_VERSION = 1;
 export interface IndexSummary {
   readonly documents: number;
   readonly passages: number;
-  /** Of the documents that were listed; see {@link fingerprint}. */
+  /** Of the documents that were listed, see {@link fingerprint}; of a portable index, of their texts. */
   readonly fingerprint: string;
 }
 
 export interface BuildOptions {
   /** Takes only documents whose file name matches. @default every .md, .mdx, .txt and .rst file */
   readonly match?: RegExp | undefined;
+  /** Identical documents make identical bytes, wherever and whenever: for a file that is sent elsewhere. @default false */
+  readonly portable?: boolean;
 }
 
 /**
@@ -30,11 +32,16 @@ export interface BuildOptions {
  * Throws {@link CorpusError} when `dir` cannot be read or has no documents, and when `file` cannot be written.
  */
 export function buildIndex(dir: string, file: string, options: BuildOptions = {}): IndexSummary {
-  return writeIndexFile(dir, listDocuments(dir, options.match), file);
+  return writeIndexFile(dir, listDocuments(dir, options.match), file, options.portable);
 }
 
 /** {@link buildIndex} for documents that are listed already. */
-export function writeIndexFile(dir: string, documents: readonly DocumentFile[], file: string): IndexSummary {
+export function writeIndexFile(
+  dir: string,
+  documents: readonly DocumentFile[],
+  file: string,
+  portable = false,
+): IndexSummary {
   const draft = `${file}.${randomUUID()}.tmp`;
   let db: DatabaseSync | undefined;
   try {
@@ -42,7 +49,7 @@ export function writeIndexFile(dir: string, documents: readonly DocumentFile[], 
     db = new DatabaseSync(draft);
     // A draft that a crash leaves behind is never read: it needs no journal and no syncs of its own.
     db.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
-    const summary = fillIndex(db, dir, documents);
+    const summary = fillIndex(db, dir, documents, portable);
     db.close();
     renameSync(draft, file);
     return summary;
@@ -57,17 +64,24 @@ export function writeIndexFile(dir: string, documents: readonly DocumentFile[], 
 }
 
 /** Writes the index of the documents into an empty database. Binary files are left out. */
-export function fillIndex(db: DatabaseSync, dir: string, documents: readonly DocumentFile[]): IndexSummary {
+export function fillIndex(
+  db: DatabaseSync,
+  dir: string,
+  documents: readonly DocumentFile[],
+  portable = false,
+): IndexSummary {
   db.exec(SCHEMA);
   const addDocument = db.prepare("INSERT INTO documents (path, title, length) VALUES (?, ?, ?)");
   const addPassage = db.prepare("INSERT INTO passages (document, title, start, text) VALUES (?, ?, ?, ?)");
   const addTerms = db.prepare("INSERT INTO terms (rowid, title, path, text) VALUES (?, ?, ?, ?)");
   let taken = 0;
   let passages = 0;
+  const content = createHash("sha256");
   db.exec("BEGIN");
   for (const { path } of documents) {
     const text = readText(join(dir, path));
     if (text === undefined) continue;
+    content.update(`${JSON.stringify(path)} ${text.length}\n${text}`);
     const { title: documentTitle, chunks } = splitDocument(text, path, basename(path));
     const { lastInsertRowid: document } = addDocument.run(path, documentTitle, text.length);
     for (const { title, start, end } of chunks) {
@@ -83,7 +97,11 @@ export function fillIndex(db: DatabaseSync, dir: string, documents: readonly Doc
       `the corpus ${JSON.stringify(dir)} has no documents; it must hold at least one ${DOCUMENT_KINDS} file with text`,
     );
   }
-  const summary = { documents: taken, passages, fingerprint: fingerprint(documents) };
+  const summary = {
+    documents: taken,
+    passages,
+    fingerprint: portable ? `content-${content.digest("hex")}` : fingerprint(documents),
+  };
   const setMeta = db.prepare("INSERT INTO meta (name, value) VALUES (?, ?)");
   for (const [name, value] of Object.entries(summary)) setMeta.run(name, value);
   db.exec("INSERT INTO terms (terms) VALUES ('optimize'); COMMIT");

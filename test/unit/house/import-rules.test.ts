@@ -68,6 +68,8 @@ const forbidden: readonly (readonly [file: string, line: string, rule: string])[
   ["lambdas/submit/x.ts", 'import "../../src/host/host.ts";', IMPORTS],
   ["lambdas/x.ts", 'import "../src/capabilities/tool.ts";', IMPORTS],
   ["lambdas/submit/x.ts", 'import "../../app/sluice.ts";', IMPORTS],
+  ["lambdas/submit/submit.ts", 'import "../../src/engines/aws/aws-engine.ts";', IMPORTS],
+  ["lambdas/submit/handler.ts", 'import "../../src/engines/embedded/embedded-engine.ts";', IMPORTS],
   ["app/x.ts", 'import "../src/core/define-app.ts";', IMPORTS],
   ["app/workflows/x.ts", 'import "../../src/core/define-workflow.ts";', IMPORTS],
   ["app/workflows/x.ts", 'import "../../src/testing/index.ts";', IMPORTS],
@@ -91,6 +93,7 @@ const allowed: readonly (readonly [file: string, line: string])[] = [
   ["src/host/x.ts", 'import "../engines/embedded/embedded-engine.ts";'],
   ["lambdas/submit/x.ts", 'import "../http-handler.ts";'],
   ["lambdas/submit/x.ts", 'import "../../src/core/runtime.ts";'],
+  ["lambdas/submit/handler.ts", 'import "../../src/engines/aws/aws-engine.ts";'],
   ["app/x.ts", 'import "../src/index.ts";'],
   ["app/workflows/x.ts", 'import "../capabilities/x.ts";'],
 ];

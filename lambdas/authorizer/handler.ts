@@ -1,0 +1,15 @@
+import { GetSecretValueCommand } from "@aws-sdk/client-secrets-manager";
+import { secretsClient } from "../../src/engines/aws/aws-clients.ts";
+import { parseEnvironment } from "../../src/engines/aws/environment.ts";
+import { systemClock } from "../../src/engines/shared/system-clock.ts";
+import { powerLogger } from "../power-logger.ts";
+import { createHandler } from "./create-handler.ts";
+
+const { SLUICE_STAGE: stage, SLUICE_KEYS_SECRET: SecretId } = parseEnvironment("authorizer", process.env);
+const client = secretsClient();
+
+export const handler = createHandler({
+  readKeys: async () => (await client.send(new GetSecretValueCommand({ SecretId }))).SecretString ?? "",
+  clock: systemClock,
+  logger: powerLogger({ keys: { stage, function: "authorizer" } }),
+});

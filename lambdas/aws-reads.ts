@@ -1,0 +1,25 @@
+import type { JobIndex } from "../src/core/ports.ts";
+import type { JobStores } from "../src/core/read-job.ts";
+import type { Logger } from "../src/core/runtime.ts";
+import { dynamoDbClient, s3Client } from "../src/engines/aws/aws-clients.ts";
+import { DynamoDbJobIndex } from "../src/engines/aws/dynamodb-job-index.ts";
+import { DynamoDbLogReader } from "../src/engines/aws/dynamodb-log-reader.ts";
+import type { Environment } from "../src/engines/aws/environment.ts";
+import { S3Blobs, S3Snapshots } from "../src/engines/aws/s3-blobs.ts";
+import { powerLogger } from "./power-logger.ts";
+
+/** What a function needs that reads jobs and knows nothing of the app. */
+export function awsReads(
+  { SLUICE_STAGE: stage, SLUICE_TABLE: tableName, SLUICE_BUCKET: bucket }: Environment<"jobs">,
+  name: string,
+): JobStores & { readonly index: JobIndex; readonly logger: Logger } {
+  const client = dynamoDbClient();
+  const objects = { client: s3Client(), bucket };
+  return {
+    log: new DynamoDbLogReader({ client, tableName }),
+    blobs: new S3Blobs(objects),
+    snapshots: new S3Snapshots(objects),
+    index: new DynamoDbJobIndex({ client, tableName }),
+    logger: powerLogger({ keys: { stage, function: name } }),
+  };
+}

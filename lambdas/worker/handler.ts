@@ -1,0 +1,22 @@
+import { S3Corpus } from "../../src/corpus/s3-corpus.ts";
+import { s3Client, secretsClient } from "../../src/engines/aws/aws-clients.ts";
+import { parseEnvironment } from "../../src/engines/aws/environment.ts";
+import { awsRuntime, bundled, functionLogger, SCRATCH_DIR } from "../aws-runtime.ts";
+import { loadSecrets } from "../load-secrets.ts";
+import { createHandler } from "./create-handler.ts";
+
+const environment = parseEnvironment("worker", process.env);
+if (environment.SLUICE_SECRETS) await loadSecrets(environment.SLUICE_SECRETS, process.env, secretsClient());
+// Only now: the app's code finds its secrets.
+const { default: app } = await import("#app");
+const logger = functionLogger(environment.SLUICE_STAGE);
+const corpus = new S3Corpus({
+  client: s3Client(),
+  bucket: environment.SLUICE_BUCKET,
+  dir: SCRATCH_DIR,
+  fallbackFile: bundled("corpus.index"),
+  now: Date.now,
+  onError: (error) => logger.warn("corpus not looked at", { error: (error as Error).name }),
+});
+
+export const handler = createHandler(await awsRuntime({ app, environment, corpus }), environment.SLUICE_CAPABILITY);
