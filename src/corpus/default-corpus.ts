@@ -15,3 +15,12 @@ export function defaultCorpus(): Pick<CorpusOptions, "dir" | "match"> {
 export function defaultCorpusDir(): string {
   return dirname(createRequire(import.meta.url).resolve("aws-cdk-lib/package.json"));
 }
+
+/** False where `aws-cdk-lib` is not installed: an app that runs embedded only can do without it. */
+export function hasDefaultCorpus(): boolean {
+  try {
+    return defaultCorpusDir() !== "";
+  } catch {
+    return false;
+  }
+}

@@ -1,9 +1,11 @@
 import { join } from "node:path";
+import { STANDARD_CAPABILITIES } from "../contract/standard-capabilities.ts";
 import type { App } from "../core/define-app.ts";
-import type { Resources } from "../core/resources.ts";
+import type { Corpus, Resources } from "../core/resources.ts";
 import { CorpusError } from "../corpus/corpus-error.ts";
-import { defaultCorpus } from "../corpus/default-corpus.ts";
+import { defaultCorpus, hasDefaultCorpus } from "../corpus/default-corpus.ts";
 import { openCorpus } from "../corpus/fts-corpus.ts";
+import { noDocuments } from "../corpus/no-documents.ts";
 import { parseModelName, UnknownModelError } from "../models/model-name.ts";
 import { StartError } from "./options.ts";
 
@@ -23,11 +25,19 @@ export function loadResources(app: App, options: ResourceOptions): Resources {
   try {
     parseModelName(model);
     const indexFile = options.dataDir === undefined ? ":memory:" : join(options.dataDir, "corpus.index");
-    const corpus = openCorpus({ ...(dir === undefined ? defaultCorpus() : { dir }), indexFile });
+    const corpus = dir === undefined ? corpusWithoutDir(app, indexFile) : openCorpus({ dir, indexFile });
     return { tools: app.tools, model, price: app.price, corpus };
   } catch (error) {
     if (error instanceof CorpusError || error instanceof UnknownModelError)
       throw new StartError(error.message, { cause: error });
     throw error;
   }
+}
+
+function corpusWithoutDir(app: App, indexFile: string): Corpus {
+  if (hasDefaultCorpus()) return openCorpus({ ...defaultCorpus(), indexFile });
+  if (!app.capabilities.has(STANDARD_CAPABILITIES.retrieval)) return noDocuments;
+  throw new CorpusError(
+    "the app retrieves but names no documents, and aws-cdk-lib, whose READMEs would do, is not installed: give --corpus DIR or defineApp({ corpus })",
+  );
 }

@@ -11,6 +11,7 @@ import { readCommits, readState } from "../core/read-job.ts";
 import type { Corpus, Tool } from "../core/resources.ts";
 import type { Logger } from "../core/runtime.ts";
 import { isEnded, type JobState } from "../core/state.ts";
+import { noDocuments } from "../corpus/no-documents.ts";
 import { startEmbedded } from "../host/host.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -38,7 +39,6 @@ export interface FinishedJob<Output> {
 
 const tenant = "test" as TenantId;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-const noDocuments: Corpus = { search: () => [], read: () => undefined };
 
 /**
  * Runs a workflow to its end on the real embedded engine, in memory, and skips the waits before retries. Rejects when
