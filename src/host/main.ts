@@ -8,7 +8,7 @@ import { loadResources } from "./load-resources.ts";
 import { createLogger } from "./logger.ts";
 import { type HostOptions, parseOptions, StartError, USAGE } from "./options.ts";
 
-/** `npm start`: the whole of Sluice in this process. */
+/** `npm start` and `sluice-embedded`: the whole of Sluice in this process. */
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2), process.env);
   if (options === "help") {

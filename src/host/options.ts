@@ -41,6 +41,7 @@ const FLAGS = {
 } as const;
 
 export const USAGE = `Usage: npm start -- [flags]
+       sluice-embedded [flags]      where the package is installed
 
   --data DIR          where jobs are kept (default .sluice)
   --memory            keep nothing: jobs are gone with the process
