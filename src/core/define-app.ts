@@ -97,3 +97,17 @@ function positive(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new DefinitionError(`${name} must be a whole number above 0; got ${value}`);
 }
+
+/** The app of a module, which is its default export. Throws {@link DefinitionError} for a module of another kind. */
+export function appOf(module: { readonly default?: unknown }): App {
+  const app = module.default;
+  if (typeof app === "object" && app !== null && "kind" in app && app.kind === APP_KIND) return app as App;
+  throw new DefinitionError(
+    `its default export must be made by defineApp({ workflows, capabilities }); got ${kindOf(app)}`,
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined) return "no default export";
+  return value === null ? "null" : `a value of type ${typeof value}`;
+}

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { APP_KIND, type App } from "../core/define-app.ts";
+import { type App, appOf } from "../core/define-app.ts";
 import { StartError } from "./options.ts";
 
 /** Imports an app module. Throws {@link StartError} when there is none, it throws, or exports something else. */
@@ -15,18 +15,9 @@ export async function loadApp(file: string): Promise<App> {
     const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
     throw new StartError(`--app ${file} does not load: ${name}: ${message}`, { cause: error });
   }
-  if (!isApp(module.default)) {
-    throw new StartError(
-      `--app ${file}: its default export must be made by defineApp({ workflows, capabilities }); got ${kindOf(module.default)}`,
-    );
+  try {
+    return appOf(module);
+  } catch (error) {
+    throw new StartError(`--app ${file}: ${(error as Error).message}`, { cause: error });
   }
-  return module.default;
-}
-
-const isApp = (value: unknown): value is App =>
-  typeof value === "object" && value !== null && "kind" in value && value.kind === APP_KIND;
-
-function kindOf(value: unknown): string {
-  if (value === undefined) return "no default export";
-  return value === null ? "null" : `a value of type ${typeof value}`;
 }

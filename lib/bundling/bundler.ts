@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { type BuildOptions, build, type Plugin } from "esbuild";
+import { BundleRequest } from "./bundle-request.ts";
+import { SLUICE_ROOT } from "./sluice-root.ts";
+
+/** Packages that are CommonJS call `require`, which an ES module does not have. */
+const REQUIRE = `import{createRequire as sluiceRequire}from"node:module";const require=sluiceRequire(import.meta.url);`;
+/** Code of ours that no capability's `run` is in: what it imports when it runs belongs into every bundle. */
+const NEEDED_ANYWHERE = /^(lambdas|lib|node_modules|src\/(contract|core|engines|telemetry))\//;
+
+/**
+ * Functions that run no capability get no code that only a capability's `run` imports: SDKs of models, for example. It
+ * would double their size (what a cold start reads), and is never called there.
+ */
+const leaveOutWhatCapabilitiesImport: Plugin = {
+  name: "leave-out-what-capabilities-import",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /.*/ }, ({ kind, importer, path }) =>
+      kind === "dynamic-import" && isCapabilityCode(importer) ? { path, namespace: "left-out" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "left-out" }, ({ path }) => ({
+      contents: `throw new Error(${JSON.stringify(`${path} is not in this function: it runs no capability. Import it inside run`)});`,
+    }));
+  },
+};
+
+/** Ours by their folder; of everything else what is no package: a user's own files. */
+function isCapabilityCode(importer: string): boolean {
+  const inside = relative(SLUICE_ROOT, importer).replaceAll(sep, "/");
+  return inside.startsWith("..") ? !importer.includes(`${sep}node_modules${sep}`) : !NEEDED_ANYWHERE.test(inside);
+}
+
+/** Names of classes and functions stay, so that an error in a log names what it is and where it was. */
+const FOR_LAMBDA: BuildOptions = {
+  splitting: true,
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "none",
+};
+const FOR_HERE: BuildOptions = { sourcemap: "inline" };
+
+async function main(): Promise<void> {
+  const { app, outDir, bundles } = BundleRequest.parse(JSON.parse(readFileSync(0, "utf8")));
+  await Promise.all(
+    bundles.map(({ name, entry, runsCapabilities, readable }) =>
+      build({
+        entryPoints: { index: entry },
+        outdir: join(outDir, name),
+        outExtension: { ".js": ".mjs" },
+        bundle: true,
+        format: "esm",
+        platform: "node",
+        target: "node24",
+        mainFields: ["module", "main"],
+        banner: { js: REQUIRE },
+        alias: { "#app": app },
+        plugins: runsCapabilities ? [] : [leaveOutWhatCapabilitiesImport],
+        logLevel: "error",
+        ...(readable ? FOR_HERE : FOR_LAMBDA),
+      }),
+    ),
+  );
+}
+
+await main().catch(() => {
+  // esbuild has said what is wrong, and where.
+  process.exitCode = 1;
+});

@@ -1,0 +1,78 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { z } from "zod";
+import { SynthError } from "../synth-error.ts";
+import { AppManifest } from "./app-manifest.ts";
+import { bundle } from "./bundle.ts";
+import { sluiceModule } from "./sluice-root.ts";
+
+const TIMEOUT_MS = 30_000;
+/** Where the answer is written; stdout is the app's. */
+const ANSWER_FD = 3;
+
+const Answer = z.union([
+  z.object({ manifest: AppManifest }),
+  z.object({
+    error: z.object({
+      name: z.string(),
+      message: z.string(),
+      where: z.string().optional(),
+      sideEffect: z.string().optional(),
+    }),
+  }),
+]);
+
+/**
+ * What an app is made of, found by importing its module in a process that can reach nothing: no network, no files to
+ * write, no environment. Throws {@link SynthError} for a module that is not there, does not load, is no app, or has
+ * side effects at import.
+ *
+ * @param path of the app module, absolute
+ */
+export function describeApp(path: string): AppManifest {
+  if (!isAbsolute(path)) {
+    throw new SynthError(`app must be an absolute path, such as require.resolve("./sluice.ts"); got ${path}`);
+  }
+  if (!existsSync(path)) throw new SynthError(`app ${path}: there is no such file`);
+  const dir = mkdtempSync(join(tmpdir(), "sluice-describe-"));
+  try {
+    const entry = sluiceModule("lib/bundling/describe-entry");
+    bundle({ app: path, outDir: dir, bundles: [{ name: "describe", entry, runsCapabilities: false, readable: true }] });
+    return answerOf(path, join(dir, "describe", "index.mjs"));
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function answerOf(path: string, file: string): AppManifest {
+  const run = spawnSync(process.execPath, ["--enable-source-maps", ...permissions(), file], {
+    stdio: ["ignore", "ignore", "pipe", "pipe"],
+    encoding: "utf8",
+    timeout: TIMEOUT_MS,
+    env: {},
+  });
+  const text = run.output?.[ANSWER_FD] ?? "";
+  if (text === "") {
+    const why = run.error
+      ? run.error.message
+      : run.stderr.trim() || `its process ended with ${run.status ?? run.signal}`;
+    throw new SynthError(`app ${path} does not load: ${why}`);
+  }
+  const answer = Answer.parse(JSON.parse(text));
+  if ("manifest" in answer) return answer.manifest;
+  const { name, message, where, sideEffect } = answer.error;
+  const place = where === undefined ? "" : `\n  at ${where}`;
+  if (sideEffect !== undefined) {
+    throw new SynthError(
+      `app ${path} has side effects: ${sideEffect}. An app module is imported everywhere, so it may only define things; connect, read the environment, write and start things inside run${place}`,
+    );
+  }
+  throw new SynthError(`app ${path} does not load: ${name}: ${message}${place}`);
+}
+
+/** Reads only: of files, since code is among them. Older versions of Node know no such model. */
+function permissions(): string[] {
+  return Number(process.versions.node.split(".")[0]) >= 24 ? ["--permission", "--allow-fs-read=*"] : [];
+}
