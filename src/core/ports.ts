@@ -176,7 +176,7 @@ export interface Snapshots {
 export interface Clock {
   /** Wall-clock time in epoch ms. */
   now(): number;
-  /** Calls back once after at least `delayMs`; returns what cancels it. Does not keep the process alive. */
+  /** Calls back once after at least `delayMs`; returns what cancels it. Whether it keeps the process alive is for the engine to say. */
   setTimer(delayMs: number, callback: () => void): () => void;
 }
 

@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../../core/ports.ts";
 import type { Ports } from "../../core/runtime.ts";
 import { KeyedIds } from "../shared/keyed-ids.ts";
-import { systemClock } from "../shared/system-clock.ts";
 import { type AwsClients, awsClients } from "./aws-clients.ts";
 import { DynamoDbEventLog } from "./dynamodb-event-log.ts";
 import { DynamoDbJobIndex } from "./dynamodb-job-index.ts";
 import { EventBridgeTopics } from "./eventbridge-topics.ts";
+import { functionClock } from "./function-clock.ts";
 import type { QueueAges } from "./queue-ages.ts";
 import { S3Blobs, S3Snapshots } from "./s3-blobs.ts";
 import { SqsWorkQueue } from "./sqs-work-queue.ts";
@@ -23,7 +23,7 @@ export interface AwsEngineOptions {
   readonly ages?: QueueAges;
   /** @default made from the environment */
   readonly clients?: AwsClients;
-  /** @default the machine's */
+  /** @default {@link functionClock} */
   readonly clock?: Clock;
 }
 
@@ -36,7 +36,7 @@ export const AWS_MAX_SKEW_MS = 10_000;
 
 /** All ports on services of one account and region. */
 export function openAwsEngine(options: AwsEngineOptions): Ports {
-  const { table: tableName, bucket, bus, queueUrlPrefix, deploySeq, ages, clock = systemClock } = options;
+  const { table: tableName, bucket, bus, queueUrlPrefix, deploySeq, ages, clock = functionClock } = options;
   const clients = options.clients ?? awsClients();
   const ids = new KeyedIds("sluice", clock);
   const index = new DynamoDbJobIndex({ client: clients.dynamoDb, tableName });
