@@ -38,6 +38,7 @@ export async function awsRuntime(options: AwsRuntimeOptions): Promise<Runtime> {
     queueUrlPrefix,
     deploySeq: SLUICE_DEPLOY_SEQ,
     clients: awsClients(),
+    onError: (what, about) => logger.warn(what, about),
     ...(ages ? { ages: queueAges(app, queueUrlPrefix, logger) } : {}),
   });
   const resources: Resources = {

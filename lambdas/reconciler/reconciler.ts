@@ -2,7 +2,7 @@ import type { EventBody } from "../../src/contract/events.ts";
 import type { App } from "../../src/core/define-app.ts";
 import { iso } from "../../src/core/job-writer.ts";
 import type { Head } from "../../src/core/ports.ts";
-import { outstanding } from "../../src/core/publish.ts";
+import { endMessages, outstanding } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type JobState, type StepStatus } from "../../src/core/state.ts";
 
@@ -37,7 +37,8 @@ async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Pr
   try {
     writer.states.drop(jobId);
     const state = await writer.update(jobId, (current, nowMs) => {
-      if (isEnded(current)) return { events: [], result: current };
+      // Its head would say so, had the end been announced.
+      if (isEnded(current)) return { events: [], result: current, messages: endMessages(current) };
       if (current.deadlineMs <= nowMs) {
         return { events: [{ type: "job.expired", deadline: iso(current.deadlineMs) }], result: current };
       }

@@ -55,6 +55,15 @@ export class ContentionError extends Error {
   override readonly name = "ContentionError";
 }
 
+/** A commit is in the log, but the messages that follow from it could not be published. Asking again publishes them. */
+export class PublishingError extends Error {
+  override readonly name = "PublishingError";
+
+  constructor(jobId: string, cause: unknown) {
+    super(`messages of ${jobId} could not be published`, { cause });
+  }
+}
+
 const MAX_MESSAGE = 2_000;
 /** Of the JSON text of an error's `detail`, in characters. */
 const MAX_DETAIL = 4_000;

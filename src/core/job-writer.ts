@@ -5,7 +5,7 @@ import { topics } from "../contract/messages.ts";
 import { advance } from "./advance.ts";
 import { encodeCommit } from "./commit-codec.ts";
 import type { App } from "./define-app.ts";
-import { ContentionError, errorInfo, UnknownJobError, WorkflowError } from "./errors.ts";
+import { ContentionError, errorInfo, PublishingError, UnknownJobError, WorkflowError } from "./errors.ts";
 import { applyEvent, type CommitHeader } from "./fold.ts";
 import { JobStates } from "./job-states.ts";
 import type {
@@ -63,6 +63,10 @@ export interface WriterDeps {
   /** A job has come to its end, by an append of this process. */
   readonly onEnded?: (state: JobState) => void;
   readonly onConflict?: (jobId: JobId) => void;
+  /** A job is accepted, but its first messages could not be published: it begins when the reconciler looks at it. */
+  readonly onDelayed?: (jobId: JobId, error: unknown) => void;
+  /** A head could not be changed: it stays due. */
+  readonly onHeadMissed?: (jobId: JobId, error: unknown) => void;
   /** A snapshot could not be kept: reading the job costs more until the next one. */
   readonly onSnapshotLost?: (jobId: JobId, error: unknown) => void;
 }
@@ -141,7 +145,7 @@ export class JobWriter {
       };
       this.states.keep(state);
       const seen = view(state);
-      created = (await this.#append(draft, { head })) === "appended";
+      created = await this.#accept(draft, head);
       if (created) return { view: seen, created };
     } finally {
       if (!created) this.states.drop(jobId);
@@ -150,10 +154,21 @@ export class JobWriter {
     return this.#existing(jobId, view);
   }
 
+  /** A job that is in the log is accepted: who was told otherwise would send it a second time. */
+  async #accept(draft: Draft, head: Head): Promise<boolean> {
+    try {
+      return (await this.#append(draft, { head })) === "appended";
+    } catch (error) {
+      if (!(error instanceof PublishingError)) throw error;
+      this.#deps.onDelayed?.(head.jobId, error);
+      return true;
+    }
+  }
+
   /**
    * Decides on a job and appends what follows; resolves with the decision's result when all of it is durable.
-   * Rejects with {@link UnknownJobError} for a log without commits and with {@link ContentionError} when others
-   * kept winning.
+   * Rejects with {@link UnknownJobError} for a log without commits, with {@link ContentionError} when others kept
+   * winning, and with {@link PublishingError} when all is written but somebody must ask again for its messages.
    *
    * `seq`: the log is known to go that far, by a message. A state from memory that does not is read on first, which
    * costs less than an append that collides.
@@ -237,8 +252,8 @@ export class JobWriter {
           return;
         }
       } catch (error) {
-        // A result does not depend on what follows from it (rule 6): without that, it may be written.
-        if (alone || !draft.wantsAdvance) throw error;
+        // A result does not depend on what follows from it (rule 6): without that, it may be written. If it is not yet.
+        if (error instanceof PublishingError || alone || !draft.wantsAdvance) throw error;
         alone = true;
         this.states.drop(jobId);
         continue;
@@ -336,7 +351,7 @@ export class JobWriter {
 
   /** Appends; where the answer is a conflict or was lost, looks whether the commit is there all the same (rule 1). */
   async #appendOnce(commit: StoredCommit, effects: Effects): Promise<boolean> {
-    const { log, index, topics: bus } = this.#deps;
+    const { log, index, topics: bus, onHeadMissed } = this.#deps;
     let failure: unknown;
     try {
       if ((await log.append(commit, effects)) === "appended") return true;
@@ -348,8 +363,11 @@ export class JobWriter {
       if (failure !== undefined) throw failure;
       return false;
     }
-    if (effects.headChange) await index.change(commit.jobId, effects.headChange);
-    await bus.publish(effects.messages ?? []);
+    const { messages = [], headChange } = effects;
+    await bus.publish(messages).catch((error: unknown) => {
+      throw new PublishingError(commit.jobId, error);
+    });
+    if (headChange) await index.change(commit.jobId, headChange).catch((error) => onHeadMissed?.(commit.jobId, error));
     return true;
   }
 

@@ -42,7 +42,10 @@ export interface HeadChange {
   readonly wakeAtMs?: number | null;
 }
 
-/** What follows from a commit. An engine makes it one transaction with the commit, or does it right after, in this order. */
+/**
+ * What follows from a commit. An engine makes it one transaction with the commit, or does it right after: messages
+ * first, then the change of the head, so that a head which says that its job has ended proves that this was announced.
+ */
 export interface Effects {
   /** With the first commit: the head, in the same write. */
   readonly head?: Head;
@@ -62,7 +65,8 @@ export type AppendOutcome = "appended" | "conflict";
 /**
  * The logs of all jobs. `append` succeeds if and only if no commit of the job begins at `firstSeq`. The caller must
  * have read the log up to `firstSeq - 1`: a stale writer always collides, a gap cannot come about.
- * With "appended", commit and effects are durable. With "conflict", neither has happened.
+ * With "appended", commit and effects are durable, but for a change of the head, which may be missed. With "conflict",
+ * neither has happened.
  */
 export interface EventLog extends LogReader {
   append(commit: StoredCommit, effects?: Effects): Promise<AppendOutcome>;

@@ -68,6 +68,12 @@ export function outstanding(state: JobState, app: App, nowMs: number, isGone: (h
   return messages;
 }
 
+/** What announces the end of a job that has ended. */
+export function endMessages(state: JobState): Message[] {
+  const { completed, failed } = topics;
+  return [{ topic: (state.status === "completed" ? completed : failed)(state.workflow), detail: detailOf(state) }];
+}
+
 /** Asks a worker of the workflow's own queue to bring the job forward. */
 export const advanceMessage = (state: JobState): Message => ({
   topic: topics.advance(state.workflow),

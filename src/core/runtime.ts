@@ -119,6 +119,8 @@ export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
       metrics.record("AppendConflicts", 1, "Count");
       logger.debug("append conflict", { jobId });
     },
+    onDelayed: (jobId, error) => logger.error("messages not published", { jobId, error: (error as Error).name }),
+    onHeadMissed: (jobId, error) => logger.warn("head not changed", { jobId, error: (error as Error).name }),
     onSnapshotLost: (jobId, error) => logger.warn("snapshot not kept", { jobId, error: (error as Error).name }),
   });
   return { ...ports, ...options, metrics, maxSkewMs: options.maxSkewMs ?? 0, writer, calls };

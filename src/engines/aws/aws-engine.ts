@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { JobId } from "../../contract/ids.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { Ports } from "../../core/runtime.ts";
 import { KeyedIds } from "../shared/keyed-ids.ts";
@@ -21,6 +22,8 @@ export interface AwsEngineOptions {
   readonly deploySeq: number;
   /** Tells how old backlogs are. @default nothing does */
   readonly ages?: QueueAges;
+  /** Something went wrong that is made good later: for the function's log. @default it is kept quiet */
+  readonly onError?: (what: string, about: object) => void;
   /** @default made from the environment */
   readonly clients?: AwsClients;
   /** @default {@link functionClock} */
@@ -36,14 +39,25 @@ export const AWS_MAX_SKEW_MS = 10_000;
 
 /** All ports on services of one account and region. */
 export function openAwsEngine(options: AwsEngineOptions): Ports {
-  const { table: tableName, bucket, bus, queueUrlPrefix, deploySeq, ages, clock = functionClock } = options;
+  const {
+    table: tableName,
+    bucket,
+    bus,
+    queueUrlPrefix,
+    deploySeq,
+    ages,
+    clock = functionClock,
+    onError = () => {},
+  } = options;
   const clients = options.clients ?? awsClients();
   const ids = new KeyedIds("sluice", clock);
   const index = new DynamoDbJobIndex({ client: clients.dynamoDb, tableName });
   const random = (): number => ids.random();
   const topics = new EventBridgeTopics({ client: clients.eventBridge, busName: bus, clock, random });
+  const onHeadMissed = (jobId: JobId, error: unknown): void =>
+    onError("head not changed", { jobId, error: (error as Error).name });
   return {
-    log: new DynamoDbEventLog({ client: clients.dynamoDb, tableName, index, topics }),
+    log: new DynamoDbEventLog({ client: clients.dynamoDb, tableName, index, topics, onHeadMissed }),
     index,
     topics,
     queue: new SqsWorkQueue({ client: clients.sqs, urlPrefix: queueUrlPrefix, ...(ages ? { ages } : {}) }),

@@ -1,4 +1,5 @@
 import { ConditionalCheckFailedException, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import type { JobId } from "../../contract/ids.ts";
 import type { AppendOutcome, Effects, EventLog, JobIndex, StoredCommit, Topics } from "../../core/ports.ts";
 import { itemOf } from "./commit-item.ts";
 import { DynamoDbLogReader, type DynamoDbTable } from "./dynamodb-log-reader.ts";
@@ -7,6 +8,8 @@ import { TABLE } from "./table-schema.ts";
 export interface DynamoDbEventLogProps extends DynamoDbTable {
   readonly index: JobIndex;
   readonly topics: Topics;
+  /** A head could not be changed. It stays due, and the reconciler changes it. */
+  readonly onHeadMissed: (jobId: JobId, error: unknown) => void;
 }
 
 /**
@@ -16,11 +19,13 @@ export interface DynamoDbEventLogProps extends DynamoDbTable {
 export class DynamoDbEventLog extends DynamoDbLogReader implements EventLog {
   readonly #index: JobIndex;
   readonly #topics: Topics;
+  readonly #onHeadMissed: DynamoDbEventLogProps["onHeadMissed"];
 
-  constructor({ index, topics, ...table }: DynamoDbEventLogProps) {
+  constructor({ index, topics, onHeadMissed, ...table }: DynamoDbEventLogProps) {
     super(table);
     this.#index = index;
     this.#topics = topics;
+    this.#onHeadMissed = onHeadMissed;
   }
 
   async append(commit: StoredCommit, effects: Effects = {}): Promise<AppendOutcome> {
@@ -37,8 +42,10 @@ export class DynamoDbEventLog extends DynamoDbLogReader implements EventLog {
       if (error instanceof ConditionalCheckFailedException) return "conflict";
       throw error;
     }
-    if (headChange) await this.#index.change(commit.jobId, headChange);
     if (messages.length > 0) await this.#topics.publish(messages);
+    if (headChange) {
+      await this.#index.change(commit.jobId, headChange).catch((error) => this.#onHeadMissed(commit.jobId, error));
+    }
     return "appended";
   }
 }

@@ -3,7 +3,7 @@ import { type EventBody, isTerminal } from "../../../src/contract/events.ts";
 import type { Message } from "../../../src/contract/messages.ts";
 import { topics } from "../../../src/contract/messages.ts";
 import type { App } from "../../../src/core/define-app.ts";
-import { ContentionError, UnknownJobError } from "../../../src/core/errors.ts";
+import { ContentionError, PublishingError, UnknownJobError } from "../../../src/core/errors.ts";
 import { fold } from "../../../src/core/fold.ts";
 import { JobWriter, MAX_ADVANCE_FAILURES, type WriterDeps } from "../../../src/core/job-writer.ts";
 import type {
@@ -193,6 +193,66 @@ describe("creating a job", () => {
     expect(await create(writer(oneStep, { log }))).toMatchObject({ created: true });
     expect(log.appends).toHaveLength(1);
     expect(await types()).toEqual(["job.submitted", "step.requested"]);
+  });
+});
+
+/** A log and a bus as on AWS: messages follow the append, and can be refused. */
+function refusing(refuses: () => boolean): Pick<WriterDeps, "log" | "topics" | "atomicEffects"> {
+  const bus = {
+    publish: async (messages: readonly Message[]) => {
+      if (refuses()) throw new Error("the bus is full");
+      await engine.topics.publish(messages);
+    },
+  };
+  const append = async (commit: StoredCommit, { messages = [], ...effects }: Effects = {}) => {
+    const outcome = await engine.log.append(commit, effects);
+    if (outcome === "appended") await bus.publish(messages);
+    return outcome;
+  };
+  const { log } = engine;
+  const late: EventLog = { append, read: (...about) => log.read(...about), tail: (...about) => log.tail(...about) };
+  return { log: late, topics: bus, atomicEffects: false };
+}
+
+describe("messages that cannot be published", () => {
+  const twoSteps = appOf(async (job) => [await job.step("a", echo, 1), await job.step("b", echo, 1)]);
+
+  it("keep no job from being accepted: who is told otherwise submits it twice", async () => {
+    const delayed: string[] = [];
+    const onDelayed = (jobId: string): void => void delayed.push(jobId);
+    const jobs = writer(oneStep, { ...refusing(() => true), onDelayed });
+    expect(await create(jobs)).toMatchObject({ created: true });
+    expect(delayed).toEqual([JOB]);
+    expect(await types()).toEqual(["job.submitted", "step.requested"]);
+  });
+
+  it("make an update fail that is written, once, and are published when it is asked for again", async () => {
+    let full = false;
+    const jobs = writer(
+      twoSteps,
+      refusing(() => full),
+    );
+    await create(jobs);
+    await start(jobs);
+    await received("echo");
+    full = true;
+    await expect(drive(complete(jobs))).rejects.toBeInstanceOf(PublishingError);
+    expect(await types()).toEqual([
+      "job.submitted",
+      "step.requested",
+      "step.started",
+      "step.completed",
+      "step.requested",
+    ]);
+    full = false;
+    await clock.advance(5_000);
+    const ask = jobs.update(JOB, (state, nowMs) => ({
+      events: [],
+      result: undefined,
+      messages: jobs.missing(state, nowMs),
+    }));
+    await drive(ask);
+    expect(await received("echo")).toMatchObject([{ detail: { stepIds: ["b"] } }]);
   });
 });
 
