@@ -5,6 +5,7 @@ import { dynamoDbClient, s3Client } from "../src/engines/aws/aws-clients.ts";
 import { DynamoDbJobIndex } from "../src/engines/aws/dynamodb-job-index.ts";
 import { DynamoDbLogReader } from "../src/engines/aws/dynamodb-log-reader.ts";
 import type { Environment } from "../src/engines/aws/environment.ts";
+import { functionClock } from "../src/engines/aws/function-clock.ts";
 import { S3Blobs, S3Snapshots } from "../src/engines/aws/s3-blobs.ts";
 import { powerLogger } from "./power-logger.ts";
 
@@ -13,13 +14,13 @@ export function awsReads(
   { SLUICE_STAGE: stage, SLUICE_TABLE: tableName, SLUICE_BUCKET: bucket }: Environment<"jobs">,
   name: string,
 ): JobStores & { readonly index: JobIndex; readonly logger: Logger } {
-  const client = dynamoDbClient();
+  const table = { client: dynamoDbClient(), tableName, clock: functionClock };
   const objects = { client: s3Client(), bucket };
   return {
-    log: new DynamoDbLogReader({ client, tableName }),
+    log: new DynamoDbLogReader(table),
     blobs: new S3Blobs(objects),
     snapshots: new S3Snapshots(objects),
-    index: new DynamoDbJobIndex({ client, tableName }),
+    index: new DynamoDbJobIndex(table),
     logger: powerLogger({ keys: { stage, function: name } }),
   };
 }

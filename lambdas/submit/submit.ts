@@ -20,8 +20,8 @@ export interface SubmitCommand {
 const FIRST_WAKE_MS = 60_000;
 
 /**
- * Accepts a job: when this resolves, the job is durable, and on its way or to be found by the reconciler. With an idempotency key that was used for
- * the same payload, the job of then; for another payload a 422.
+ * Accepts a job: when this resolves, the job is durable, and on its way or to be found by the reconciler. With an
+ * idempotency key that was used for the same payload, the job of then; for another payload a 422.
  */
 export function submit(command: SubmitCommand, runtime: Runtime): Promise<{ job: JobView; created: boolean }> {
   const { request, traceparent } = command;

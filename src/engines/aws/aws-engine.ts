@@ -51,13 +51,14 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
   } = options;
   const clients = options.clients ?? awsClients();
   const ids = new KeyedIds("sluice", clock);
-  const index = new DynamoDbJobIndex({ client: clients.dynamoDb, tableName });
+  const table = { client: clients.dynamoDb, tableName, clock };
+  const index = new DynamoDbJobIndex(table);
   const random = (): number => ids.random();
   const topics = new EventBridgeTopics({ client: clients.eventBridge, busName: bus, clock, random });
   const onHeadMissed = (jobId: JobId, error: unknown): void =>
     onError("head not changed", { jobId, error: (error as Error).name });
   return {
-    log: new DynamoDbEventLog({ client: clients.dynamoDb, tableName, index, topics, onHeadMissed }),
+    log: new DynamoDbEventLog({ ...table, index, topics, onHeadMissed }),
     index,
     topics,
     queue: new SqsWorkQueue({ client: clients.sqs, urlPrefix: queueUrlPrefix, ...(ages ? { ages } : {}) }),

@@ -1,7 +1,7 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import type { CommitId, JobId, TenantId } from "../../contract/ids.ts";
-import type { Head, StoredCommit } from "../../core/ports.ts";
+import type { Clock, Head, StoredCommit } from "../../core/ports.ts";
 import { JOBS_INDEX, TABLE, WAKE_INDEX, WAKE_SHARDS } from "./table-schema.ts";
 
 export type Item = Record<string, AttributeValue>;
@@ -86,6 +86,9 @@ export const wakeAttributes = (jobId: JobId, wakeAtMs: number): Item => ({
   [WAKE_INDEX.partitionKey]: { S: shardName(shardOf(jobId)) },
   [WAKE_INDEX.sortKey]: { N: String(wakeAtMs) },
 });
+
+/** Now, as a time to live is written. */
+export const epochSeconds = (clock: Clock): AttributeValue => ({ N: String(Math.floor(clock.now() / 1_000)) });
 
 export const listKey = (createdAt: string, jobId: JobId): string => `${createdAt} ${jobId}`;
 export const shardName = (shard: number): string => `w#${shard}`;

@@ -1,7 +1,7 @@
 import { ConditionalCheckFailedException, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import type { JobId } from "../../contract/ids.ts";
 import type { AppendOutcome, Effects, EventLog, JobIndex, StoredCommit, Topics } from "../../core/ports.ts";
-import { itemOf } from "./commit-item.ts";
+import { epochSeconds, itemOf } from "./commit-item.ts";
 import { DynamoDbLogReader, type DynamoDbTable } from "./dynamodb-log-reader.ts";
 import { TABLE } from "./table-schema.ts";
 
@@ -35,7 +35,10 @@ export class DynamoDbEventLog extends DynamoDbLogReader implements EventLog {
         new PutItemCommand({
           TableName: this.table.tableName,
           Item: itemOf(commit, expiresMs, head),
-          ConditionExpression: `attribute_not_exists(${TABLE.partitionKey})`,
+          // An item past its time is not there any more, whether DynamoDB has got round to deleting it or not.
+          ConditionExpression: `attribute_not_exists(${TABLE.partitionKey}) OR #ttl <= :now`,
+          ExpressionAttributeNames: { "#ttl": TABLE.timeToLive },
+          ExpressionAttributeValues: { ":now": epochSeconds(this.table.clock) },
         }),
       );
     } catch (error) {

@@ -6,15 +6,18 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import type { JobId } from "../../contract/ids.ts";
-import { BadCursorError, type Head, type HeadChange, type JobIndex, type ListQuery } from "../../core/ports.ts";
+import {
+  BadCursorError,
+  type Clock,
+  type Head,
+  type HeadChange,
+  type JobIndex,
+  type ListQuery,
+} from "../../core/ports.ts";
 import { TERMINAL_STATUSES } from "../../core/state.ts";
 import { commitKey, headOf, type Item, listKey, shardName, wakeAttributes } from "./commit-item.ts";
+import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
 import { JOBS_INDEX, WAKE_INDEX, WAKE_SHARDS } from "./table-schema.ts";
-
-export interface DynamoDbJobIndexProps {
-  readonly client: DynamoDBClient;
-  readonly tableName: string;
-}
 
 /** Jobs that one call looks at where a filter leaves few of them: the rest is for the next page. */
 const MAX_EXAMINED = 1_000;
@@ -25,10 +28,12 @@ const CURSOR = /^\d{4}-\d\d-\d\dT[\d:.]+Z job_[a-z2-7]{26}$/;
 export class DynamoDbJobIndex implements JobIndex {
   readonly #client: DynamoDBClient;
   readonly #tableName: string;
+  readonly #clock: Clock;
 
-  constructor({ client, tableName }: DynamoDbJobIndexProps) {
+  constructor({ client, tableName, clock }: DynamoDbTable) {
     this.#client = client;
     this.#tableName = tableName;
+    this.#clock = clock;
   }
 
   async list(query: ListQuery): Promise<{ jobs: readonly Head[]; cursor: string | undefined }> {
@@ -140,8 +145,11 @@ export class DynamoDbJobIndex implements JobIndex {
     };
     const { Items = [], LastEvaluatedKey, ScannedCount = 0 } = await this.#client.send(new QueryCommand(input));
     const found = Items.map(headOf);
-    const jobs = found.slice(0, wanted);
-    const shown = jobs.at(-1);
+    const page = found.slice(0, wanted);
+    const shown = page.at(-1);
+    // What is past its time has no log any more.
+    const nowMs = this.#clock.now();
+    const jobs = page.filter(({ expiresMs }) => expiresMs > nowMs);
     const last =
       found.length > wanted && shown
         ? listKey(shown.createdAt, shown.jobId)
