@@ -16,11 +16,13 @@ export function awsReads(
 ): JobStores & { readonly index: JobIndex; readonly logger: Logger } {
   const table = { client: dynamoDbClient(), tableName, clock: functionClock };
   const objects = { client: s3Client(), bucket };
+  const logger = powerLogger({ keys: { stage, function: name } });
   return {
     log: new DynamoDbLogReader(table),
     blobs: new S3Blobs(objects),
     snapshots: new S3Snapshots(objects),
     index: new DynamoDbJobIndex(table),
-    logger: powerLogger({ keys: { stage, function: name } }),
+    onSnapshotLost: (jobId, error) => logger.warn("snapshot not read", { jobId, error: (error as Error).name }),
+    logger,
   };
 }

@@ -67,7 +67,7 @@ export interface WriterDeps {
   readonly onDelayed?: (jobId: JobId, error: unknown) => void;
   /** A head could not be changed: it stays due. */
   readonly onHeadMissed?: (jobId: JobId, error: unknown) => void;
-  /** A snapshot could not be kept: reading the job costs more until the next one. */
+  /** A snapshot could not be kept or read: reading the job costs more until the next one. */
   readonly onSnapshotLost?: (jobId: JobId, error: unknown) => void;
 }
 

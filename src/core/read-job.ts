@@ -11,6 +11,8 @@ export interface JobStores {
   readonly log: LogReader;
   readonly blobs: Blobs;
   readonly snapshots?: Snapshots;
+  /** A snapshot could not be kept or read: the log has it all, at a higher price. */
+  readonly onSnapshotLost?: (jobId: JobId, error: unknown) => void;
 }
 
 /** The tail in which the last snapshot is named, if one could be taken in time. */
@@ -50,12 +52,27 @@ async function fromSnapshot(stores: JobStores, snapshots: Snapshots, jobId: JobI
   if (first.firstSeq === 1) return grow(await decodeAll(tail, stores.blobs), undefined);
   const snapshotSeq = tail.at(-1)?.snapshotSeq;
   if (snapshotSeq === undefined) return undefined;
-  const text = await snapshots.get(jobId, snapshotSeq);
-  const state = text === undefined ? undefined : decodeSnapshot(text);
+  const state = await snapshotAt(stores, snapshots, jobId, snapshotSeq);
   if (state === undefined) return undefined;
   if (first.firstSeq > snapshotSeq + 1) return catchUp(stores, state);
   const rest = tail.filter(({ firstSeq }) => firstSeq > snapshotSeq);
   return grow(await decodeAll(rest, stores.blobs), state);
+}
+
+/** Undefined where it is not there, not readable, or of another version. */
+async function snapshotAt(
+  { onSnapshotLost }: JobStores,
+  snapshots: Snapshots,
+  jobId: JobId,
+  seq: number,
+): Promise<JobState | undefined> {
+  try {
+    const text = await snapshots.get(jobId, seq);
+    return text === undefined ? undefined : decodeSnapshot(text);
+  } catch (error) {
+    onSnapshotLost?.(jobId, error);
+    return undefined;
+  }
 }
 
 async function decodeAll(

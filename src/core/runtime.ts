@@ -121,7 +121,8 @@ export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
     },
     onDelayed: (jobId, error) => logger.error("messages not published", { jobId, error: (error as Error).name }),
     onHeadMissed: (jobId, error) => logger.warn("head not changed", { jobId, error: (error as Error).name }),
-    onSnapshotLost: (jobId, error) => logger.warn("snapshot not kept", { jobId, error: (error as Error).name }),
+    onSnapshotLost: (jobId, error) =>
+      logger.warn("snapshot not kept or not read", { jobId, error: (error as Error).name }),
   });
   return { ...ports, ...options, metrics, maxSkewMs: options.maxSkewMs ?? 0, writer, calls };
 }

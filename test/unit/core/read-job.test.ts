@@ -41,6 +41,7 @@ class MemoryLog implements EventLog {
 class MemorySnapshots implements Snapshots {
   readonly texts = new Map<number, string>();
   failing = false;
+  unreadable = false;
 
   async put(_: JobId, seq: number, text: string): Promise<void> {
     if (this.failing) throw new Error("no such bucket");
@@ -48,6 +49,7 @@ class MemorySnapshots implements Snapshots {
   }
 
   async get(_: JobId, seq: number): Promise<string | undefined> {
+    if (this.unreadable) throw new Error("access denied");
     return this.texts.get(seq);
   }
 }
@@ -146,6 +148,20 @@ describe("reading a job", () => {
       }
       expect({ ...(await readState(stores, JOB)), size: 0 }).toEqual(state);
     }
+  });
+
+  it("takes the log where a snapshot cannot be read, or is no snapshot", async () => {
+    await grow(await begun(), 40);
+    const state = { ...(await whole()), size: 0 };
+    const told: JobStores = { ...stores, onSnapshotLost: (_, error) => lost.push(error) };
+    snapshots.unreadable = true;
+    expect({ ...(await readState(told, JOB)), size: 0 }).toEqual(state);
+    snapshots.unreadable = false;
+    for (const text of ["{", '{"version":1,"state":{}}']) {
+      for (const seq of snapshots.texts.keys()) snapshots.texts.set(seq, text);
+      expect({ ...(await readState(told, JOB)), size: 0 }).toEqual(state);
+    }
+    expect(lost).toHaveLength(3);
   });
 
   it("goes on from a snapshot as from the log: the next commit and the next snapshot are right", async () => {
