@@ -52,7 +52,10 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
   const clients = options.clients ?? awsClients();
   const ids = new KeyedIds("sluice", clock);
   const table = { client: clients.dynamoDb, tableName, clock };
-  const index = new DynamoDbJobIndex(table);
+  const index = new DynamoDbJobIndex({
+    ...table,
+    onMalformed: (jobId, error) => onError("malformed head left out", { jobId, error: (error as Error).message }),
+  });
   const random = (): number => ids.random();
   const topics = new EventBridgeTopics({ client: clients.eventBridge, busName: bus, clock, random });
   const onHeadMissed = (jobId: JobId, error: unknown): void =>

@@ -17,7 +17,12 @@ import {
 import { TERMINAL_STATUSES } from "../../core/state.ts";
 import { commitKey, headOf, type Item, listKey, shardName, wakeAttributes } from "./commit-item.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
-import { JOBS_INDEX, WAKE_INDEX, WAKE_SHARDS } from "./table-schema.ts";
+import { JOBS_INDEX, TABLE, WAKE_INDEX, WAKE_SHARDS } from "./table-schema.ts";
+
+export interface DynamoDbJobIndexProps extends DynamoDbTable {
+  /** An item is no head of ours. It is left out: nobody else's job has to wait for it. */
+  readonly onMalformed?: (jobId: string | undefined, error: unknown) => void;
+}
 
 /** Jobs that one call looks at where a filter leaves few of them: the rest is for the next page. */
 const MAX_EXAMINED = 1_000;
@@ -29,11 +34,13 @@ export class DynamoDbJobIndex implements JobIndex {
   readonly #client: DynamoDBClient;
   readonly #tableName: string;
   readonly #clock: Clock;
+  readonly #onMalformed: DynamoDbJobIndexProps["onMalformed"];
 
-  constructor({ client, tableName, clock }: DynamoDbTable) {
+  constructor({ client, tableName, clock, onMalformed }: DynamoDbJobIndexProps) {
     this.#client = client;
     this.#tableName = tableName;
     this.#clock = clock;
+    this.#onMalformed = onMalformed;
   }
 
   async list(query: ListQuery): Promise<{ jobs: readonly Head[]; cursor: string | undefined }> {
@@ -62,7 +69,7 @@ export class DynamoDbJobIndex implements JobIndex {
             Limit: limit,
           }),
         );
-        return Items.map(headOf);
+        return this.#heads(Items);
       }),
     );
     return shards
@@ -108,6 +115,17 @@ export class DynamoDbJobIndex implements JobIndex {
     }
   }
 
+  #heads(items: readonly Item[]): Head[] {
+    return items.flatMap((item) => {
+      try {
+        return [headOf(item)];
+      } catch (error) {
+        this.#onMalformed?.(item[TABLE.partitionKey]?.S, error);
+        return [];
+      }
+    });
+  }
+
   /** The next of a tenant's jobs, from one query; `last`: where to go on, if there may be more. */
   async #page(
     { tenant, status, workflow, limit }: ListQuery,
@@ -144,7 +162,7 @@ export class DynamoDbJobIndex implements JobIndex {
       Limit: filters.length > 0 ? PAGE_EXAMINED : Math.min(wanted, limit) + 1,
     };
     const { Items = [], LastEvaluatedKey, ScannedCount = 0 } = await this.#client.send(new QueryCommand(input));
-    const found = Items.map(headOf);
+    const found = this.#heads(Items);
     const page = found.slice(0, wanted);
     const shown = page.at(-1);
     // What is past its time has no log any more.

@@ -68,14 +68,21 @@ export class SqsWorkQueue implements WorkQueue {
         MessageSystemAttributeNames: ["ApproximateReceiveCount", "SentTimestamp"],
       }),
     );
-    return Messages.map((message) => ({
-      queue,
-      receipt: message.ReceiptHandle ?? "",
-      messageId: message.MessageId ?? "",
-      message: Parsed.parse(message.Body),
-      receiveCount: Number(message.Attributes?.ApproximateReceiveCount),
-      enqueuedAtMs: Number(message.Attributes?.SentTimestamp),
-    }));
+    return Messages.flatMap(({ Body, MessageId = "", ReceiptHandle = "", Attributes }) => {
+      const message = Parsed.safeParse(Body);
+      // A body that is no event of ours keeps nobody from the others. Its queue sets it aside in the end.
+      if (!message.success) return [];
+      return [
+        {
+          queue,
+          receipt: ReceiptHandle,
+          messageId: MessageId,
+          message: message.data,
+          receiveCount: Number(Attributes?.ApproximateReceiveCount),
+          enqueuedAtMs: Number(Attributes?.SentTimestamp),
+        },
+      ];
+    });
   }
 
   async ack(receipts: readonly Receipt[]): Promise<void> {
