@@ -7,12 +7,13 @@ import { testSnapshots } from "../../src/testing/contracts/snapshots.ts";
 import { testTopics } from "../../src/testing/contracts/topics.ts";
 import { startLocalAws } from "../../src/testing/local-aws/local-aws.ts";
 
-const dynamoDbEndpoint = process.env.SLUICE_TEST_DYNAMODB;
-const where = dynamoDbEndpoint === undefined ? "aws on dynalite and fauxqs" : "aws on DynamoDB Local and fauxqs";
+// tools/dynamodb-local.ts sets it.
+const where =
+  process.env.SLUICE_TEST_DYNAMODB === undefined ? "aws on dynalite and fauxqs" : "aws on DynamoDB Local and fauxqs";
 const topic = topics.requested("work");
 
 const factory = async () => {
-  const aws = await startLocalAws({ queues: [{ name: "work", topic }], dynamoDbEndpoint });
+  const aws = await startLocalAws({ queues: [{ name: "work", topic }] });
   const engine = openAwsEngine({ ...aws, deploySeq: 1 });
   const { snapshots } = engine;
   if (snapshots === undefined) throw new Error("this engine has snapshots");

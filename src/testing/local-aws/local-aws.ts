@@ -21,7 +21,7 @@ export interface LocalQueue {
 
 export interface LocalAwsOptions {
   readonly queues: readonly LocalQueue[];
-  /** Of a server that runs already, in place of dynalite: DynamoDB Local. */
+  /** Of a server that runs already: DynamoDB Local. @default `SLUICE_TEST_DYNAMODB`, or else dynalite is started */
   readonly dynamoDbEndpoint?: string | undefined;
 }
 
@@ -43,7 +43,8 @@ const region = "us-east-1";
 let tables = 0;
 
 /** Each call has servers, and so data, of its own. Nothing listens on any other address. */
-export async function startLocalAws({ queues, dynamoDbEndpoint }: LocalAwsOptions): Promise<LocalAws> {
+export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws> {
+  const { queues, dynamoDbEndpoint = process.env.SLUICE_TEST_DYNAMODB } = options;
   const dynamo = dynamoDbEndpoint === undefined ? await startDynalite() : undefined;
   const dynamoUrl = dynamoDbEndpoint ?? dynamo?.url ?? "";
   const faux = buildApp({ defaultRegion: region, logger: false });
