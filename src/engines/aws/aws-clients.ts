@@ -19,6 +19,14 @@ const LONG = {
   maxAttempts: 4,
 } as const;
 
+/** A person's tool that sends one large object over a line of any speed. */
+const PATIENT = { requestHandler: { connectionTimeout: 5_000, requestTimeout: 900_000 }, maxAttempts: 4 } as const;
+
+export interface ClientOptions {
+  /** @default the environment's */
+  readonly region?: string;
+}
+
 export interface AwsClients {
   readonly dynamoDb: DynamoDBClient;
   readonly eventBridge: EventBridgeClient;
@@ -28,13 +36,17 @@ export interface AwsClients {
 
 // Region, credentials and endpoints (`AWS_ENDPOINT_URL…`) come from the environment, as the SDK reads it.
 export const dynamoDbClient = (): DynamoDBClient => new DynamoDBClient(SHORT);
-export const secretsClient = (): SecretsManagerClient => new SecretsManagerClient(SHORT);
+export const secretsClient = (options: ClientOptions = {}): SecretsManagerClient =>
+  new SecretsManagerClient({ ...SHORT, ...options });
 export const cloudWatchClient = (): CloudWatchClient => new CloudWatchClient(SHORT);
 
 /** A local server has no host name per bucket. */
-export function s3Client(): S3Client {
+export function s3Client({
+  patient = false,
+  ...options
+}: ClientOptions & { readonly patient?: boolean } = {}): S3Client {
   const local = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
-  return new S3Client({ ...LONG, forcePathStyle: local !== undefined });
+  return new S3Client({ ...(patient ? PATIENT : LONG), ...options, forcePathStyle: local !== undefined });
 }
 
 export function awsClients(): AwsClients {
