@@ -7,9 +7,15 @@ import { createHandler } from "./create-handler.ts";
 
 const { SLUICE_STAGE: stage, SLUICE_KEYS_SECRET: SecretId } = parseEnvironment("authorizer", process.env);
 const client = secretsClient();
+/** An invocation that is cut off by its own timeout would lose the keys that are known. */
+const READ_MS = 3_000;
 
 export const handler = createHandler({
-  readKeys: async () => (await client.send(new GetSecretValueCommand({ SecretId }))).SecretString ?? "",
+  async readKeys() {
+    const abortSignal = AbortSignal.timeout(READ_MS);
+    const { SecretString = "" } = await client.send(new GetSecretValueCommand({ SecretId }), { abortSignal });
+    return SecretString;
+  },
   clock: systemClock,
   logger: powerLogger({ keys: { stage, function: "authorizer" } }),
 });

@@ -15,6 +15,10 @@ export type KeySet = z.output<typeof KeySet>;
 
 export const hashOf = (key: string): string => createHash("sha256").update(key).digest("hex");
 
+/** The key of an `Authorization` header: `Bearer KEY` (RFC 6750, section 2.1). */
+export const bearerKeyOf = (authorization: string | undefined): string | undefined =>
+  /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
+
 /** Which tenant a bearer key stands for. Holds hashes only; looking one up by its hash tells nothing by its timing. */
 export class Keys {
   readonly #tenants: ReadonlyMap<string, TenantId>;
@@ -23,9 +27,9 @@ export class Keys {
     this.#tenants = new Map(entries.map(({ tenant, sha256 }) => [sha256, tenant as TenantId]));
   }
 
-  /** @param authorization the header: `Bearer KEY` (RFC 6750, section 2.1) */
+  /** @param authorization the header */
   tenantOf(authorization: string | undefined): TenantId | undefined {
-    const key = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
+    const key = bearerKeyOf(authorization);
     return key === undefined ? undefined : this.#tenants.get(hashOf(key));
   }
 }
