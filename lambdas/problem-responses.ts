@@ -3,6 +3,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { PROBLEM_MEDIA_TYPE, type Problem, ProblemError } from "../src/contract/problem.ts";
 import { ContentionError } from "../src/core/errors.ts";
 import type { Logger } from "../src/core/runtime.ts";
+import { errorKeys } from "./error-keys.ts";
 
 /** Middleware that answers every error with a problem document (RFC 9457); a 5xx shows no internals. */
 export function problemResponses(logger: Logger): MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult> {
@@ -11,13 +12,8 @@ export function problemResponses(logger: Logger): MiddlewareObj<APIGatewayProxyE
       const { requestId } = request.event.requestContext;
       const { problem, headers } = problemOf(request.error);
       if (problem.status >= 500) {
-        const { error } = request;
-        logger.error("request failed", {
-          requestId,
-          path: request.event.path,
-          error: error?.name,
-          reason: error?.message,
-        });
+        const { path } = request.event;
+        logger.error("request failed", { requestId, path, ...errorKeys(request.error) });
       }
       request.response = problemResponse({ ...problem, requestId }, headers);
     },

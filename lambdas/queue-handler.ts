@@ -5,6 +5,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda"
 import type { CommitId } from "../src/contract/ids.ts";
 import { BusEvent, type MessageDetail } from "../src/contract/messages.ts";
 import type { Runtime } from "../src/core/runtime.ts";
+import { errorKeys } from "./error-keys.ts";
 import { flushing } from "./flushing.ts";
 
 export type QueueHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
@@ -54,8 +55,8 @@ export function queueHandler(
         claimedBy: raw.messageAttributes.claimedBy?.stringValue as CommitId | undefined,
       }));
     } catch (error) {
-      const { name } = error as Error;
-      logger.error("message could not be handled", { queue: queueName, messageId: raw.messageId, error: name });
+      const about = { queue: queueName, messageId: raw.messageId, jobId: body.data.detail.jobId };
+      logger.error("message could not be handled", { ...about, ...errorKeys(error) });
       retryAfterMs = FAULT_DELAY_MS;
     }
     if (retryAfterMs === undefined) return;

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { errorKeys } from "../../lambdas/error-keys.ts";
 import type { QueueHandler } from "../../lambdas/queue-handler.ts";
 import type { Delivery, LocalWorkers, Reservation } from "../core/ports.ts";
 import type { Logger } from "../core/runtime.ts";
@@ -141,8 +142,7 @@ export class Dispatcher implements LocalWorkers {
       await this.#queue.ack(batch.filter(({ messageId }) => !failed.has(messageId)));
     } catch (error) {
       // The whole batch becomes visible again when its timeout ends.
-      const { name, message } = error as Error;
-      this.#logger.error("batch failed", { queue: lane.queue, messages: batch.length, error: name, reason: message });
+      this.#logger.error("batch failed", { queue: lane.queue, messages: batch.length, ...errorKeys(error) });
     }
   }
 

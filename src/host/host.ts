@@ -4,6 +4,7 @@ import type { ScheduledEvent } from "aws-lambda";
 import { createHandler as createAdvance } from "../../lambdas/advance/create-handler.ts";
 import type { Keys } from "../../lambdas/authorizer/keys.ts";
 import { createHandler as createCapabilities } from "../../lambdas/capabilities/create-handler.ts";
+import { errorKeys } from "../../lambdas/error-keys.ts";
 import { createHandler as createEvents } from "../../lambdas/events/create-handler.ts";
 import { createHandler as createHealth } from "../../lambdas/health/create-handler.ts";
 import { createHandler as createJobs } from "../../lambdas/jobs/create-handler.ts";
@@ -59,7 +60,7 @@ const ADVANCE_CONCURRENCY = 20;
 export function startEmbedded(options: EmbeddedOptions): Embedded {
   const { app, resources, logger } = options;
   let dispatcher: Dispatcher | undefined;
-  const onError = (error: unknown): void => logger.error("write failed", { reason: (error as Error).message });
+  const onError = (error: unknown): void => logger.error("write failed", errorKeys(error));
   const onReady = (queue: string): void => dispatcher?.wake(queue);
   const engine = openEmbeddedEngine({ ...options, onReady, onError });
   dispatcher = new Dispatcher(engine.queue, logger);
@@ -130,7 +131,7 @@ function reconcilePeriodically(handler: ScheduleHandler, runtime: Runtime): () =
     if (stopped) return;
     cancel = runtime.clock.setTimer(RECONCILE_PERIOD_MS, () => {
       handler({} as ScheduledEvent, lambdaContext("reconciler", "reconcile", RECONCILE_PERIOD_MS))
-        .catch((error: Error) => runtime.logger.error("reconciler failed", { reason: error.message }))
+        .catch((error: unknown) => runtime.logger.error("reconciler failed", errorKeys(error)))
         .finally(schedule);
     });
   };

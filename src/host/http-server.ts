@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import createRouter, { type HTTPMethod } from "find-my-way";
 import type { Keys } from "../../lambdas/authorizer/keys.ts";
+import { errorKeys } from "../../lambdas/error-keys.ts";
 import type { HttpHandler } from "../../lambdas/http-handler.ts";
 import { problemOf, problemResponse } from "../../lambdas/problem-responses.ts";
 import { MAX_BODY_BYTES } from "../contract/api.ts";
@@ -44,8 +45,7 @@ export function httpServer({ handlers, keys, logger }: HttpServerOptions): Serve
     } catch (error) {
       const { problem, headers } = problemOf(error);
       if (problem.status >= 500) {
-        const { name, message } = error as Error;
-        logger.error("request failed", { requestId, error: name, reason: message });
+        logger.error("request failed", { requestId, ...errorKeys(error) });
       }
       return problemResponse({ ...problem, requestId }, headers);
     }
@@ -54,7 +54,7 @@ export function httpServer({ handlers, keys, logger }: HttpServerOptions): Serve
   return createServer({ maxHeaderSize: 32_768, requestTimeout: 30_000 }, (request, response) => {
     serve(request).then(
       (result) => send(request, response, result),
-      (error: unknown) => logger.error("response failed", { reason: String(error) }),
+      (error: unknown) => logger.error("response failed", errorKeys(error)),
     );
   });
 }
