@@ -8,6 +8,8 @@ export class EnvironmentError extends Error {
 const name = z.string().min(1, "must not be empty");
 const arn = z.string().regex(/^arn:[\w-]+:secretsmanager:/, "must be the ARN of a secret");
 
+const VARIABLE = /^[A-Z][A-Z0-9_]*$/;
+
 /** Variables of which only this is known by more than one kind of function. */
 const stage = { SLUICE_STAGE: name };
 const logs = { SLUICE_TABLE: name, SLUICE_BUCKET: name };
@@ -31,7 +33,7 @@ const secrets = z
       return z.NEVER;
     }
   })
-  .pipe(z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), arn))
+  .pipe(z.record(z.string().regex(VARIABLE), arn, "must be the ARNs of secrets by the names of variables"))
   .optional();
 
 /** The environment of each kind of function: what the stack sets and the function parses, once, when it starts. */
@@ -57,6 +59,9 @@ export const ENVIRONMENTS = {
 export type FunctionKind = keyof typeof ENVIRONMENTS;
 export type Environment<K extends FunctionKind> = z.output<(typeof ENVIRONMENTS)[K]>;
 
+/** Where somebody may have put a secret's value in the place of its ARN: what was got is not shown. */
+const UNSHOWN = ["SLUICE_KEYS_SECRET", "SLUICE_SECRETS"];
+
 /** Throws {@link EnvironmentError}, which names all variables that are missing or malformed. */
 export function parseEnvironment<K extends FunctionKind>(
   kind: K,
@@ -65,9 +70,11 @@ export function parseEnvironment<K extends FunctionKind>(
   const parsed = ENVIRONMENTS[kind].safeParse(variables);
   if (parsed.success) return parsed.data as Environment<K>;
   const wrong = parsed.error.issues.map(({ path, message }) => {
-    const variable = String(path[0]);
+    const [variable = "", entry = ""] = path.map(String);
     const got = variables[variable];
-    return `${variable}: ${got === undefined ? "is missing" : `${message}; got ${JSON.stringify(got)}`}`;
+    if (got === undefined) return `${variable}: is missing`;
+    const shown = UNSHOWN.includes(variable) ? `${got.length} characters, not shown here` : JSON.stringify(got);
+    return `${variable}${VARIABLE.test(entry) ? `.${entry}` : ""}: ${message}; got ${shown}`;
   });
   throw new EnvironmentError(`the environment of function ${kind} is wrong: ${wrong.join("; ")}`);
 }
