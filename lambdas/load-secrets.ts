@@ -24,11 +24,12 @@ export async function loadSecrets(
         if (!SecretString) throw new SecretError("it has no text");
         variables[variable] = SecretString;
       } catch (error) {
-        missing.push(`${variable} (${arn}): ${(error as Error).name}`);
+        const why = error instanceof SecretError ? error.message : (error as Error).name;
+        missing.push(`${variable} (${arn}): ${why}`);
       }
     }),
   );
   if (missing.length > 0) {
-    throw new SecretError(`secrets cannot be read; give each a value in Secrets Manager: ${missing.join("; ")}`);
+    throw new SecretError(`secrets cannot be read; give each a value in Secrets Manager: ${missing.sort().join("; ")}`);
   }
 }

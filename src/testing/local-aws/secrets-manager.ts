@@ -32,6 +32,8 @@ export class SecretsManager {
   readonly #server: Server;
   /** Names of the calls so far. */
   readonly calls: string[] = [];
+  /** ARNs of secrets that somebody has deleted and can restore. */
+  readonly deleted = new Set<string>();
   /** Before a call is served: what it throws is the answer (a 500), what it awaits is waited for. */
   before: (call: string, input: Input) => void | Promise<void> = () => {};
 
@@ -98,7 +100,11 @@ export class SecretsManager {
       case "UpdateSecretVersionStage":
         return this.move(input);
       case "DescribeSecret":
-        return { ARN: secret.arn, VersionIdsToStages: stagesOf(secret) };
+        return {
+          ARN: secret.arn,
+          VersionIdsToStages: stagesOf(secret),
+          ...(this.deleted.has(secret.arn) ? { DeletedDate: Date.now() / 1_000 } : {}),
+        };
       default:
         throw new ServiceError("UnknownOperationException", `this server does not know ${target}`);
     }
