@@ -1,4 +1,4 @@
-import { createWriteStream, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { createWriteStream, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -15,6 +15,7 @@ export interface S3CorpusProps {
   /** An index that counts while the bucket holds none. */
   readonly fallbackFile?: string;
   readonly now: () => number;
+  /** While there is an index: the bucket could not be asked, or has lost or damaged its index. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -64,14 +65,18 @@ export class S3Corpus implements Corpus {
   async #load(): Promise<FtsCorpus> {
     const { client, bucket, fallbackFile, now, onError } = this.#props;
     try {
-      const { Body, ETag = "" } = await client.send(
+      const {
+        Body,
+        ContentLength,
+        ETag = "",
+      } = await client.send(
         new GetObjectCommand({
           Bucket: bucket,
           Key: CORPUS_KEY,
           ...(this.#loaded?.etag ? { IfNoneMatch: this.#loaded.etag } : {}),
         }),
       );
-      this.#replace({ etag: ETag, corpus: openIndex(await this.#save(ETag, Body as Readable)) });
+      this.#replace({ etag: ETag, corpus: openIndex(await this.#save(ETag, Body as Readable, ContentLength)) });
     } catch (error) {
       const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
       // Without the right to list, S3 answers 403 for what is not there.
@@ -80,14 +85,15 @@ export class S3Corpus implements Corpus {
         this.#replace({ etag: "", corpus: openIndex(fallbackFile) });
       } else if (this.#loaded === undefined) {
         throw missing ? noIndex(bucket) : error;
-      } else if (status !== 304 && !missing) onError(error);
+      } else if (status !== 304 && !(missing && this.#loaded.etag === "")) onError(error);
     }
     this.#askedAtMs = now();
     if (this.#loaded === undefined) throw noIndex(bucket);
     return this.#loaded.corpus;
   }
 
-  async #save(etag: string, body: Readable): Promise<string> {
+  /** The file appears in one piece: a download that was cut off never has its name. */
+  async #save(etag: string, body: Readable, bytes: number | undefined): Promise<string> {
     const { dir } = this.#props;
     const file = join(dir, `corpus-${etag.replaceAll(/[^0-9a-f]/g, "") || "0"}.index`);
     if (existsSync(file)) {
@@ -95,8 +101,14 @@ export class S3Corpus implements Corpus {
       return file;
     }
     const draft = `${file}.${process.pid}`;
-    await pipeline(body, createWriteStream(draft));
-    renameSync(draft, file);
+    try {
+      await pipeline(body, createWriteStream(draft));
+      const { size } = statSync(draft);
+      if (bytes !== undefined && size !== bytes) throw new Error(`the index has ${bytes} bytes; only ${size} came`);
+      renameSync(draft, file);
+    } finally {
+      rmSync(draft, { force: true });
+    }
     for (const name of readdirSync(dir)) {
       // What is open stays readable, also without a name.
       if (FILE.test(name) && join(dir, name) !== file) rmSync(join(dir, name), { force: true });
@@ -104,6 +116,7 @@ export class S3Corpus implements Corpus {
     return file;
   }
 
+  /** A search runs from its beginning to its end in one go: none can be at work on the old index here. */
   #replace(loaded: Loaded): void {
     this.#loaded?.corpus.close();
     this.#loaded = loaded;
@@ -112,5 +125,5 @@ export class S3Corpus implements Corpus {
 
 const noIndex = (bucket: string): TerminalError =>
   new TerminalError(
-    `there is no corpus: s3://${bucket}/${CORPUS_KEY} does not exist. Build and send it: npm run corpus -- push DIR --outputs FILE`,
+    `there is no corpus: s3://${bucket}/${CORPUS_KEY} does not exist or may not be read. Build and send it: npm run corpus -- push DIR --outputs FILE`,
   );
