@@ -1,4 +1,4 @@
-import { createWriteStream, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createWriteStream, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -65,18 +65,14 @@ export class S3Corpus implements Corpus {
   async #load(): Promise<FtsCorpus> {
     const { client, bucket, fallbackFile, now, onError } = this.#props;
     try {
-      const {
-        Body,
-        ContentLength,
-        ETag = "",
-      } = await client.send(
+      const { Body, ETag = "" } = await client.send(
         new GetObjectCommand({
           Bucket: bucket,
           Key: CORPUS_KEY,
           ...(this.#loaded?.etag ? { IfNoneMatch: this.#loaded.etag } : {}),
         }),
       );
-      this.#replace({ etag: ETag, corpus: openIndex(await this.#save(ETag, Body as Readable, ContentLength)) });
+      this.#replace({ etag: ETag, corpus: openIndex(await this.#save(ETag, Body as Readable)) });
     } catch (error) {
       const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
       // Without the right to list, S3 answers 403 for what is not there.
@@ -92,8 +88,8 @@ export class S3Corpus implements Corpus {
     return this.#loaded.corpus;
   }
 
-  /** The file appears in one piece: a download that was cut off never has its name. */
-  async #save(etag: string, body: Readable, bytes: number | undefined): Promise<string> {
+  /** The file appears in one piece: a download that was cut off, or whose checksum is another, never has its name. */
+  async #save(etag: string, body: Readable): Promise<string> {
     const { dir } = this.#props;
     const file = join(dir, `corpus-${etag.replaceAll(/[^0-9a-f]/g, "") || "0"}.index`);
     if (existsSync(file)) {
@@ -103,8 +99,6 @@ export class S3Corpus implements Corpus {
     const draft = `${file}.${process.pid}`;
     try {
       await pipeline(body, createWriteStream(draft));
-      const { size } = statSync(draft);
-      if (bytes !== undefined && size !== bytes) throw new Error(`the index has ${bytes} bytes; only ${size} came`);
       renameSync(draft, file);
     } finally {
       rmSync(draft, { force: true });
