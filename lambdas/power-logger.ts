@@ -1,4 +1,5 @@
 import { Logger as PowertoolsLogger } from "@aws-lambda-powertools/logger";
+import { SERVICE_NAME } from "../src/contract/metrics.ts";
 import type { Logger } from "../src/core/runtime.ts";
 
 export interface LoggerOptions {
@@ -11,7 +12,7 @@ export interface LoggerOptions {
 /** Structured JSON lines, the same on Lambda and on one machine. */
 export function powerLogger({ logLevel, keys = {} }: LoggerOptions = {}): Logger {
   const logger = new PowertoolsLogger({
-    serviceName: "sluice",
+    serviceName: SERVICE_NAME,
     ...(logLevel ? { logLevel } : {}),
     persistentKeys: { ...keys },
   });

@@ -1,8 +1,6 @@
 import { Metrics as PowertoolsMetrics } from "@aws-lambda-powertools/metrics";
-import type { MetricDimensions, MetricName, Metrics, MetricUnit } from "../src/core/runtime.ts";
-
-/** Where our figures are in CloudWatch. */
-export const METRICS_NAMESPACE = "Sluice";
+import { METRICS_NAMESPACE, type MetricName, SERVICE_NAME } from "../src/contract/metrics.ts";
+import type { MetricDimensions, Metrics, MetricUnit } from "../src/core/runtime.ts";
 
 /**
  * Figures as log lines that CloudWatch makes metrics of (embedded metric format:
@@ -23,7 +21,7 @@ export class PowerMetrics implements Metrics {
     if (metrics === undefined) {
       metrics = new PowertoolsMetrics({
         namespace: METRICS_NAMESPACE,
-        serviceName: "sluice",
+        serviceName: SERVICE_NAME,
         defaultDimensions: { stage: this.#stage, ...dimensions },
       });
       this.#byDimensions.set(key, metrics);

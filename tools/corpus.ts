@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { buildIndex } from "../src/corpus/build-index.ts";
 import { CorpusError } from "../src/corpus/corpus-error.ts";
-import { CORPUS_KEY } from "../src/corpus/s3-corpus.ts";
+import { CORPUS_KEY } from "../src/contract/bucket-keys.ts";
 import { s3Client } from "../src/engines/aws/aws-clients.ts";
 import { type InstanceOutputs, readOutputs, UsageError } from "./read-outputs.ts";
 

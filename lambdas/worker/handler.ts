@@ -1,3 +1,4 @@
+import { CORPUS_FILE } from "../../src/contract/bundle-files.ts";
 import { S3Corpus } from "../../src/corpus/s3-corpus.ts";
 import { s3Client, secretsClient } from "../../src/engines/aws/aws-clients.ts";
 import { parseEnvironment } from "../../src/engines/aws/environment.ts";
@@ -14,7 +15,7 @@ const corpus = new S3Corpus({
   client: s3Client(),
   bucket: environment.SLUICE_BUCKET,
   dir: SCRATCH_DIR,
-  fallbackFile: bundled("corpus.index"),
+  fallbackFile: bundled(CORPUS_FILE),
   now: Date.now,
   onError: (error) => logger.warn("corpus not looked at", { error: (error as Error).name }),
 });

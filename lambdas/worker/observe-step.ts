@@ -1,6 +1,7 @@
 import type { Usage } from "../../src/contract/events.ts";
 import type { MessageDetail } from "../../src/contract/messages.ts";
-import type { MetricName, Runtime } from "../../src/core/runtime.ts";
+import type { MetricName } from "../../src/contract/metrics.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
 import { failSpan, inSpan } from "../../src/telemetry/trace.ts";
 
 export interface ObservedStep {

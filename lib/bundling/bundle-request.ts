@@ -12,6 +12,8 @@ export const BundleRequest = z.object({
       entry: z.string(),
       /** Capabilities run in it: what they import when they run is bundled, too. */
       runsCapabilities: z.boolean(),
+      /** Documents to index for it: a folder, or the default ones. */
+      corpus: z.union([z.object({ dir: z.string() }), z.literal("default")]).optional(),
       /** In one file with its source map, to be run here rather than in a function. */
       readable: z.boolean().default(false),
     }),

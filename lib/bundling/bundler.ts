@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
+import { CORPUS_FILE } from "../../src/contract/bundle-files.ts";
+import { buildIndex } from "../../src/corpus/build-index.ts";
+import { defaultCorpus } from "../../src/corpus/default-corpus.ts";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { BundleRequest } from "./bundle-request.ts";
 import { SLUICE_ROOT } from "./sluice-root.ts";
@@ -42,6 +45,11 @@ const FOR_HERE: BuildOptions = { sourcemap: "inline" };
 
 async function main(): Promise<void> {
   const { app, outDir, bundles } = BundleRequest.parse(JSON.parse(readFileSync(0, "utf8")));
+  for (const { name, corpus } of bundles) {
+    if (corpus === undefined) continue;
+    const { dir, match } = corpus === "default" ? defaultCorpus() : { ...corpus, match: undefined };
+    buildIndex(dir, join(outDir, name, CORPUS_FILE), { match, portable: true });
+  }
   await Promise.all(
     bundles.map(({ name, entry, runsCapabilities, readable }) =>
       build({
@@ -63,7 +71,8 @@ async function main(): Promise<void> {
   );
 }
 
-await main().catch(() => {
+await main().catch((error: Error) => {
   // esbuild has said what is wrong, and where.
+  if (!("errors" in error)) console.error(error.message);
   process.exitCode = 1;
 });

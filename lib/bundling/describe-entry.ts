@@ -10,7 +10,6 @@ const ANSWER_FD = 3;
 
 async function describe(): Promise<AppManifest> {
   const sideEffect = forbidSideEffects();
-  // @ts-expect-error: the bundler puts the user's app module here
   const app = appOf(
     await import("#app").catch((error: unknown) => {
       throw sideEffect() ?? error;

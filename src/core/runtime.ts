@@ -1,3 +1,4 @@
+import type { MetricName } from "../contract/metrics.ts";
 import { Calls } from "./calls.ts";
 import type { App } from "./define-app.ts";
 import { JobWriter } from "./job-writer.ts";
@@ -27,26 +28,6 @@ export interface Metrics {
   /** Resolves when what was recorded is out: before an invocation ends. */
   flush(): Promise<void> | void;
 }
-
-export const METRIC_NAMES = [
-  "JobsSubmitted",
-  "JobsEnded",
-  "JobDuration",
-  "StepsCompleted",
-  "StepsFailed",
-  "StepsThrottled",
-  "StepsInDoubt",
-  "StepsDeadLettered",
-  "StepDuration",
-  "StepWait",
-  "InputTokens",
-  "OutputTokens",
-  "AppendConflicts",
-  "WorkflowErrors",
-  "MessagesRepublished",
-  "JobsReconciled",
-] as const;
-export type MetricName = (typeof METRIC_NAMES)[number];
 
 /** What an engine brings. */
 export interface Ports {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { GetObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { CORPUS_KEY } from "../contract/bucket-keys.ts";
 import type { Corpus, DocumentPart, Passage } from "../core/resources.ts";
 import { TerminalError } from "../core/retry.ts";
 import { type FtsCorpus, openIndex } from "./fts-corpus.ts";
@@ -19,8 +20,6 @@ export interface S3CorpusProps {
   readonly onError: (error: unknown) => void;
 }
 
-/** Where `npm run corpus -- push` puts the index. */
-export const CORPUS_KEY = "corpus/index";
 /** How old what is searched may be, besides the time of one search. */
 const FRESH_MS = 60_000;
 const FILE = /^corpus-[0-9a-f]+\.index$/;

@@ -14,7 +14,8 @@ import { DeleteObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { TerminalError } from "../../src/core/retry.ts";
 import { buildIndex } from "../../src/corpus/build-index.ts";
-import { CORPUS_KEY, S3Corpus } from "../../src/corpus/s3-corpus.ts";
+import { CORPUS_KEY } from "../../src/contract/bucket-keys.ts";
+import { S3Corpus } from "../../src/corpus/s3-corpus.ts";
 import { type LocalAws, startLocalAws } from "../../src/testing/local-aws/local-aws.ts";
 import { S3Front } from "./s3-front.ts";
 

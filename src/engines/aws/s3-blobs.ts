@@ -1,6 +1,7 @@
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { JOBS_PREFIX } from "../../contract/bucket-keys.ts";
 import type { BlobRef } from "../../contract/events.ts";
 import type { JobId } from "../../contract/ids.ts";
 import type { Blobs, Snapshots } from "../../core/ports.ts";
@@ -10,9 +11,6 @@ export interface S3Props {
   readonly client: S3Client;
   readonly bucket: string;
 }
-
-/** Below this, everything of jobs; the bucket deletes it when no job can need it any more. */
-export const JOBS_PREFIX = "jobs/";
 
 /** A gzipped object per value, below its job. */
 export class S3Blobs implements Blobs {

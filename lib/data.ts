@@ -1,0 +1,163 @@
+import { Duration, RemovalPolicy, SecretValue, Stack } from "aws-cdk-lib";
+import { AttributeType, Billing, ProjectionType, TableEncryptionV2, TableV2 } from "aws-cdk-lib/aws-dynamodb";
+import { EventBus } from "aws-cdk-lib/aws-events";
+import { BlockPublicAccess, Bucket, BucketEncryption } from "aws-cdk-lib/aws-s3";
+import { Secret } from "aws-cdk-lib/aws-secretsmanager";
+import { Construct } from "constructs";
+import { CORPUS_KEY, JOBS_PREFIX } from "../src/contract/bucket-keys.ts";
+import { EVENT_SOURCE } from "../src/contract/messages.ts";
+import {
+  JOBS_INDEX,
+  JOBS_INDEX_ATTRIBUTES,
+  TABLE,
+  WAKE_INDEX,
+  WAKE_INDEX_ATTRIBUTES,
+} from "../src/engines/aws/table-schema.ts";
+import { acknowledge } from "./acknowledge.ts";
+
+export interface SluiceDataProps {
+  /** Keep everything when the stack is removed. Without it, removing the stack removes all jobs. @default true */
+  readonly retain?: boolean;
+  /** How long the bus keeps what was published, for replay. @default 30 days */
+  readonly archiveRetention?: Duration;
+  /**
+   * After which objects of jobs are deleted from the bucket: not before a job's deadline and retention, as the app has
+   * them, are over. Jobs in the table are deleted by their own time.
+   *
+   * @default 45 days: 14 days, the longest deadline that a caller may ask for, 30 days of retention, one more
+   */
+  readonly objectRetention?: Duration;
+}
+
+/** What must outlive deployments: logs of jobs, large values, keys, and the archive of what was published. */
+export class SluiceData extends Construct {
+  readonly table: TableV2;
+  readonly bucket: Bucket;
+  readonly bus: EventBus;
+  /** Hashes of the API's keys. */
+  readonly keys: Secret;
+  /** The number of days in a whole. */
+  readonly objectRetention: Duration;
+  readonly removalPolicy: RemovalPolicy;
+
+  constructor(scope: Construct, id: string, props: SluiceDataProps = {}) {
+    super(scope, id);
+    const { retain = true, archiveRetention = Duration.days(30), objectRetention = Duration.days(45) } = props;
+    const removalPolicy = retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    this.removalPolicy = removalPolicy;
+    this.objectRetention = objectRetention;
+    this.table = new TableV2(this, "Table", {
+      partitionKey: { name: TABLE.partitionKey, type: AttributeType.STRING },
+      sortKey: { name: TABLE.sortKey, type: AttributeType.STRING },
+      timeToLiveAttribute: TABLE.timeToLive,
+      billing: Billing.onDemand(),
+      encryption: TableEncryptionV2.dynamoOwnedKey(),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: retain,
+      removalPolicy,
+      globalSecondaryIndexes: [
+        {
+          indexName: JOBS_INDEX.name,
+          partitionKey: { name: JOBS_INDEX.partitionKey, type: AttributeType.STRING },
+          sortKey: { name: JOBS_INDEX.sortKey, type: AttributeType.STRING },
+          projectionType: ProjectionType.INCLUDE,
+          nonKeyAttributes: [...JOBS_INDEX_ATTRIBUTES],
+        },
+        {
+          indexName: WAKE_INDEX.name,
+          partitionKey: { name: WAKE_INDEX.partitionKey, type: AttributeType.STRING },
+          sortKey: { name: WAKE_INDEX.sortKey, type: AttributeType.NUMBER },
+          projectionType: ProjectionType.INCLUDE,
+          nonKeyAttributes: [...WAKE_INDEX_ATTRIBUTES],
+        },
+      ],
+    });
+    this.bucket = new Bucket(this, "Bucket", {
+      encryption: BucketEncryption.S3_MANAGED,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      enforceSSL: true,
+      removalPolicy,
+      autoDeleteObjects: !retain,
+      lifecycleRules: [
+        { prefix: JOBS_PREFIX, expiration: objectRetention },
+        { abortIncompleteMultipartUploadAfter: Duration.days(1) },
+      ],
+    });
+    acknowledge(
+      this.bucket,
+      "AwsSolutions-S1",
+      "Only the instance's own functions read this bucket; a log of their reads would cost more than the objects. CloudTrail data events can be switched on where they are asked for",
+    );
+    this.bus = new EventBus(this, "Bus", { description: "Events of Sluice: what was asked for and what has ended" });
+    const archive = this.bus.archive("Archive", {
+      description: "What was published, for replay. Rules that move work do not listen to replays",
+      eventPattern: { source: [EVENT_SOURCE] },
+      retention: archiveRetention,
+    });
+    archive.applyRemovalPolicy(removalPolicy);
+    this.bus.applyRemovalPolicy(removalPolicy);
+    this.keys = new Secret(this, "Keys", {
+      description: "Hashes of the keys that callers of the API send, each with its tenant. `npm run key` adds one",
+      // No secret: there is no key, so nobody gets in. CloudFormation writes it once and never again.
+      secretStringValue: SecretValue.unsafePlainText('{"keys":[]}'),
+      removalPolicy,
+    });
+    acknowledge(
+      this.keys,
+      "AwsSolutions-SMG4",
+      "It holds hashes of keys, which cannot be rotated without their holders; keys are added and revoked by npm run key",
+    );
+    if (!retain) acknowledgeAutoDelete(this);
+  }
+
+  /** Read logs of jobs, snapshots and large values. */
+  grantReadJobs(role: IGrantable): void {
+    allow(role, ["dynamodb:Query"], this.table.tableArn);
+    allow(role, ["s3:GetObject"], this.bucket.arnForObjects(`${JOBS_PREFIX}*`));
+    acknowledgeIn(role, `AwsSolutions-IAM5[Resource::<${this.#logicalId}>/${JOBS_PREFIX}*]`, JOBS_OBJECTS);
+  }
+
+  /** Append to logs, and bring out what follows from that. */
+  grantWriteJobs(role: IGrantable): void {
+    this.grantReadJobs(role);
+    allow(role, ["dynamodb:PutItem", "dynamodb:UpdateItem"], this.table.tableArn);
+    allow(role, ["s3:PutObject"], this.bucket.arnForObjects(`${JOBS_PREFIX}*`));
+    allow(role, ["events:PutEvents"], this.bus.eventBusArn);
+  }
+
+  /** Find a tenant's jobs. */
+  grantList(role: IGrantable): void {
+    allow(role, ["dynamodb:Query"], `${this.table.tableArn}/index/${JOBS_INDEX.name}`);
+  }
+
+  /** Find jobs whose time has come. */
+  grantWakeUps(role: IGrantable): void {
+    allow(role, ["dynamodb:Query"], `${this.table.tableArn}/index/${WAKE_INDEX.name}`);
+  }
+
+  /** Count deployments, and touch no other item of the table. */
+  grantCountDeployments(role: IGrantable): void {
+    const key = { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [DEPLOYMENTS_KEY] } };
+    allow(role, ["dynamodb:UpdateItem"], this.table.tableArn, key);
+  }
+
+  /** Search the documents. */
+  grantReadCorpus(role: IGrantable): void {
+    allow(role, ["s3:GetObject"], this.bucket.arnForObjects(CORPUS_KEY));
+  }
+
+  /** Know whose a key is. */
+  grantReadKeys(role: IGrantable): void {
+    allow(role, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
+  }
+}
+
+/** The function that empties the bucket when a stack is removed is the CDK's own. */
+function acknowledgeAutoDelete(scope: Construct): void {
+  const stack = Stack.of(scope);
+  const provider = stack.node.tryFindChild("Custom::S3AutoDeleteObjectsCustomResourceProvider");
+  if (provider === undefined) return;
+  const reason = "A custom resource of the CDK, in stacks whose data is not retained";
+  acknowledge(provider, "AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]", reason);
+  acknowledge(provider, "AwsSolutions-L1", reason);
+}

@@ -1,0 +1,89 @@
+import { Duration, type RemovalPolicy } from "aws-cdk-lib";
+import { type ISecurityGroup, type IVpc, SubnetType } from "aws-cdk-lib/aws-ec2";
+import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Architecture, type Code, Function as LambdaFunction, LoggingFormat, RecursiveLoop, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
+import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
+import type { Construct } from "constructs";
+import type { z } from "zod";
+import type { ENVIRONMENTS, FunctionKind } from "../src/engines/aws/environment.ts";
+import { acknowledge } from "./acknowledge.ts";
+
+/** What all functions of an instance have in common. */
+export interface FunctionDefaults {
+  readonly stage: string;
+  /** The bundle of a kind of function. */
+  readonly code: (kind: FunctionKind) => Code;
+  readonly logRetention: RetentionDays;
+  readonly removalPolicy: RemovalPolicy;
+  /** Variables that the runtime and libraries read. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly vpc?: IVpc | undefined;
+  readonly securityGroups?: readonly ISecurityGroup[] | undefined;
+}
+
+export interface SluiceFunctionProps<K extends FunctionKind> {
+  readonly kind: K;
+  readonly defaults: FunctionDefaults;
+  /** Everything that this kind parses at its start, but for the stage. */
+  readonly environment: Variables<K>;
+  readonly description: string;
+  /** @default 10 s */
+  readonly timeout?: Duration;
+  /** In MB. Processor time is in proportion. @default 512 */
+  readonly memoryMb?: number;
+  /** Takes messages of a queue that it may itself cause: see rule 18 of the job protocol. @default false */
+  readonly consumesQueue?: boolean;
+}
+
+type Required<T> = { [K in keyof T as undefined extends T[K] ? never : K]: string };
+type Optional<T> = { [K in keyof T as undefined extends T[K] ? K : never]?: string | undefined };
+type Input<K extends FunctionKind> = z.input<(typeof ENVIRONMENTS)[K]>;
+/** The variables of a kind's schema: one that is missing, or that nobody parses, is a type error here. */
+export type Variables<K extends FunctionKind> = Omit<Required<Input<K>> & Optional<Input<K>>, "SLUICE_STAGE">;
+
+/** One function: runtime, architecture, tracing, its own role and its own logs, kept for a time. */
+export class SluiceFunction<K extends FunctionKind = FunctionKind> extends LambdaFunction {
+  constructor(scope: Construct, id: string, props: SluiceFunctionProps<K>) {
+    const { kind, defaults, environment, description, timeout, memoryMb = 512, consumesQueue = false } = props;
+    const { stage, code, logRetention: retention, removalPolicy, vpc, securityGroups } = defaults;
+    const logGroup = new LogGroup(scope, `${id}Logs`, { retention, removalPolicy });
+    // A role without AWS's managed policies: these allow to write to any log group of the account.
+    const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
+    logGroup.grantWrite(role);
+    if (vpc) role.addToPolicy(new PolicyStatement({ actions: NETWORK_INTERFACES, resources: ["*"] }));
+    super(scope, id, {
+      code: code(kind),
+      handler: "index.handler",
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      role,
+      logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      tracing: Tracing.ACTIVE,
+      description,
+      timeout: timeout ?? Duration.seconds(10),
+      memorySize: memoryMb,
+      environment: { ...defaults.environment, SLUICE_STAGE: stage, ...defined(environment) },
+      ...(consumesQueue ? { recursiveLoop: RecursiveLoop.ALLOW } : {}),
+      ...(vpc ? { vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS } } : {}),
+      ...(securityGroups ? { securityGroups: [...securityGroups] } : {}),
+    });
+    acknowledge(role, "AwsSolutions-IAM5[Resource::*]", "X-Ray and network interfaces have no resources that a policy could name");
+  }
+}
+
+/** What Lambda needs to put a function into a network (docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html). */
+const NETWORK_INTERFACES = [
+  "ec2:CreateNetworkInterface",
+  "ec2:DescribeNetworkInterfaces",
+  "ec2:DescribeSubnets",
+  "ec2:DeleteNetworkInterface",
+  "ec2:AssignPrivateIpAddresses",
+  "ec2:UnassignPrivateIpAddresses",
+];
+
+function defined(variables: object): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
