@@ -36,7 +36,7 @@ export {
   type Resources,
   type Tool,
 } from "./core/resources.ts";
-export { TerminalError, ThrottledError } from "./core/retry.ts";
+export { HeldError, TerminalError, ThrottledError } from "./core/retry.ts";
 export { groundedPrompt } from "./models/grounded-prompt.ts";
 export { calculator } from "./tools/calculator.ts";
 export { readDocument } from "./tools/read-document.ts";

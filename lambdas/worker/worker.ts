@@ -315,7 +315,7 @@ async function recordFailure(
         ...(usage ? { usage } : {}),
       },
     ];
-    const buried = decision.final && capability.onExhausted === "dead-letter";
+    const buried = decision.final && (decision.held || capability.onExhausted === "dead-letter");
     if (buried) events.push({ type: "step.dead_lettered", ...about, error });
     return { events, result: { ...decision, deadLetterSeq: buried ? state.seq + events.length : undefined } };
   });

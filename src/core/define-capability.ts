@@ -19,6 +19,8 @@ export const DEFAULT_RETRY: RetryPolicy = { maxAttempts: 5, baseDelayMs: 1_000, 
 export type ErrorVerdict =
   | { readonly kind: "retryable" }
   | { readonly kind: "terminal" }
+  /** Hopeless until a person puts something right outside of the app: the step waits for one, whatever `onExhausted` says. */
+  | { readonly kind: "hold" }
   /** The provider asked to wait, or is down: the attempt does not count. */
   | { readonly kind: "throttled"; readonly retryAfterMs?: number };
 
@@ -66,7 +68,10 @@ export interface CapabilityOptions<Name extends string, I extends z.ZodType, O e
   readonly permissions?: readonly { readonly actions: readonly string[]; readonly resources: readonly string[] }[];
   /** Publish `ai.<name>.completed|failed` for listeners; each is a billed entry. @default false */
   readonly announce?: boolean;
-  /** What a step becomes when it will not be tried again. `throw` rejects its promise inside the workflow. @default "dead-letter" */
+  /**
+   * What a step becomes when it will not be tried again. `throw` rejects its promise inside the workflow, except where a
+   * person has to put something right first (`HeldError`). @default "dead-letter"
+   */
   readonly onExhausted?: "dead-letter" | "throw";
   /** What to do with a call that a crash left without an outcome: run it again, or wait for a person. @default "rerun" */
   readonly onInDoubt?: "rerun" | "hold";

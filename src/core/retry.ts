@@ -5,6 +5,8 @@ export interface RetryDecision {
   /** Whether the attempt counts against the policy: throttling and outages do not. */
   readonly counts: boolean;
   readonly final: boolean;
+  /** Whether the step waits for a person even where its capability says `onExhausted: "throw"`. */
+  readonly held: boolean;
   /** Wait before the next attempt, in ms; 0 when final. */
   readonly delayMs: number;
 }
@@ -12,6 +14,14 @@ export interface RetryDecision {
 /** An error that its capability knows to be hopeless, such as a provider's 400. */
 export class TerminalError extends Error {
   override readonly name: string = "TerminalError";
+}
+
+/**
+ * An error that a person has to put right outside of the app, such as a missing permission or key: not tried again, and
+ * the step waits in the dead letters to be redriven, whatever its capability's `onExhausted` says. The job does not fail.
+ */
+export class HeldError extends TerminalError {
+  override readonly name = "HeldError";
 }
 
 /** The capability returned what its own output schema forbids. Trying again would pay for the answer twice. */
@@ -57,21 +67,27 @@ export function decideRetry(
   const { retry } = capability;
   const verdict =
     error instanceof TerminalError
-      ? ({ kind: "terminal" } as const)
+      ? ({ kind: error instanceof HeldError ? "hold" : "terminal" } as const)
       : error instanceof ThrottledError
         ? ({ kind: "throttled", retryAfterMs: error.retryAfterMs } as const)
         : judged(error, capability);
   switch (verdict.kind) {
+    case "hold":
     case "terminal":
-      return { counts: true, final: true, delayMs: 0 };
+      return { counts: true, final: true, held: verdict.kind === "hold", delayMs: 0 };
     case "throttled": {
       // A header that is a date makes NaN of a careless Number(): no time to wait for.
       const asked = Number.isFinite(verdict.retryAfterMs) ? Math.min(verdict.retryAfterMs ?? 0, MAX_ASKED_MS) : 0;
-      return { counts: false, final: false, delayMs: Math.max(asked, backoff(retry, step.throttles, random)) };
+      return {
+        counts: false,
+        final: false,
+        held: false,
+        delayMs: Math.max(asked, backoff(retry, step.throttles, random)),
+      };
     }
     case "retryable": {
-      if (step.failures + 1 >= retry.maxAttempts) return { counts: true, final: true, delayMs: 0 };
-      return { counts: true, final: false, delayMs: backoff(retry, step.failures, random) };
+      if (step.failures + 1 >= retry.maxAttempts) return { counts: true, final: true, held: false, delayMs: 0 };
+      return { counts: true, final: false, held: false, delayMs: backoff(retry, step.failures, random) };
     }
   }
 }

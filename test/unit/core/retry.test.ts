@@ -4,6 +4,7 @@ import type { ErrorVerdict } from "../../../src/core/define-capability.ts";
 import {
   backoff,
   decideRetry,
+  HeldError,
   OutputError,
   TerminalError,
   ThrottledError,
@@ -19,15 +20,20 @@ const fresh = { failures: 0, throttles: 0 };
 describe("deciding on another attempt", () => {
   it("allows as many attempts as the policy says", () => {
     const decide = (failures: number) => decideRetry(new Error("x"), { failures, throttles: 0 }, capability(), 1);
-    expect(decide(0)).toEqual({ counts: true, final: false, delayMs: 1_000 });
-    expect(decide(1)).toEqual({ counts: true, final: false, delayMs: 2_000 });
-    expect(decide(2)).toEqual({ counts: true, final: true, delayMs: 0 });
+    expect(decide(0)).toEqual({ counts: true, final: false, held: false, delayMs: 1_000 });
+    expect(decide(1)).toEqual({ counts: true, final: false, held: false, delayMs: 2_000 });
+    expect(decide(2)).toEqual({ counts: true, final: true, held: false, delayMs: 0 });
   });
 
   it.each([new TerminalError("x"), new OutputError("x")])(
     "gives up at once on a %s, whatever the capability says",
     (error) => {
-      expect(decideRetry(error, fresh, capability(), 0)).toEqual({ counts: true, final: true, delayMs: 0 });
+      expect(decideRetry(error, fresh, capability(), 0)).toEqual({
+        counts: true,
+        final: true,
+        held: false,
+        delayMs: 0,
+      });
     },
   );
 
@@ -51,13 +57,20 @@ describe("deciding on another attempt", () => {
     expect(decideRetry(new Error("400"), fresh, capability({ kind: "terminal" }), 0).final).toBe(true);
   });
 
+  it("holds the step for a person on a HeldError, whatever the capability says, and where the capability says so", () => {
+    const held = { counts: true, final: true, held: true, delayMs: 0 };
+    expect(decideRetry(new HeldError("no access"), fresh, capability(), 1)).toEqual(held);
+    expect(decideRetry(new HeldError("no access"), fresh, capability({ kind: "throttled" }), 1)).toEqual(held);
+    expect(decideRetry(new Error("no access"), fresh, capability({ kind: "hold" }), 1)).toEqual(held);
+  });
+
   it("tries again after a timeout", () => {
     expect(decideRetry(new TimeoutError("slow"), fresh, capability(), 0)).toMatchObject({ counts: true, final: false });
   });
 
   it("never counts throttling, however often", () => {
     const decision = decideRetry(new ThrottledError("429"), { failures: 2, throttles: 1_000 }, capability(), 1);
-    expect(decision).toEqual({ counts: false, final: false, delayMs: 60_000 });
+    expect(decision).toEqual({ counts: false, final: false, held: false, delayMs: 60_000 });
   });
 
   it("waits at least as long as the provider asks, also by a verdict", () => {
