@@ -68,7 +68,7 @@ export const completion = defineCapability({
       throw new Error(`the model's answer broke off after ${text.length} characters`);
     } catch (error) {
       step.signal.throwIfAborted();
-      throw modelError(error, Date.now());
+      throw modelError(error, Date.now(), { model, region: process.env.AWS_REGION });
     }
   },
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { completion } from "../../../src/capabilities/completion.ts";
-import { TerminalError, ThrottledError } from "../../../src/core/retry.ts";
+import { HeldError, TerminalError, ThrottledError } from "../../../src/core/retry.ts";
 import { calculator } from "../../../src/tools/calculator.ts";
 import { chatServer, delta, end, fail, send, usage } from "./chat-server.ts";
 import { stepContext } from "./step-context.ts";
@@ -177,10 +177,19 @@ describe("a completion that fails", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it.each([400, 401, 403, 404, 422])("is final when the provider answers %i, with its words", async (status) => {
+  it.each([401, 402, 403])("waits for a person when the provider answers %i", async (status) => {
+    await using server = await chatServer(fail(status, "invalid api key."));
+    const error = await errorOf(run(server.model));
+    expect(error).toBeInstanceOf(HeldError);
+    expect((error as Error).message).toMatch(/answered \d+: invalid api key\. Put .*key.*redrive/);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it.each([400, 404, 422])("is final when the provider answers %i, with its words", async (status) => {
     await using server = await chatServer(fail(status, "max_tokens is too large"));
     const error = await errorOf(run(server.model));
     expect(error).toBeInstanceOf(TerminalError);
+    expect(error).not.toBeInstanceOf(HeldError);
     expect((error as Error).message).toContain(`${status}: max_tokens is too large`);
   });
 
@@ -275,12 +284,12 @@ describe("a completion that fails", () => {
   });
 
   it.each(["openai:gpt-5-mini", "anthropic:claude-haiku-4-5"])(
-    "is final when the key of %s is missing",
+    "waits for a person when the key of %s is missing",
     async (model) => {
       for (const key of ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"]) vi.stubEnv(key, undefined);
       const error = await errorOf(run(model));
       vi.unstubAllEnvs();
-      expect(error).toBeInstanceOf(TerminalError);
+      expect(error).toBeInstanceOf(HeldError);
       expect((error as Error).message).toMatch(/API_KEY/);
     },
   );
