@@ -177,20 +177,15 @@ describe("a completion that fails", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it.each([401, 402, 403])("waits for a person when the provider answers %i", async (status) => {
-    await using server = await chatServer(fail(status, "invalid api key."));
-    const error = await errorOf(run(server.model));
-    expect(error).toBeInstanceOf(HeldError);
-    expect((error as Error).message).toMatch(/answered \d+: invalid api key\. Put .*key.*redrive/);
-    expect(server.requests).toHaveLength(1);
-  });
-
-  it.each([400, 404, 422])("is final when the provider answers %i, with its words", async (status) => {
+  it.each([
+    [400, TerminalError, /answered 400: max_tokens is too large$/],
+    [401, HeldError, /answered 401: max_tokens is too large\. Put .*key.*redrive/],
+    [402, HeldError, /answered 402/],
+    [404, TerminalError, /answered 404/],
+  ])("is final when the provider answers %i, with its words", async (status, kind, message) => {
     await using server = await chatServer(fail(status, "max_tokens is too large"));
     const error = await errorOf(run(server.model));
-    expect(error).toBeInstanceOf(TerminalError);
-    expect(error).not.toBeInstanceOf(HeldError);
-    expect((error as Error).message).toContain(`${status}: max_tokens is too large`);
+    expect(error).toMatchObject({ constructor: kind, message: expect.stringMatching(message) });
   });
 
   it("is retried for another status", async () => {
