@@ -18,10 +18,10 @@ export type InferenceProfiles = Readonly<
   Record<string, { readonly model?: string; readonly regions: readonly string[] } | { readonly copyOf: string }>
 >;
 
-/** What an `iam.PolicyStatement` is made of. */
+/** What an `iam.PolicyStatement` is made of; the CDK's types want lists that can be changed. */
 export interface AccessStatement {
-  readonly actions: readonly string[];
-  readonly resources: readonly string[];
+  readonly actions: string[];
+  readonly resources: string[];
   readonly conditions?: { readonly StringEquals: Readonly<Record<string, string>> };
 }
 
@@ -47,7 +47,7 @@ const WHOLE = ["provisioned-model", "imported-model", "custom-model-deployment"]
  * are not Bedrock's need none. Throws {@link BedrockAccessError}, and `UnknownModelError` for a name of no known form.
  *
  * @example
- * bedrockStatements(app, Stack.of(this)).map((statement) => new iam.PolicyStatement({ … }))
+ * for (const access of bedrockStatements(app, Stack.of(this))) role.addToPolicy(new iam.PolicyStatement(access));
  */
 export function bedrockStatements(
   app: Pick<App, "model" | "models">,
@@ -70,7 +70,7 @@ export function bedrockStatements(
     for (const resource of resources) group.resources.add(resource);
     byCondition.set(key, group);
   }
-  return [...byCondition.values()].map(({ conditions, resources }) => statement([...resources], conditions));
+  return [...byCondition.values()].map(({ conditions, resources }) => statement(resources, conditions));
 }
 
 /**
@@ -207,8 +207,8 @@ function knownReach(profile: Target & { kind: "profile" }, { region }: Place): R
 const modelArn = ({ partition }: Place, region: string, model: string): string =>
   `arn:${partition}:bedrock:${region}::foundation-model/${model}`;
 
-const statement = (resources: readonly string[], conditions?: AccessStatement["conditions"]): AccessStatement => ({
-  actions: ACTIONS,
-  resources,
+const statement = (resources: Iterable<string>, conditions?: AccessStatement["conditions"]): AccessStatement => ({
+  actions: [...ACTIONS],
+  resources: [...resources],
   ...(conditions === undefined ? {} : { conditions }),
 });
