@@ -1,12 +1,14 @@
 import { Duration, RemovalPolicy, SecretValue, Stack } from "aws-cdk-lib";
 import { AttributeType, Billing, ProjectionType, TableEncryptionV2, TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { EventBus } from "aws-cdk-lib/aws-events";
+import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { BlockPublicAccess, Bucket, BucketEncryption } from "aws-cdk-lib/aws-s3";
 import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import { Construct } from "constructs";
 import { CORPUS_KEY, JOBS_PREFIX } from "../src/contract/bucket-keys.ts";
 import { EVENT_SOURCE } from "../src/contract/messages.ts";
 import {
+  DEPLOYMENTS_KEY,
   JOBS_INDEX,
   JOBS_INDEX_ATTRIBUTES,
   TABLE,
@@ -14,6 +16,7 @@ import {
   WAKE_INDEX_ATTRIBUTES,
 } from "../src/engines/aws/table-schema.ts";
 import { acknowledge } from "./acknowledge.ts";
+import { allow } from "./allow.ts";
 
 export interface SluiceDataProps {
   /** Keep everything when the stack is removed. Without it, removing the stack removes all jobs. @default true */
@@ -111,44 +114,43 @@ export class SluiceData extends Construct {
   }
 
   /** Read logs of jobs, snapshots and large values. */
-  grantReadJobs(role: IGrantable): void {
-    allow(role, ["dynamodb:Query"], this.table.tableArn);
-    allow(role, ["s3:GetObject"], this.bucket.arnForObjects(`${JOBS_PREFIX}*`));
-    acknowledgeIn(role, `AwsSolutions-IAM5[Resource::<${this.#logicalId}>/${JOBS_PREFIX}*]`, JOBS_OBJECTS);
+  grantReadJobs(fn: IFunction): void {
+    allow(fn, ["dynamodb:Query"], this.table.tableArn);
+    allow(fn, ["s3:GetObject"], this.bucket.arnForObjects(`${JOBS_PREFIX}*`));
   }
 
   /** Append to logs, and bring out what follows from that. */
-  grantWriteJobs(role: IGrantable): void {
-    this.grantReadJobs(role);
-    allow(role, ["dynamodb:PutItem", "dynamodb:UpdateItem"], this.table.tableArn);
-    allow(role, ["s3:PutObject"], this.bucket.arnForObjects(`${JOBS_PREFIX}*`));
-    allow(role, ["events:PutEvents"], this.bus.eventBusArn);
+  grantWriteJobs(fn: IFunction): void {
+    this.grantReadJobs(fn);
+    allow(fn, ["dynamodb:PutItem", "dynamodb:UpdateItem"], this.table.tableArn);
+    allow(fn, ["s3:PutObject"], this.bucket.arnForObjects(`${JOBS_PREFIX}*`));
+    allow(fn, ["events:PutEvents"], this.bus.eventBusArn);
   }
 
   /** Find a tenant's jobs. */
-  grantList(role: IGrantable): void {
-    allow(role, ["dynamodb:Query"], `${this.table.tableArn}/index/${JOBS_INDEX.name}`);
+  grantList(fn: IFunction): void {
+    allow(fn, ["dynamodb:Query"], `${this.table.tableArn}/index/${JOBS_INDEX.name}`);
   }
 
   /** Find jobs whose time has come. */
-  grantWakeUps(role: IGrantable): void {
-    allow(role, ["dynamodb:Query"], `${this.table.tableArn}/index/${WAKE_INDEX.name}`);
+  grantWakeUps(fn: IFunction): void {
+    allow(fn, ["dynamodb:Query"], `${this.table.tableArn}/index/${WAKE_INDEX.name}`);
   }
 
   /** Count deployments, and touch no other item of the table. */
-  grantCountDeployments(role: IGrantable): void {
+  grantCountDeployments(fn: IFunction): void {
     const key = { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [DEPLOYMENTS_KEY] } };
-    allow(role, ["dynamodb:UpdateItem"], this.table.tableArn, key);
+    allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn, key);
   }
 
   /** Search the documents. */
-  grantReadCorpus(role: IGrantable): void {
-    allow(role, ["s3:GetObject"], this.bucket.arnForObjects(CORPUS_KEY));
+  grantReadCorpus(fn: IFunction): void {
+    allow(fn, ["s3:GetObject"], this.bucket.arnForObjects(CORPUS_KEY));
   }
 
   /** Know whose a key is. */
-  grantReadKeys(role: IGrantable): void {
-    allow(role, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
+  grantReadKeys(fn: IFunction): void {
+    allow(fn, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type DynamoDBClient, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
-import { TABLE } from "../../src/engines/aws/table-schema.ts";
+import { DEPLOYMENTS_KEY, TABLE } from "../../src/engines/aws/table-schema.ts";
 
 export interface DeploymentCounter {
   readonly client: DynamoDBClient;
@@ -11,7 +11,7 @@ export async function countDeployment({ client, tableName }: DeploymentCounter):
   const { Attributes } = await client.send(
     new UpdateItemCommand({
       TableName: tableName,
-      Key: { [TABLE.partitionKey]: { S: "deployments" }, [TABLE.sortKey]: { S: "counter" } },
+      Key: { [TABLE.partitionKey]: { S: DEPLOYMENTS_KEY }, [TABLE.sortKey]: { S: "counter" } },
       UpdateExpression: "ADD n :one",
       ExpressionAttributeValues: { ":one": { N: "1" } },
       ReturnValues: "UPDATED_NEW",

@@ -11,6 +11,9 @@ export const TABLE = {
   timeToLive: "ttl",
 } as const;
 
+/** The partition in which deployments are counted: no job's. */
+export const DEPLOYMENTS_KEY = "deployments";
+
 /** A tenant's jobs, by creation. Only first commits are in it. */
 export const JOBS_INDEX = {
   name: "jobs",

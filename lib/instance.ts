@@ -1,0 +1,33 @@
+import type { FunctionDefaults } from "./sluice-function.ts";
+import type { SluiceData } from "./data.ts";
+import type { Monitoring } from "./monitoring.ts";
+
+/** What the parts of an instance share. */
+export interface Instance {
+  /** A name for logs and metrics: one instance of an account and region has it. */
+  readonly stage: string;
+  readonly data: SluiceData;
+  readonly functions: FunctionDefaults;
+  readonly monitoring: Monitoring;
+  /** What names of the instance's queues begin with, and their URLs, with the '-' that follows. */
+  readonly queuePrefix: string;
+  readonly queueUrlPrefix: string;
+  /** The number of the deployment, known when it is made. */
+  readonly deploySeq: string;
+}
+
+/** The variables of every function that writes to logs. */
+export function writerVariables({ data, queueUrlPrefix, deploySeq }: Instance) {
+  return {
+    SLUICE_TABLE: data.table.tableName,
+    SLUICE_BUCKET: data.bucket.bucketName,
+    SLUICE_BUS: data.bus.eventBusName,
+    SLUICE_QUEUE_URL_PREFIX: queueUrlPrefix,
+    SLUICE_DEPLOY_SEQ: deploySeq,
+  };
+}
+
+/** The variables of every function that reads logs. */
+export function readerVariables({ data }: Instance) {
+  return { SLUICE_TABLE: data.table.tableName, SLUICE_BUCKET: data.bucket.bucketName };
+}

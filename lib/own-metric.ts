@@ -1,0 +1,20 @@
+import { Duration } from "aws-cdk-lib";
+import { Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
+import { type MetricName, METRICS_NAMESPACE, SERVICE_NAME } from "../src/contract/metrics.ts";
+
+/** A figure that the functions write, with the dimensions that they give it. */
+export function ownMetric(
+  name: MetricName,
+  stage: string,
+  dimensions: Readonly<Record<string, string>> = {},
+  { statistic = Stats.SUM, label }: { readonly statistic?: string; readonly label?: string } = {},
+): Metric {
+  return new Metric({
+    namespace: METRICS_NAMESPACE,
+    metricName: name,
+    dimensionsMap: { service: SERVICE_NAME, stage, ...dimensions },
+    period: Duration.minutes(1),
+    statistic,
+    ...(label === undefined ? {} : { label }),
+  });
+}
