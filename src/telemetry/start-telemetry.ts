@@ -1,5 +1,3 @@
-import { PayloadFreeExporter } from "./payload-free-exporter.ts";
-
 /** What stops and starts with a process: nothing, where no collector is named. */
 export interface Telemetry {
   /** Waits until what has ended is sent, at most for a moment: a collector that is down must not hold up work. */
@@ -47,9 +45,7 @@ export async function startTelemetry(
   process.env.OTEL_SERVICE_NAME ??= serviceName;
   const provider = new sdk.BasicTracerProvider({
     sampler: new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(ratio) }),
-    spanProcessors: [
-      new sdk.BatchSpanProcessor(new PayloadFreeExporter(new OTLPTraceExporter({ timeoutMillis: FLUSH_MS }))),
-    ],
+    spanProcessors: [new sdk.BatchSpanProcessor(new OTLPTraceExporter({ timeoutMillis: FLUSH_MS }))],
   });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   trace.setGlobalTracerProvider(provider);
