@@ -11,7 +11,7 @@ import { sqsSuffix } from "../../contract/queue-names.ts";
 import type { App } from "../../core/define-app.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { Resources } from "../../core/resources.ts";
-import { createRuntime, type Logger, type Ports, type Runtime } from "../../core/runtime.ts";
+import { createRuntime, type Logger, type Metrics, type Ports, type Runtime } from "../../core/runtime.ts";
 import { AWS_MAX_SKEW_MS, openAwsEngine } from "../../engines/aws/aws-engine.ts";
 import { LambdaPoller } from "./lambda-poller.ts";
 import { type LocalAws, startLocalAws } from "./local-aws.ts";
@@ -24,6 +24,8 @@ export interface LocalDeploymentOptions {
   /** Messages that one invocation gets at most. @default 10 */
   readonly batchSize?: number;
   readonly logger?: Logger;
+  /** One for each container. @default none are kept */
+  readonly newMetrics?: () => Metrics;
   /** @default the machine's */
   readonly clock?: Clock;
   /** Something between the handlers and the engine. */
@@ -58,7 +60,16 @@ const POLL_MS = 25;
 const ENDED = ["completed", "failed", "expired"] as const;
 
 export async function deployLocally(options: LocalDeploymentOptions): Promise<LocalDeployment> {
-  const { app, resources, containers = 4, batchSize = 10, logger = silent, clock, wrap = (engine) => engine } = options;
+  const {
+    app,
+    resources,
+    containers = 4,
+    batchSize = 10,
+    logger = silent,
+    newMetrics,
+    clock,
+    wrap = (engine) => engine,
+  } = options;
   const queues = [
     ...[...app.capabilities.keys()].map((name) => ({ name, topic: topics.requested(name) })),
     ...[...app.workflows.keys()].map((name) => ({ name: advanceQueue(name), topic: topics.advance(name) })),
@@ -70,6 +81,7 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
       app,
       resources,
       logger,
+      ...(newMetrics ? { metrics: newMetrics() } : {}),
       maxSkewMs: AWS_MAX_SKEW_MS,
     });
   const poller = (queue: string, newContainer: () => ReturnType<typeof createWorker>): LambdaPoller =>
