@@ -12,6 +12,9 @@ import {
   tool,
 } from "../../src/index.ts";
 
+/** Whose the jobs are. */
+export const TENANT = "tenant-that-is-in-no-metric";
+
 const Text = z.object({ text: z.string() });
 /** Fails in every way that quotes its input: once to be tried again, then for good. */
 const failing = defineCapability({

@@ -21,7 +21,6 @@ export interface RunReport {
   readonly packages: readonly string[];
 }
 
-export const TENANT = "tenant-that-is-in-no-metric";
 const packages = new Set<string>();
 registerHooks({
   load(url, context, nextLoad) {
@@ -46,7 +45,7 @@ async function run({ model, jobs }: RunRequest): Promise<RunReport> {
   const { functionMetrics } = await import("../../lambdas/aws-runtime.ts");
   const { powerLogger } = await import("../../lambdas/power-logger.ts");
   const { loadResources } = await import("../../src/host/load-resources.ts");
-  const { default: app } = await import("./observed-app.ts");
+  const { default: app, TENANT } = await import("./observed-app.ts");
   const metrics = await functionMetrics("test");
   const deployment = await deployLocally({
     app,
