@@ -21,6 +21,8 @@ export interface AwsRuntimeOptions {
   readonly environment: Writing & { readonly SLUICE_MODEL?: string | undefined };
   /** For functions that run capabilities. @default no documents */
   readonly corpus?: Corpus;
+  /** For functions that call models, see `startTelemetry`. */
+  readonly traceModels?: () => Promise<void>;
   /** Ask CloudWatch how old backlogs are. @default false */
   readonly ages?: boolean;
 }
@@ -51,7 +53,7 @@ export async function awsRuntime(options: AwsRuntimeOptions): Promise<Runtime> {
     app,
     resources,
     logger,
-    metrics: await functionMetrics(stage),
+    metrics: await functionMetrics(stage, options.traceModels),
     maxSkewMs: AWS_MAX_SKEW_MS,
   });
 }
@@ -61,9 +63,9 @@ export const functionLogger = (stage: string): Logger =>
   powerLogger({ keys: { stage, function: process.env.AWS_LAMBDA_FUNCTION_NAME ?? "local" } });
 
 /** Metrics, whose flush is the telemetry's, too. */
-export async function functionMetrics(stage: string): Promise<Metrics> {
+export async function functionMetrics(stage: string, traceModels?: () => Promise<void>): Promise<Metrics> {
   const metrics = new PowerMetrics(stage);
-  const telemetry = await startTelemetry(process.env.AWS_LAMBDA_FUNCTION_NAME ?? "sluice", process.env);
+  const telemetry = await startTelemetry(process.env.AWS_LAMBDA_FUNCTION_NAME ?? "sluice", process.env, traceModels);
   return {
     record: (...figure) => metrics.record(...figure),
     async flush() {

@@ -1,4 +1,4 @@
-import { Duration } from "aws-cdk-lib";
+import { Duration, Stack } from "aws-cdk-lib";
 import { Stats } from "aws-cdk-lib/aws-cloudwatch";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
@@ -10,6 +10,7 @@ import type { CapabilityManifest } from "./bundling/app-manifest.ts";
 import { type Instance, writerVariables } from "./instance.ts";
 import { ownMetric } from "./own-metric.ts";
 import { QueueWorker } from "./queue-worker.ts";
+import { policyArn } from "./secrets.ts";
 
 export interface CapabilityProps {
   readonly instance: Instance;
@@ -47,7 +48,7 @@ export class Capability extends QueueWorker<"worker"> {
         ...writerVariables(instance),
         SLUICE_CAPABILITY: name,
         SLUICE_MODEL: model,
-        SLUICE_SECRETS: secrets.size === 0 ? undefined : instance.toJson(arns),
+        SLUICE_SECRETS: secrets.size === 0 ? undefined : Stack.of(scope).toJsonString(arns),
       },
       failures: [
         ownMetric("StepsFailed", stage, { capability: name }, { label: "failed" }),
@@ -59,20 +60,11 @@ export class Capability extends QueueWorker<"worker"> {
         ownMetric("StepDuration", stage, { capability: name }, { statistic: Stats.p(95), label: "step p95" }),
       ],
     });
-    for (const secret of secrets.values()) {
-      // By the ARN that it has, or, of one that is named only, by the six characters that Secrets Manager adds to it.
-      secret.grantRead(this.worker);
-    }
-    if (usesModel) for (const statement of modelAccess) this.worker.addToRolePolicy(new PolicyStatement(asProps(statement)));
+    for (const secret of secrets.values()) allow(this.worker, ["secretsmanager:GetSecretValue"], policyArn(secret));
+    if (usesModel) for (const access of modelAccess) this.worker.addToRolePolicy(new PolicyStatement(access));
     for (const { actions, resources } of permissions) {
       for (const resource of resources) allow(this.worker, actions, resource);
     }
-    if (name !== undefined) instance.data.grantReadCorpus(this.worker);
+    instance.data.grantReadCorpus(this.worker);
   }
 }
-
-const asProps = ({ actions, resources, conditions }: AccessStatement) => ({
-  actions: [...actions],
-  resources: [...resources],
-  ...(conditions ? { conditions: { ...conditions } } : {}),
-});

@@ -2,6 +2,7 @@ import { CORPUS_FILE } from "../../src/contract/bundle-files.ts";
 import { S3Corpus } from "../../src/corpus/s3-corpus.ts";
 import { s3Client, secretsClient } from "../../src/engines/aws/aws-clients.ts";
 import { parseEnvironment } from "../../src/engines/aws/environment.ts";
+import { traceModels } from "../../src/telemetry/trace-models.ts";
 import { awsRuntime, bundled, functionLogger, SCRATCH_DIR } from "../aws-runtime.ts";
 import { loadSecrets } from "../load-secrets.ts";
 import { createHandler } from "./create-handler.ts";
@@ -20,4 +21,4 @@ const corpus = new S3Corpus({
   onError: (error) => logger.warn("corpus not looked at", { error: (error as Error).name }),
 });
 
-export const handler = createHandler(await awsRuntime({ app, environment, corpus }), environment.SLUICE_CAPABILITY);
+export const handler = createHandler(await awsRuntime({ app, environment, corpus, traceModels }), environment.SLUICE_CAPABILITY);

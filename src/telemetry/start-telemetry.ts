@@ -14,10 +14,13 @@ const DEFAULT_RATIO = 0.05;
  * Registers an SDK that sends spans by OTLP over HTTP, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set. Only then are the
  * packages for it loaded. `OTEL_TRACES_SAMPLER_ARG` is the share of traces that are kept, 0 to 1, by default 0.05
  * (opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables).
+ *
+ * @param traceModels what lets model calls be traced, where there are any
  */
 export async function startTelemetry(
   serviceName: string,
   variables: Readonly<Record<string, string | undefined>>,
+  traceModels?: () => Promise<void>,
 ): Promise<Telemetry> {
   if (!variables.OTEL_EXPORTER_OTLP_ENDPOINT) return NONE;
   const ratio = Number(variables.OTEL_TRACES_SAMPLER_ARG ?? DEFAULT_RATIO);
@@ -31,15 +34,11 @@ export async function startTelemetry(
     sdk,
     { AsyncLocalStorageContextManager },
     { OTLPTraceExporter },
-    { registerTelemetry },
-    otel,
   ] = await Promise.all([
     import("@opentelemetry/api"),
     import("@opentelemetry/sdk-trace-base"),
     import("@opentelemetry/context-async-hooks"),
     import("@opentelemetry/exporter-trace-otlp-http"),
-    import("ai"),
-    import("@ai-sdk/otel"),
   ]);
   // The SDK reads the service's name from the environment.
   process.env.OTEL_SERVICE_NAME ??= serviceName;
@@ -49,7 +48,7 @@ export async function startTelemetry(
   });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   trace.setGlobalTracerProvider(provider);
-  registerTelemetry(new otel.OpenTelemetry());
+  await traceModels?.();
   return {
     async flush() {
       let timer: NodeJS.Timeout | undefined;

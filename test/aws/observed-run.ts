@@ -43,10 +43,11 @@ process.once("message", (request: RunRequest) => {
 async function run({ model, jobs }: RunRequest): Promise<RunReport> {
   const { deployLocally } = await import("../../src/testing/local-aws/local-deployment.ts");
   const { functionMetrics } = await import("../../lambdas/aws-runtime.ts");
+  const { traceModels } = await import("../../src/telemetry/trace-models.ts");
   const { powerLogger } = await import("../../lambdas/power-logger.ts");
   const { loadResources } = await import("../../src/host/load-resources.ts");
   const { default: app, TENANT } = await import("./observed-app.ts");
-  const metrics = await functionMetrics("test");
+  const metrics = await functionMetrics("test", traceModels);
   const deployment = await deployLocally({
     app,
     resources: loadResources(app, { dataDir: undefined, model }),

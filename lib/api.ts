@@ -1,0 +1,203 @@
+import { Duration } from "aws-cdk-lib";
+import {
+  AccessLogFormat,
+  type Authorizer,
+  AuthorizationType,
+  EndpointType,
+  IdentitySource,
+  LambdaIntegration,
+  LogGroupLogDestination,
+  type Method,
+  Model,
+  RequestAuthorizer,
+  RestApi,
+} from "aws-cdk-lib/aws-apigateway";
+import type { IFunction } from "aws-cdk-lib/aws-lambda";
+import { LogGroup } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import { allRoutes, type Route } from "../src/contract/routes.ts";
+import { acknowledge } from "./acknowledge.ts";
+import { problemResponses } from "./api-problems.ts";
+import { bodySchema } from "./api-schema.ts";
+import { allow } from "./allow.ts";
+import { type Instance, readerVariables, writerVariables } from "./instance.ts";
+import type { SluicePipeline } from "./pipeline.ts";
+import { SluiceFunction } from "./sluice-function.ts";
+
+export interface SluiceApiProps {
+  readonly instance: Instance;
+  readonly pipeline: SluicePipeline;
+  readonly model: string;
+  /** Requests a second, and at once after a pause, before callers get 429. */
+  readonly throttle: { readonly rate: number; readonly burst: number };
+  /**
+   * Make the role with which API Gateway writes logs, and set it for the whole account and region. There is one of it: an
+   * account that has one needs no other, one that has none cannot write access logs.
+   */
+  readonly createAccountRole: boolean;
+}
+
+const TIMEOUT = Duration.seconds(15);
+/** A revoked key is let in for this long, besides the minute for which the authorizer keeps what it has read. */
+const AUTHORIZER_CACHE = Duration.seconds(60);
+
+/** The HTTP API: a regional REST API, whose routes are those of the contract, each behind the authorizer but `/healthz`. */
+export class SluiceApi extends Construct {
+  readonly restApi: RestApi;
+  readonly functions: ReadonlyMap<Route["lambda"], IFunction>;
+  readonly authorizer: IFunction;
+
+  constructor(scope: Construct, id: string, props: SluiceApiProps) {
+    super(scope, id);
+    const { instance, throttle, createAccountRole } = props;
+    const { logRetention: retention, removalPolicy } = instance.functions;
+    const accessLogs = new LogGroup(this, "AccessLogs", { retention, removalPolicy });
+    this.restApi = new RestApi(this, "RestApi", {
+      description: `Sluice ${instance.stage}: jobs`,
+      endpointTypes: [EndpointType.REGIONAL],
+      cloudWatchRole: createAccountRole,
+      deployOptions: {
+        stageName: "v1",
+        tracingEnabled: true,
+        throttlingRateLimit: throttle.rate,
+        throttlingBurstLimit: throttle.burst,
+        accessLogDestination: new LogGroupLogDestination(accessLogs),
+        accessLogFormat: ACCESS_LOG,
+      },
+    });
+    this.functions = this.#functions(props);
+    this.authorizer = this.#authorizerFunction(instance);
+    problemResponses(this.restApi);
+    this.#routes();
+    acknowledge(this.restApi, "AwsSolutions-APIG3", "A firewall costs a fixed price a month and is the account's choice; requests need a key and are throttled");
+    acknowledge(
+      this.restApi.deploymentStage,
+      "AwsSolutions-APIG6",
+      "Execution logs would hold payloads. Access logs are on, and functions log by ids",
+    );
+    if (createAccountRole) {
+      acknowledge(
+        this.restApi,
+        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
+        "The role that API Gateway documents for writing logs",
+      );
+    }
+  }
+
+  #routes(): void {
+    const authorizer = new RequestAuthorizer(this, "Authorizer", {
+      handler: this.authorizer,
+      identitySources: [IdentitySource.header("Authorization")],
+      resultsCacheTtl: AUTHORIZER_CACHE,
+    });
+    const integrations = new Map(
+      [...this.functions].map(([name, handler]) => [
+        name,
+        new LambdaIntegration(handler, { allowTestInvoke: false, scopePermissionToMethod: false }),
+      ]),
+    );
+    for (const route of allRoutes) {
+      const method = this.restApi.root
+        .resourceForPath(route.path)
+        .addMethod(route.method, integrations.get(route.lambda), this.#methodOptions(route, authorizer));
+      this.#acknowledge(method, route);
+    }
+  }
+
+  #methodOptions(route: Route, authorizer: Authorizer) {
+    return {
+      operationName: route.operationId,
+      ...(route.public
+        ? { authorizationType: AuthorizationType.NONE }
+        : { authorizationType: AuthorizationType.CUSTOM, authorizer }),
+      requestValidatorOptions: { validateRequestBody: true, validateRequestParameters: true },
+      ...(route.body
+        ? {
+            requestModels: {
+              "application/json": new Model(this, `${route.operationId}Body`, {
+                restApi: this.restApi,
+                contentType: "application/json",
+                schema: bodySchema(route.body),
+              }),
+            },
+          }
+        : {}),
+    };
+  }
+
+  #acknowledge(method: Method, route: Route): void {
+    acknowledge(method, "AwsSolutions-COG4", "Callers are programs with a bearer key of their tenant, not people of a user pool");
+    if (route.public) acknowledge(method, "AwsSolutions-APIG4", "Says only whether the service answers");
+  }
+
+  #functions({ instance, pipeline, model }: SluiceApiProps): ReadonlyMap<Route["lambda"], IFunction> {
+    const common = { defaults: instance.functions, timeout: TIMEOUT };
+    const { data } = instance;
+    const writing = writerVariables(instance);
+    const reading = readerVariables(instance);
+    const submit = new SluiceFunction(this, "Submit", { ...common, kind: "submit", environment: writing, description: "Accepts jobs" });
+    data.grantWriteJobs(submit);
+    const jobs = new SluiceFunction(this, "Jobs", { ...common, kind: "jobs", environment: reading, description: "Shows jobs" });
+    data.grantReadJobs(jobs);
+    data.grantList(jobs);
+    const events = new SluiceFunction(this, "Events", { ...common, kind: "events", environment: reading, description: "Shows logs of jobs" });
+    data.grantReadJobs(events);
+    const capabilities = new SluiceFunction(this, "Capabilities", {
+      ...common,
+      kind: "capabilities",
+      environment: { ...writing, SLUICE_MODEL: model },
+      description: "Shows capabilities and their backlogs",
+    });
+    grantBacklogs(capabilities, pipeline);
+    const openapi = new SluiceFunction(this, "OpenApi", { ...common, kind: "openapi", environment: {}, description: "Describes the API" });
+    const health = new SluiceFunction(this, "Health", { ...common, kind: "health", environment: {}, description: "Says whether the service answers", memoryMb: 128 });
+    return new Map<Route["lambda"], IFunction>([
+      ["submit", submit],
+      ["jobs", jobs],
+      ["events", events],
+      ["capabilities", capabilities],
+      ["openapi", openapi],
+      ["health", health],
+    ]);
+  }
+
+  #authorizerFunction(instance: Instance): IFunction {
+    const authorizer = new SluiceFunction(this, "AuthorizerFunction", {
+      kind: "authorizer",
+      defaults: instance.functions,
+      environment: { SLUICE_KEYS_SECRET: instance.data.keys.secretArn },
+      description: "Says whose a request is by its key",
+    });
+    instance.data.grantReadKeys(authorizer);
+    return authorizer;
+  }
+}
+
+/** How much waits, and since when: the latter is known to CloudWatch only, whose metrics no policy can name. */
+export function grantBacklogs(fn: IFunction, { queueWorkers }: SluicePipeline): void {
+  for (const { topicQueue } of queueWorkers) {
+    allow(fn, ["sqs:GetQueueAttributes"], topicQueue.queue.queueArn);
+    allow(fn, ["sqs:GetQueueAttributes"], topicQueue.deadLetters.queueArn);
+  }
+  allow(fn, ["cloudwatch:GetMetricData"], "*");
+}
+
+/** No body, no query, no header: who asked for what, and how it went. */
+const ACCESS_LOG = AccessLogFormat.custom(
+  JSON.stringify({
+    requestId: "$context.requestId",
+    time: "$context.requestTime",
+    ip: "$context.identity.sourceIp",
+    tenant: "$context.authorizer.tenant",
+    method: "$context.httpMethod",
+    resource: "$context.resourcePath",
+    path: "$context.path",
+    status: "$context.status",
+    bytes: "$context.responseLength",
+    latencyMs: "$context.responseLatency",
+    integrationLatencyMs: "$context.integrationLatency",
+    authorizerStatus: "$context.authorizer.status",
+    error: "$context.error.responseType",
+    traceId: "$context.xrayTraceId",
+  }),
+);
