@@ -1,5 +1,6 @@
-import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { AttributeValue, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { S3Client } from "@aws-sdk/client-s3";
+import { JOBS_INDEX, WAKE_INDEX } from "../../engines/aws/table-schema.ts";
 import type { LocalAws } from "./local-aws.ts";
 
 /** What was asked of the services, as they count it for the bill. */
@@ -17,31 +18,50 @@ export interface Capacity {
 }
 
 interface Consumed {
-  readonly ConsumedCapacity?: { readonly CapacityUnits?: number };
+  readonly ConsumedCapacity?: { readonly CapacityUnits?: number; readonly GlobalSecondaryIndexes?: object };
+}
+
+/** Of a PutItem or an UpdateItem, what tells its size and which indexes it writes to. */
+interface Write {
+  readonly Item?: Readonly<Record<string, AttributeValue>>;
+  readonly UpdateExpression?: string;
 }
 
 const WRITES = ["PutItemCommand", "UpdateItemCommand"];
 
-/** Counts every call of the clients from now on; indexes are in the units that DynamoDB reports. */
+interface Read {
+  readonly ConsistentRead?: boolean;
+}
+
+/** A read that finds nothing is billed as the smallest; dynalite says 0. */
+const leastOf = ({ ConsistentRead = false }: Read): number => (ConsistentRead ? 1 : 0.5);
+
+/**
+ * Counts every call of the clients from now on, in the units of DynamoDB. What its indexes consume is part of that:
+ * DynamoDB Local reports it, dynalite does not, and there it is computed. Calls of SQS are not counted: a step makes none.
+ */
 export function countCapacity({ clients, eventBus }: LocalAws): { take(): Capacity } {
   let counted = none();
   let [calls, entries] = [eventBus.calls, eventBus.entries];
   const dynamo: DynamoDBClient = clients.dynamoDb;
   dynamo.middlewareStack.add(
     (next, context) => async (args) => {
-      Object.assign(args.input, { ReturnConsumedCapacity: "TOTAL" });
+      Object.assign(args.input, { ReturnConsumedCapacity: "INDEXES" });
       const isWrite = WRITES.includes(context.commandName ?? "");
       counted[isWrite ? "writes" : "reads"] += 1;
       try {
         const result = await next(args);
         const { ConsumedCapacity } = result.output as Consumed;
-        counted[isWrite ? "writeUnits" : "readUnits"] += ConsumedCapacity?.CapacityUnits ?? Number.NaN;
+        const units = ConsumedCapacity?.CapacityUnits ?? Number.NaN;
+        const reported = ConsumedCapacity?.GlobalSecondaryIndexes !== undefined;
+        if (isWrite) counted.writeUnits += units + (reported ? 0 : indexUnits(args.input as Write));
+        else counted.readUnits += Math.max(units, leastOf(args.input as Read));
         return result;
       } catch (error) {
-        // docs.aws.amazon.com: a failed condition consumes write units all the same; a local server does not report how many.
+        // A failed condition consumes the write's units all the same (…/developerguide/WorkingWithItems.html).
         if ((error as Error).name === "ConditionalCheckFailedException") {
           counted.conflicts += 1;
-          counted.writeUnits += 1;
+          counted.writeUnits += unitsOf((args.input as Write).Item ?? {});
         }
         throw error;
       }
@@ -64,6 +84,27 @@ export function countCapacity({ clients, eventBus }: LocalAws): { take(): Capaci
       return taken;
     },
   };
+}
+
+/**
+ * What a write consumes of the indexes, each of whose items is below 1 KB: one unit where an item comes, goes, or changes
+ * what the index copies; two where its key changes (…/developerguide/GSI.html, "Write capacity units").
+ */
+function indexUnits({ Item, UpdateExpression }: Write): number {
+  if (Item) return Number(JOBS_INDEX.partitionKey in Item) + Number(WAKE_INDEX.partitionKey in Item);
+  if (UpdateExpression === undefined) return 0;
+  const moves = /#due = /.test(UpdateExpression);
+  return 1 + (moves ? 2 : 1);
+}
+
+/** Write units of an item (…/developerguide/CapacityUnitCalculations.html). */
+function unitsOf(item: Readonly<Record<string, AttributeValue>>): number {
+  const bytes = Object.entries(item).reduce((sum, [name, { S, N, B }]) => {
+    return (
+      sum + name.length + (B?.length ?? (N === undefined ? Buffer.byteLength(S ?? "") : Math.ceil(N.length / 2) + 1))
+    );
+  }, 0);
+  return Math.max(1, Math.ceil(bytes / 1_024));
 }
 
 const none = (): Capacity => ({
