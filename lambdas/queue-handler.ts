@@ -24,8 +24,9 @@ class StaysInQueue extends Error {
 }
 
 const Body = JSONStringified(BusEvent);
-/** Before a record that an engine failed on comes again, in ms. */
+/** Before a record that an engine failed on comes again, in ms: doubled by each time that it has, up to the most. */
 const FAULT_DELAY_MS = 5_000;
+const MAX_FAULT_DELAY_MS = 300_000;
 
 /**
  * A Lambda handler for a queue's batches: records are worked concurrently, each is answered for by itself
@@ -46,18 +47,20 @@ export function queueHandler(
       await queue.retryLater(receipt, 0);
       throw new StaysInQueue();
     }
+    const receiveCount = Number(raw.attributes.ApproximateReceiveCount);
     let retryAfterMs: number | undefined;
     try {
       ({ retryAfterMs } = await handle({
         topic: body.data["detail-type"],
         detail: body.data.detail as MessageDetail,
-        receiveCount: Number(raw.attributes.ApproximateReceiveCount),
+        receiveCount,
         claimedBy: raw.messageAttributes.claimedBy?.stringValue as CommitId | undefined,
       }));
     } catch (error) {
       const about = { queue: queueName, messageId: raw.messageId, jobId: body.data.detail.jobId };
       logger.error("message could not be handled", { ...about, ...errorKeys(error) });
-      retryAfterMs = FAULT_DELAY_MS;
+      // An outage of minutes must not use up the receives after which a queue sets a message aside.
+      retryAfterMs = Math.min(FAULT_DELAY_MS * 2 ** (receiveCount - 1), MAX_FAULT_DELAY_MS);
     }
     if (retryAfterMs === undefined) return;
     await queue.retryLater(receipt, retryAfterMs);
