@@ -34,6 +34,7 @@ const MAX_VISIBILITY_S = 43_200;
 const MAX_REASON_CHARACTERS = 1_000;
 /** For which a look at dead letters hides them from other looks, in seconds. */
 const PEEK_VISIBILITY_S = 10;
+const PEEK_WAIT_S = 1;
 const MAX_PEEKS = 20;
 const ACK_TRIES = 3;
 
@@ -122,13 +123,16 @@ export class SqsWorkQueue implements WorkQueue {
   async deadLetters(queue: string, max: number): Promise<readonly DeadLetter[]> {
     const url = this.#deadLetterUrl(queue);
     const seen = new Map<string, SqsMessage>();
-    // A receive shows a sample of a queue: the oldest are known only when all have been seen.
+    // A receive shows some of a queue: the oldest are known only when all have been seen. One that does not wait asks a
+    // sample of SQS's servers, and may find nothing where there is something
+    // (docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html).
     for (let peeks = 0; peeks < MAX_PEEKS; peeks++) {
       const { Messages = [] } = await this.#client.send(
         new ReceiveMessageCommand({
           QueueUrl: url,
           MaxNumberOfMessages: MAX_BATCH,
           VisibilityTimeout: PEEK_VISIBILITY_S,
+          WaitTimeSeconds: PEEK_WAIT_S,
           MessageSystemAttributeNames: ["SentTimestamp"],
           MessageAttributeNames: ["All"],
         }),
