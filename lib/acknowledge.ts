@@ -1,4 +1,5 @@
-import { Validations } from "aws-cdk-lib";
+import { Stack, Validations } from "aws-cdk-lib";
+import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import type { IConstruct } from "constructs";
 
 /**
@@ -7,4 +8,39 @@ import type { IConstruct } from "constructs";
  */
 export function acknowledge(construct: IConstruct, id: string, reason: string): void {
   Validations.of(construct).acknowledge({ id, reason });
+}
+
+/**
+ * The same for a resource with a wildcard in a function's policy: cdk-nag names the finding by the resource as it is in
+ * the template, which is known only when all references are resolved.
+ */
+export function acknowledgeWildcard(fn: IFunction, resource: string, reason: string): void {
+  const { role } = fn;
+  if (role === undefined) return;
+  fn.node.addValidation({
+    validate() {
+      acknowledge(role, `AwsSolutions-IAM5[Resource::${flat(Stack.of(fn).resolve(resource))}]`, reason);
+      return [];
+    },
+  });
+}
+
+/** As cdk-nag writes a value of a template. */
+function flat(value: unknown): string {
+  if (typeof value === "string") return value;
+  const [[intrinsic, argument]] = Object.entries(value as object) as [[string, unknown]];
+  switch (intrinsic) {
+    case "Fn::Join": {
+      const [delimiter, parts] = argument as [string, unknown[]];
+      return parts.map(flat).join(delimiter);
+    }
+    case "Fn::GetAtt":
+      return `<${(argument as string[]).join(".")}>`;
+    case "Fn::ImportValue":
+      return flat(argument);
+    case "Ref":
+      return `<${argument}>`;
+    default:
+      return JSON.stringify(value);
+  }
 }

@@ -2,22 +2,67 @@ import { ResponseType, type RestApi } from "aws-cdk-lib/aws-apigateway";
 import { PROBLEM_MEDIA_TYPE } from "../src/contract/problem.ts";
 
 /** What API Gateway itself answers, as problem documents (RFC 9457) like those of the functions. */
-const PROBLEMS: readonly (readonly [ResponseType, number, title: string, detail: string, headers?: Record<string, string>])[] = [
-  [ResponseType.UNAUTHORIZED, 401, "Unauthorized", '"a key is needed: Authorization: Bearer KEY"', { "WWW-Authenticate": "'Bearer'" }],
+const PROBLEMS: readonly (readonly [
+  ResponseType,
+  number,
+  title: string,
+  detail: string,
+  headers?: Record<string, string>,
+])[] = [
+  [
+    ResponseType.UNAUTHORIZED,
+    401,
+    "Unauthorized",
+    '"a key is needed: Authorization: Bearer KEY"',
+    { "WWW-Authenticate": "'Bearer'" },
+  ],
   [ResponseType.ACCESS_DENIED, 403, "Forbidden", '"this key does not open this"'],
   // It is what API Gateway says of a path or a method that it does not have.
-  [ResponseType.MISSING_AUTHENTICATION_TOKEN, 404, "No such route", '"there is no such path, or no such method of it: see /v1/openapi.json"'],
+  [
+    ResponseType.MISSING_AUTHENTICATION_TOKEN,
+    404,
+    "No such route",
+    '"there is no such path, or no such method of it: see /v1/openapi.json"',
+  ],
   [ResponseType.RESOURCE_NOT_FOUND, 404, "No such route", '"there is no such path: see /v1/openapi.json"'],
   [ResponseType.BAD_REQUEST_BODY, 400, "Invalid request", "$context.error.validationErrorString"],
   [ResponseType.BAD_REQUEST_PARAMETERS, 400, "Invalid request", "$context.error.messageString"],
-  [ResponseType.REQUEST_TOO_LARGE, 413, "Content too large", '"the body is larger than what is allowed: 1048576 bytes"'],
+  [
+    ResponseType.REQUEST_TOO_LARGE,
+    413,
+    "Content too large",
+    '"the body is larger than what is allowed: 1048576 bytes"',
+  ],
   [ResponseType.UNSUPPORTED_MEDIA_TYPE, 415, "Unsupported media type", '"the body must be application/json"'],
-  [ResponseType.THROTTLED, 429, "Too many requests", '"the API is asked for more than it was set up for; try again"', { "Retry-After": "'1'" }],
+  [
+    ResponseType.THROTTLED,
+    429,
+    "Too many requests",
+    '"the API is asked for more than it was set up for; try again"',
+    { "Retry-After": "'1'" },
+  ],
   [ResponseType.QUOTA_EXCEEDED, 429, "Too many requests", '"the quota is used up"', { "Retry-After": "'60'" }],
   [ResponseType.DEFAULT_4XX, 400, "Invalid request", "$context.error.messageString"],
-  [ResponseType.AUTHORIZER_FAILURE, 503, "Unavailable", '"keys cannot be checked at the moment; try again"', { "Retry-After": "'5'" }],
-  [ResponseType.INTEGRATION_TIMEOUT, 504, "Too slow", '"there was no answer in time; try again"', { "Retry-After": "'5'" }],
-  [ResponseType.DEFAULT_5XX, 500, "Internal error", '"the request could not be served; the log has the reason under this requestId"'],
+  [
+    ResponseType.AUTHORIZER_FAILURE,
+    503,
+    "Unavailable",
+    '"keys cannot be checked at the moment; try again"',
+    { "Retry-After": "'5'" },
+  ],
+  [
+    ResponseType.INTEGRATION_TIMEOUT,
+    504,
+    "Too slow",
+    '"there was no answer in time; try again"',
+    { "Retry-After": "'5'" },
+  ],
+  [
+    ResponseType.DEFAULT_5XX,
+    500,
+    "Internal error",
+    '"the request could not be served; the log has the reason under this requestId"',
+  ],
 ];
 
 export function problemResponses(api: RestApi): void {

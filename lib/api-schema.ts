@@ -13,9 +13,12 @@ export function bodySchema(body: z.ZodType): JsonSchema {
     io: "input",
     reused: "inline",
     override({ zodSchema, jsonSchema }) {
-      if (zodSchema === Json) for (const key of Object.keys(jsonSchema)) delete jsonSchema[key as keyof typeof jsonSchema];
+      if (isJson(zodSchema))
+        for (const key of Object.keys(jsonSchema)) delete jsonSchema[key as keyof typeof jsonSchema];
       delete jsonSchema.id;
     },
   });
   return { ...(schema as JsonSchema), schema: JsonSchemaVersion.DRAFT4 };
 }
+
+const isJson = (schema: unknown): boolean => schema === Json;

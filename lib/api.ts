@@ -1,8 +1,8 @@
 import { Duration } from "aws-cdk-lib";
 import {
   AccessLogFormat,
-  type Authorizer,
   AuthorizationType,
+  type Authorizer,
   EndpointType,
   IdentitySource,
   LambdaIntegration,
@@ -17,9 +17,9 @@ import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { allRoutes, type Route } from "../src/contract/routes.ts";
 import { acknowledge } from "./acknowledge.ts";
+import { allow } from "./allow.ts";
 import { problemResponses } from "./api-problems.ts";
 import { bodySchema } from "./api-schema.ts";
-import { allow } from "./allow.ts";
 import { type Instance, readerVariables, writerVariables } from "./instance.ts";
 import type { SluicePipeline } from "./pipeline.ts";
 import { SluiceFunction } from "./sluice-function.ts";
@@ -69,7 +69,11 @@ export class SluiceApi extends Construct {
     this.authorizer = this.#authorizerFunction(instance);
     problemResponses(this.restApi);
     this.#routes();
-    acknowledge(this.restApi, "AwsSolutions-APIG3", "A firewall costs a fixed price a month and is the account's choice; requests need a key and are throttled");
+    acknowledge(
+      this.restApi,
+      "AwsSolutions-APIG3",
+      "A firewall costs a fixed price a month and is the account's choice; requests need a key and are throttled",
+    );
     acknowledge(
       this.restApi.deploymentStage,
       "AwsSolutions-APIG6",
@@ -93,7 +97,7 @@ export class SluiceApi extends Construct {
     const integrations = new Map(
       [...this.functions].map(([name, handler]) => [
         name,
-        new LambdaIntegration(handler, { allowTestInvoke: false, scopePermissionToMethod: false }),
+        new LambdaIntegration(handler, { scopePermissionToMethod: false }),
       ]),
     );
     for (const route of allRoutes) {
@@ -126,7 +130,11 @@ export class SluiceApi extends Construct {
   }
 
   #acknowledge(method: Method, route: Route): void {
-    acknowledge(method, "AwsSolutions-COG4", "Callers are programs with a bearer key of their tenant, not people of a user pool");
+    acknowledge(
+      method,
+      "AwsSolutions-COG4",
+      "Callers are programs with a bearer key of their tenant, not people of a user pool",
+    );
     if (route.public) acknowledge(method, "AwsSolutions-APIG4", "Says only whether the service answers");
   }
 
@@ -135,12 +143,27 @@ export class SluiceApi extends Construct {
     const { data } = instance;
     const writing = writerVariables(instance);
     const reading = readerVariables(instance);
-    const submit = new SluiceFunction(this, "Submit", { ...common, kind: "submit", environment: writing, description: "Accepts jobs" });
+    const submit = new SluiceFunction(this, "Submit", {
+      ...common,
+      kind: "submit",
+      environment: writing,
+      description: "Accepts jobs",
+    });
     data.grantWriteJobs(submit);
-    const jobs = new SluiceFunction(this, "Jobs", { ...common, kind: "jobs", environment: reading, description: "Shows jobs" });
+    const jobs = new SluiceFunction(this, "Jobs", {
+      ...common,
+      kind: "jobs",
+      environment: reading,
+      description: "Shows jobs",
+    });
     data.grantReadJobs(jobs);
     data.grantList(jobs);
-    const events = new SluiceFunction(this, "Events", { ...common, kind: "events", environment: reading, description: "Shows logs of jobs" });
+    const events = new SluiceFunction(this, "Events", {
+      ...common,
+      kind: "events",
+      environment: reading,
+      description: "Shows logs of jobs",
+    });
     data.grantReadJobs(events);
     const capabilities = new SluiceFunction(this, "Capabilities", {
       ...common,
@@ -149,8 +172,19 @@ export class SluiceApi extends Construct {
       description: "Shows capabilities and their backlogs",
     });
     grantBacklogs(capabilities, pipeline);
-    const openapi = new SluiceFunction(this, "OpenApi", { ...common, kind: "openapi", environment: {}, description: "Describes the API" });
-    const health = new SluiceFunction(this, "Health", { ...common, kind: "health", environment: {}, description: "Says whether the service answers", memoryMb: 128 });
+    const openapi = new SluiceFunction(this, "OpenApi", {
+      ...common,
+      kind: "openapi",
+      environment: {},
+      description: "Describes the API",
+    });
+    const health = new SluiceFunction(this, "Health", {
+      ...common,
+      kind: "health",
+      environment: {},
+      description: "Says whether the service answers",
+      memoryMb: 128,
+    });
     return new Map<Route["lambda"], IFunction>([
       ["submit", submit],
       ["jobs", jobs],

@@ -15,7 +15,7 @@ import {
   WAKE_INDEX,
   WAKE_INDEX_ATTRIBUTES,
 } from "../src/engines/aws/table-schema.ts";
-import { acknowledge } from "./acknowledge.ts";
+import { acknowledge, acknowledgeWildcard } from "./acknowledge.ts";
 import { allow } from "./allow.ts";
 
 export interface SluiceDataProps {
@@ -113,17 +113,22 @@ export class SluiceData extends Construct {
     if (!retain) acknowledgeAutoDelete(this);
   }
 
+  get #jobObjects(): string {
+    return this.bucket.arnForObjects(`${JOBS_PREFIX}*`);
+  }
+
   /** Read logs of jobs, snapshots and large values. */
   grantReadJobs(fn: IFunction): void {
     allow(fn, ["dynamodb:Query"], this.table.tableArn);
-    allow(fn, ["s3:GetObject"], this.bucket.arnForObjects(`${JOBS_PREFIX}*`));
+    allow(fn, ["s3:GetObject"], this.#jobObjects);
+    acknowledgeWildcard(fn, this.#jobObjects, "Objects of jobs are named by the job and by what is in them");
   }
 
   /** Append to logs, and bring out what follows from that. */
   grantWriteJobs(fn: IFunction): void {
     this.grantReadJobs(fn);
     allow(fn, ["dynamodb:PutItem", "dynamodb:UpdateItem"], this.table.tableArn);
-    allow(fn, ["s3:PutObject"], this.bucket.arnForObjects(`${JOBS_PREFIX}*`));
+    allow(fn, ["s3:PutObject"], this.#jobObjects);
     allow(fn, ["events:PutEvents"], this.bus.eventBusArn);
   }
 
@@ -160,6 +165,10 @@ function acknowledgeAutoDelete(scope: Construct): void {
   const provider = stack.node.tryFindChild("Custom::S3AutoDeleteObjectsCustomResourceProvider");
   if (provider === undefined) return;
   const reason = "A custom resource of the CDK, in stacks whose data is not retained";
-  acknowledge(provider, "AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]", reason);
+  acknowledge(
+    provider,
+    "AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
+    reason,
+  );
   acknowledge(provider, "AwsSolutions-L1", reason);
 }

@@ -1,6 +1,6 @@
-import type { FunctionDefaults } from "./sluice-function.ts";
 import type { SluiceData } from "./data.ts";
 import type { Monitoring } from "./monitoring.ts";
+import type { FunctionDefaults } from "./sluice-function.ts";
 
 /** What the parts of an instance share. */
 export interface Instance {

@@ -49,7 +49,12 @@ export type Paragraph = (typeof PARAGRAPHS)[number];
 export const ALARM_PERIOD = Duration.minutes(1);
 
 /** An alarm whose description says what to do. */
-export function addAlarm(scope: Construct, id: string, { alarmActions, runbookUrl }: Monitoring, props: SluiceAlarmProps): Alarm {
+export function addAlarm(
+  scope: Construct,
+  id: string,
+  { alarmActions, runbookUrl }: Monitoring,
+  props: SluiceAlarmProps,
+): Alarm {
   const { metric, meaning, paragraph, above = 0, below, periods = 1, missing = TreatMissingData.NOT_BREACHING } = props;
   const settings: AlarmProps = {
     metric,

@@ -1,6 +1,6 @@
 import { Duration } from "aws-cdk-lib";
 import { Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
-import { type MetricName, METRICS_NAMESPACE, SERVICE_NAME } from "../src/contract/metrics.ts";
+import { METRICS_NAMESPACE, type MetricName, SERVICE_NAME } from "../src/contract/metrics.ts";
 
 /** A figure that the functions write, with the dimensions that they give it. */
 export function ownMetric(

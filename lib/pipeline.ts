@@ -57,7 +57,9 @@ export class SluicePipeline extends Construct {
   capability(name: string): Capability {
     const capability = this.capabilities.get(name);
     if (capability) return capability;
-    throw new SynthError(`the app has no capability ${JSON.stringify(name)}; it has ${[...this.capabilities.keys()].join(", ")}`);
+    throw new SynthError(
+      `the app has no capability ${JSON.stringify(name)}; it has ${[...this.capabilities.keys()].join(", ")}`,
+    );
   }
 
   /** Everything that has a queue. */

@@ -1,5 +1,5 @@
 import { Duration } from "aws-cdk-lib";
-import { type IMetric, type IWidget, GraphWidget, Metric, Stats, TextWidget } from "aws-cdk-lib/aws-cloudwatch";
+import { GraphWidget, type IMetric, type IWidget, type Metric, Stats, TextWidget } from "aws-cdk-lib/aws-cloudwatch";
 import { Construct } from "constructs";
 import type { FunctionKind } from "../src/engines/aws/environment.ts";
 import { allow } from "./allow.ts";

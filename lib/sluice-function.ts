@@ -1,7 +1,15 @@
 import { Duration, type RemovalPolicy } from "aws-cdk-lib";
 import { type ISecurityGroup, type IVpc, SubnetType } from "aws-cdk-lib/aws-ec2";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Architecture, type Code, Function as LambdaFunction, LoggingFormat, RecursiveLoop, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
+import {
+  Architecture,
+  type Code,
+  Function as LambdaFunction,
+  LoggingFormat,
+  RecursiveLoop,
+  Runtime,
+  Tracing,
+} from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import type { z } from "zod";
@@ -68,7 +76,11 @@ export class SluiceFunction<K extends FunctionKind = FunctionKind> extends Lambd
       ...(vpc ? { vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS } } : {}),
       ...(securityGroups ? { securityGroups: [...securityGroups] } : {}),
     });
-    acknowledge(role, "AwsSolutions-IAM5[Resource::*]", "X-Ray and network interfaces have no resources that a policy could name");
+    acknowledge(
+      role,
+      "AwsSolutions-IAM5[Resource::*]",
+      "X-Ray and network interfaces have no resources that a policy could name",
+    );
   }
 }
 

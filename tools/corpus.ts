@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
+import { CORPUS_KEY } from "../src/contract/bucket-keys.ts";
 import { buildIndex } from "../src/corpus/build-index.ts";
 import { CorpusError } from "../src/corpus/corpus-error.ts";
-import { CORPUS_KEY } from "../src/contract/bucket-keys.ts";
 import { s3Client } from "../src/engines/aws/aws-clients.ts";
 import { type InstanceOutputs, readOutputs, UsageError } from "./read-outputs.ts";
 

@@ -21,4 +21,7 @@ const corpus = new S3Corpus({
   onError: (error) => logger.warn("corpus not looked at", { error: (error as Error).name }),
 });
 
-export const handler = createHandler(await awsRuntime({ app, environment, corpus, traceModels }), environment.SLUICE_CAPABILITY);
+export const handler = createHandler(
+  await awsRuntime({ app, environment, corpus, traceModels }),
+  environment.SLUICE_CAPABILITY,
+);

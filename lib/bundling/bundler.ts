@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 import { CORPUS_FILE } from "../../src/contract/bundle-files.ts";
 import { buildIndex } from "../../src/corpus/build-index.ts";
 import { defaultCorpus } from "../../src/corpus/default-corpus.ts";
-import { type BuildOptions, build, type Plugin } from "esbuild";
 import { BundleRequest } from "./bundle-request.ts";
 import { SLUICE_ROOT } from "./sluice-root.ts";
 
@@ -37,8 +37,8 @@ function isCapabilityCode(importer: string): boolean {
 /** Names of classes and functions stay, so that an error in a log names what it is and where it was. */
 const FOR_LAMBDA: BuildOptions = {
   splitting: true,
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true,
+  keepNames: true,
   legalComments: "none",
 };
 const FOR_HERE: BuildOptions = { sourcemap: "inline" };

@@ -7,6 +7,8 @@ import { Json } from "./json.ts";
 
 /** A request body's largest size, in bytes. */
 export const MAX_BODY_BYTES = 1_048_576;
+/** The longest deadline that a caller may ask for, in ms. */
+export const MAX_DEADLINE_MS = 14 * 86_400_000;
 /** Events in one answer, whatever is asked for. */
 export const MAX_EVENTS = 1_000;
 
@@ -26,7 +28,7 @@ export const SubmitRequest = z
           .number()
           .int()
           .min(1_000)
-          .max(14 * 86_400_000)
+          .max(MAX_DEADLINE_MS)
           .optional()
           .describe("The job expires when it has not ended after this time, in ms"),
       })

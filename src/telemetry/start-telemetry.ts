@@ -29,12 +29,7 @@ export async function startTelemetry(
       `OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1; got ${JSON.stringify(variables.OTEL_TRACES_SAMPLER_ARG)}`,
     );
   }
-  const [
-    { context, trace },
-    sdk,
-    { AsyncLocalStorageContextManager },
-    { OTLPTraceExporter },
-  ] = await Promise.all([
+  const [{ context, trace }, sdk, { AsyncLocalStorageContextManager }, { OTLPTraceExporter }] = await Promise.all([
     import("@opentelemetry/api"),
     import("@opentelemetry/sdk-trace-base"),
     import("@opentelemetry/context-async-hooks"),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { METRIC_NAMES } from "../../src/core/runtime.ts";
+import { METRIC_NAMES } from "../../src/contract/metrics.ts";
 import type { ChatServer } from "../unit/capabilities/chat-server.ts";
 import { TENANT } from "./observed-app.ts";
 import { MARKERS, observedModel, runObserved } from "./run-observed.ts";

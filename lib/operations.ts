@@ -1,0 +1,172 @@
+import { Duration } from "aws-cdk-lib";
+import {
+  Dashboard,
+  GraphWidget,
+  type IWidget,
+  MathExpression,
+  Metric,
+  Stats,
+  TextWidget,
+  TreatMissingData,
+} from "aws-cdk-lib/aws-cloudwatch";
+import { Rule, Schedule } from "aws-cdk-lib/aws-events";
+import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
+import { Construct } from "constructs";
+import { grantBacklogs, type SluiceApi } from "./api.ts";
+import { type Instance, writerVariables } from "./instance.ts";
+import { addAlarm } from "./monitoring.ts";
+import { ownMetric } from "./own-metric.ts";
+import type { SluicePipeline } from "./pipeline.ts";
+import { SluiceFunction } from "./sluice-function.ts";
+
+export interface SluiceOperationsProps {
+  readonly instance: Instance;
+  readonly pipeline: SluicePipeline;
+  readonly api: SluiceApi;
+}
+
+const RECONCILE_EVERY = Duration.minutes(1);
+const CONCURRENCY_PERCENT = 80;
+const MINUTE = Duration.minutes(1);
+
+/** What keeps an instance running and shows how it is: the reconciler, the alarms of the whole, the dashboard. */
+export class SluiceOperations extends Construct {
+  readonly reconciler: SluiceFunction<"reconciler">;
+  readonly dashboard: Dashboard;
+
+  constructor(scope: Construct, id: string, { instance, pipeline, api }: SluiceOperationsProps) {
+    super(scope, id);
+    this.reconciler = new SluiceFunction(this, "Reconciler", {
+      kind: "reconciler",
+      defaults: instance.functions,
+      environment: writerVariables(instance),
+      description: "Publishes again what got lost, and ends what is past its deadline",
+      timeout: Duration.minutes(2),
+      consumesQueue: true,
+    });
+    instance.data.grantWriteJobs(this.reconciler);
+    instance.data.grantWakeUps(this.reconciler);
+    grantBacklogs(this.reconciler, pipeline);
+    new Rule(this, "Schedule", {
+      description: "Has jobs looked at that nothing else has brought to their end",
+      schedule: Schedule.rate(RECONCILE_EVERY),
+      targets: [new LambdaFunction(this.reconciler, { retryAttempts: 0 })],
+    });
+    this.#addAlarms(instance, api);
+    this.dashboard = new Dashboard(this, "Dashboard", { defaultInterval: Duration.hours(3) });
+    this.dashboard.addWidgets(title(`Sluice ${instance.stage}`));
+    this.dashboard.addWidgets(...this.#overview(instance, api));
+    for (const { widgets } of pipeline.queueWorkers) this.dashboard.addWidgets(...widgets);
+  }
+
+  #addAlarms({ data, monitoring }: Instance, api: SluiceApi): void {
+    addAlarm(this, "ReconcilerAlarm", monitoring, {
+      metric: this.reconciler.metricInvocations({ period: Duration.minutes(5) }),
+      below: 1,
+      missing: TreatMissingData.BREACHING,
+      meaning: "The reconciler has not run for five minutes: a lost message would not be noticed.",
+      paragraph: "reconciler-not-running",
+    });
+    addAlarm(this, "ReconcilerErrorsAlarm", monitoring, {
+      metric: this.reconciler.metricErrors({ period: Duration.minutes(5) }),
+      periods: 2,
+      meaning: "The reconciler fails.",
+      paragraph: "reconciler-not-running",
+    });
+    addAlarm(this, "ServerErrorsAlarm", monitoring, {
+      metric: api.restApi.metricServerError({ period: MINUTE, statistic: Stats.SUM }),
+      periods: 2,
+      meaning: "The API answers with 5XX.",
+      paragraph: "api-errors",
+    });
+    const table = (metricName: string) =>
+      new Metric({
+        namespace: "AWS/DynamoDB",
+        metricName,
+        dimensionsMap: { TableName: data.table.tableName },
+        statistic: Stats.SUM,
+        period: MINUTE,
+      });
+    addAlarm(this, "ReadThrottlesAlarm", monitoring, {
+      metric: table("ReadThrottleEvents"),
+      periods: 2,
+      meaning: "DynamoDB has throttled reads of the table.",
+      paragraph: "table-throttles",
+    });
+    addAlarm(this, "WriteThrottlesAlarm", monitoring, {
+      metric: table("WriteThrottleEvents"),
+      periods: 2,
+      meaning: "DynamoDB has throttled writes to the table.",
+      paragraph: "table-throttles",
+    });
+    addAlarm(this, "AccountConcurrencyAlarm", monitoring, {
+      metric: accountConcurrencyPercent(),
+      above: CONCURRENCY_PERCENT,
+      periods: 3,
+      meaning: `Functions of this account use more than ${CONCURRENCY_PERCENT} % of its concurrency in this region.`,
+      paragraph: "account-concurrency",
+    });
+    addAlarm(this, "RecursionAlarm", monitoring, {
+      // Of all functions of the account: Lambda would have to be told of a loop that it must not stop.
+      metric: new Metric({
+        namespace: "AWS/Lambda",
+        metricName: "RecursiveInvocationsDropped",
+        statistic: Stats.SUM,
+        period: MINUTE,
+      }),
+      meaning: "Lambda has stopped what it takes for an endless loop.",
+      paragraph: "recursion",
+    });
+  }
+
+  #overview({ stage }: Instance, api: SluiceApi): IWidget[] {
+    const graph = (title: string, left: Metric[]): IWidget =>
+      new GraphWidget({ title, width: 6, height: 6, left, liveData: true });
+    const period = MINUTE;
+    return [
+      graph("requests", [
+        api.restApi.metricCount({ period, label: "all" }),
+        api.restApi.metricClientError({ period, label: "4XX", statistic: Stats.SUM }),
+        api.restApi.metricServerError({ period, label: "5XX", statistic: Stats.SUM }),
+      ]),
+      graph("latency, ms", [
+        api.restApi.metricLatency({ period, statistic: Stats.p(50), label: "p50" }),
+        api.restApi.metricLatency({ period, statistic: Stats.p(95), label: "p95" }),
+      ]),
+      graph("reconciler", [
+        this.reconciler.metricInvocations({ period, label: "runs" }),
+        this.reconciler.metricErrors({ period, label: "errors" }),
+        ownMetric("JobsReconciled", stage, {}, { label: "jobs looked at" }),
+        ownMetric("AppendConflicts", stage, {}, { label: "conflicting appends" }),
+      ]),
+      graph("concurrency of the account", [
+        new Metric({
+          namespace: "AWS/Lambda",
+          metricName: "ConcurrentExecutions",
+          statistic: Stats.MAXIMUM,
+          period,
+          label: "in use",
+        }),
+      ]),
+    ];
+  }
+}
+
+const title = (markdown: string): IWidget => new TextWidget({ markdown: `# ${markdown}`, width: 24, height: 1 });
+
+/** In use, of the account's quota as it is at that moment (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Quotas-Visualize-Alarms.html). */
+const accountConcurrencyPercent = (): MathExpression =>
+  new MathExpression({
+    expression: "100 * used / SERVICE_QUOTA(used)",
+    label: "percent of the account's concurrency",
+    period: MINUTE,
+    usingMetrics: {
+      used: new Metric({
+        namespace: "AWS/Usage",
+        metricName: "ResourceCount",
+        dimensionsMap: { Service: "Lambda", Type: "Resource", Resource: "ConcurrentExecutions", Class: "None" },
+        statistic: Stats.MAXIMUM,
+        period: MINUTE,
+      }),
+    },
+  });

@@ -1,0 +1,47 @@
+import { resolve } from "node:path";
+import { type App, Tags } from "aws-cdk-lib";
+import { AppStack } from "./app-stack.ts";
+import { DataStack } from "./data-stack.ts";
+import { type Settings, settingsOf } from "./settings.ts";
+import { type Credentials, stageOf } from "./stages.ts";
+
+/** Both stacks of an instance, as the command line asks for them. Throws `SynthError`. */
+export function addStacks(app: App, credentials: Credentials): { readonly data: DataStack; readonly app: AppStack } {
+  const settings = settingsOf(app.node);
+  const stage = stageOf(settings.stage, credentials);
+  const { account = credentials.account, region = credentials.region } = stage;
+  const env = { ...(account ? { account } : {}), ...(region ? { region } : {}) };
+  const name = settings.instance === undefined ? stage.name : `${settings.instance}-${stage.name}`;
+  const data = new DataStack(app, `sluice-${name}-data`, {
+    env,
+    stage,
+    description: "Sluice: jobs, their archive and keys",
+  });
+  const stack = new AppStack(app, `sluice-${name}-app`, {
+    env,
+    description: "Sluice: the API, workers and operations",
+    sluice: {
+      app: resolve(settings.app),
+      stage: name,
+      data: data.data,
+      logRetention: stage.logRetention,
+      createApiGatewayAccountRole: settings.createApiGatewayAccountRole,
+      ...given(settings),
+    },
+    alarmTopicArn: settings.alarmTopicArn,
+  });
+  for (const each of [data, stack]) {
+    Tags.of(each).add("service", "sluice");
+    Tags.of(each).add("stage", name);
+  }
+  return { data, app: stack };
+}
+
+function given({ model, logLevel, otlpEndpoint, runbookUrl }: Settings) {
+  return {
+    ...(model === undefined ? {} : { model }),
+    ...(logLevel === undefined ? {} : { logLevel }),
+    ...(otlpEndpoint === undefined ? {} : { otlpEndpoint }),
+    ...(runbookUrl === undefined ? {} : { runbookUrl }),
+  };
+}

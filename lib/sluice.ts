@@ -1,0 +1,197 @@
+import { CfnOutput, type Duration, Names, type RemovalPolicy, Stack } from "aws-cdk-lib";
+import type { IAlarmAction } from "aws-cdk-lib/aws-cloudwatch";
+import type { ISecurityGroup, IVpc } from "aws-cdk-lib/aws-ec2";
+import type { IFunction } from "aws-cdk-lib/aws-lambda";
+import { RetentionDays } from "aws-cdk-lib/aws-logs";
+import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
+import { Construct } from "constructs";
+import { MAX_DEADLINE_MS } from "../src/contract/api.ts";
+import { MAX_QUEUE_PREFIX } from "../src/contract/queue-names.ts";
+import { parseModelName, UnknownModelError } from "../src/models/model-name.ts";
+import { SluiceApi } from "./api.ts";
+import { type AccessStatement, bedrockStatements, type InferenceProfiles } from "./bedrock-access.ts";
+import type { AppManifest } from "./bundling/app-manifest.ts";
+import { describeApp } from "./bundling/describe-app.ts";
+import { FunctionBundles } from "./bundling/function-bundles.ts";
+import { SluiceData } from "./data.ts";
+import { DeploymentNumber } from "./deployment-number.ts";
+import type { Instance } from "./instance.ts";
+import { SluiceOperations } from "./operations.ts";
+import { SluicePipeline } from "./pipeline.ts";
+import { Secrets } from "./secrets.ts";
+import type { FunctionDefaults } from "./sluice-function.ts";
+import { SynthError } from "./synth-error.ts";
+
+export interface SluiceProps {
+  /** The app module, an absolute path: `export default defineApp({ … })`, TypeScript or JavaScript. */
+  readonly app: string;
+  /** Names this instance in logs and metrics; unique in an account and region. @default the construct's path */
+  readonly stage?: string;
+  /** Where jobs are kept. @default made here, and kept when the stack is removed */
+  readonly data?: SluiceData;
+  /** The model, in place of the app's, such as `bedrock:amazon.nova-lite-v1:0`; see docs/models.md. */
+  readonly model?: string;
+  /** What stands behind inference profiles of Bedrock that this version does not know; see docs/models.md. */
+  readonly inferenceProfiles?: InferenceProfiles;
+  /** Secrets by the name of the variable that a capability, or a model's provider, reads. @default those named `sluice/STAGE/VARIABLE` */
+  readonly secrets?: Readonly<Record<string, ISecret>>;
+  /** Requests a second, and at once after a pause, before callers get 429. @default 100 and 200 */
+  readonly throttle?: { readonly rate: number; readonly burst: number };
+  /** @default one month */
+  readonly logRetention?: RetentionDays;
+  /** @default INFO */
+  readonly logLevel?: "DEBUG" | "INFO" | "WARN" | "ERROR";
+  /** Where spans go by OTLP over HTTP, such as `https://collector:4318`. @default nowhere */
+  readonly otlpEndpoint?: string;
+  /** The share of traces that goes there, 0 to 1. @default 0.05 */
+  readonly traceRatio?: number;
+  /** Who is told of alarms. @default nobody: they are seen in the console only */
+  readonly alarmActions?: readonly IAlarmAction[];
+  /** The address of your copy of `docs/runbook.md`. @default that path */
+  readonly runbookUrl?: string;
+  /** Put the functions into the private subnets of a network, which needs ways to the services of AWS. @default none */
+  readonly vpc?: IVpc;
+  /** With `vpc`. @default one that lets everything out */
+  readonly securityGroups?: readonly ISecurityGroup[];
+  /** Make the role with which API Gateway writes logs, for the whole account and region. @default false */
+  readonly createApiGatewayAccountRole?: boolean;
+}
+
+/**
+ * A whole instance: API, workers, queues, alarms, dashboard, and, unless given, the data. Nothing of it is open: calls
+ * need a key, which `npm run key` makes.
+ *
+ * Throws {@link SynthError} for an app that does not load, a model of no known form, and settings that do not fit.
+ *
+ * @example
+ * const sluice = new Sluice(stack, "Ai", { app: join(import.meta.dirname, "sluice.ts") });
+ * table.grantReadData(sluice.worker("summarise"));
+ */
+export class Sluice extends Construct {
+  readonly data: SluiceData;
+  readonly pipeline: SluicePipeline;
+  readonly api: SluiceApi;
+  readonly operations: SluiceOperations;
+  /** What the app is made of. */
+  readonly manifest: AppManifest;
+
+  constructor(scope: Construct, id: string, props: SluiceProps) {
+    super(scope, id);
+    this.manifest = describeApp(props.app);
+    const model = props.model ?? this.manifest.model;
+    const stage = props.stage ?? this.node.path.replaceAll("/", "-");
+    const modelAccess = accessOf(this, [model, ...this.manifest.models], props.inferenceProfiles);
+    const secrets = new Secrets({
+      scope: this,
+      given: props.secrets ?? {},
+      namePrefix: `sluice/${stage}/`,
+      models: [model, ...this.manifest.models],
+    });
+    const secretsByCapability = new Map(this.manifest.capabilities.map((each) => [each.name, secrets.of(each)]));
+    this.data = props.data ?? new SluiceData(this, "Data");
+    checkRetention(this.data.objectRetention, this.manifest);
+    const bundles = new FunctionBundles(this, props.app, this.manifest);
+    const functions = functionDefaults(stage, bundles, this.data.removalPolicy, props);
+    const deployment = new DeploymentNumber(this, "Deployment", {
+      data: this.data,
+      functions,
+      hash: bundles.hash,
+      secrets: secrets.used(),
+    });
+    const instance: Omit<Instance, "queueUrlPrefix"> = {
+      stage,
+      data: this.data,
+      functions,
+      monitoring: { alarmActions: props.alarmActions ?? [], runbookUrl: props.runbookUrl ?? "docs/runbook.md" },
+      queuePrefix: Names.uniqueResourceName(this, { maxLength: MAX_QUEUE_PREFIX, separator: "-" }),
+      deploySeq: deployment.value,
+    };
+    this.pipeline = new SluicePipeline(this, "Pipeline", {
+      instance,
+      manifest: this.manifest,
+      model,
+      modelAccess,
+      secretsOf: ({ name }) => secretsByCapability.get(name) ?? new Map(),
+    });
+    this.api = new SluiceApi(this, "Api", {
+      instance: this.pipeline.instance,
+      pipeline: this.pipeline,
+      model,
+      throttle: props.throttle ?? { rate: 100, burst: 200 },
+      createAccountRole: props.createApiGatewayAccountRole ?? false,
+    });
+    this.operations = new SluiceOperations(this, "Operations", {
+      instance: this.pipeline.instance,
+      pipeline: this.pipeline,
+      api: this.api,
+    });
+    this.#addOutputs(id);
+  }
+
+  /** The function that works on steps of a capability: for grants. Throws {@link SynthError} for one that the app does not have. */
+  worker(capability: string): IFunction {
+    return this.pipeline.capability(capability).worker;
+  }
+
+  /** What `npm run key`, `corpus` and others read from the file of `cdk deploy --outputs-file`. */
+  #addOutputs(id: string): void {
+    const outputs = {
+      ApiUrl: this.api.restApi.url,
+      KeysSecretArn: this.data.keys.secretArn,
+      BucketName: this.data.bucket.bucketName,
+      Region: Stack.of(this).region,
+    };
+    for (const [name, value] of Object.entries(outputs)) {
+      new CfnOutput(this, name, { value }).overrideLogicalId(`${id.replaceAll(/[^A-Za-z0-9]/g, "")}${name}`);
+    }
+  }
+}
+
+function functionDefaults(
+  stage: string,
+  bundles: FunctionBundles,
+  removalPolicy: RemovalPolicy,
+  props: SluiceProps,
+): FunctionDefaults {
+  const { logLevel = "INFO", otlpEndpoint, traceRatio = 0.05 } = props;
+  if (!(traceRatio >= 0 && traceRatio <= 1)) throw new SynthError(`traceRatio must be from 0 to 1; got ${traceRatio}`);
+  return {
+    stage,
+    code: (kind) => bundles.of(kind),
+    logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
+    removalPolicy,
+    environment: {
+      POWERTOOLS_LOG_LEVEL: logLevel,
+      ...(otlpEndpoint === undefined
+        ? {}
+        : { OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint, OTEL_TRACES_SAMPLER_ARG: String(traceRatio) }),
+    },
+    vpc: props.vpc,
+    securityGroups: props.securityGroups,
+  };
+}
+
+/** What calling these models takes. */
+function accessOf(
+  scope: Construct,
+  models: readonly string[],
+  profiles: InferenceProfiles | undefined,
+): AccessStatement[] {
+  const [model = "", ...others] = models;
+  try {
+    for (const name of models) parseModelName(name);
+    return bedrockStatements({ model, models: others }, Stack.of(scope), profiles);
+  } catch (error) {
+    if (error instanceof UnknownModelError) throw new SynthError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** The bucket must not lose what a job may still need. */
+function checkRetention(objectRetention: Duration, { deadlineMs, retentionMs }: AppManifest): void {
+  const neededDays = Math.ceil((Math.max(deadlineMs, MAX_DEADLINE_MS) + retentionMs) / 86_400_000) + 1;
+  if (objectRetention.toDays() >= neededDays) return;
+  throw new SynthError(
+    `objects of jobs are kept for ${objectRetention.toDays()} days, but a job of this app may need them for ${neededDays}: new SluiceData(…, { objectRetention: Duration.days(${neededDays}) })`,
+  );
+}
