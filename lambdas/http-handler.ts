@@ -20,6 +20,8 @@ export interface CheckedRequest<R extends Route> {
   readonly query: z.output<R["query"]>;
   readonly headers: { readonly [K in keyof R["headers"]]: z.output<R["headers"][K]> };
   readonly body: R["body"] extends z.ZodType ? z.output<R["body"]> : undefined;
+  /** What callers put before a route's path: the stage of API Gateway, or what a domain of one's own maps; "" here. */
+  readonly basePath: string;
   /** W3C Trace Context, if the caller sent one. */
   readonly traceparent: string | undefined;
 }
@@ -71,6 +73,7 @@ function check<R extends Route>(route: R, event: APIGatewayProxyEvent): CheckedR
     query,
     headers,
     body: route.body ? parseBody(route.body, event, sent["content-type"] ?? "") : undefined,
+    basePath: basePathOf(event),
     traceparent: traceparentOf(sent.traceparent),
   };
   return checked as unknown as CheckedRequest<R>;
@@ -81,6 +84,12 @@ function tenantOf(event: APIGatewayProxyEvent, route: Route): TenantId {
   if (typeof tenant === "string" && isTenantId(tenant)) return tenant;
   if (route.public) return "public" as TenantId;
   throw new ProblemError({ title: "Unauthorized", status: 401, detail: "a key is needed: Authorization: Bearer KEY" });
+}
+
+/** `path` is what routes know, `requestContext.path` what the caller asked for. */
+function basePathOf({ path, requestContext }: APIGatewayProxyEvent): string {
+  const asked = requestContext.path ?? "";
+  return asked.endsWith(path) ? asked.slice(0, asked.length - path.length) : "";
 }
 
 function parseEach(

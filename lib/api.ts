@@ -57,7 +57,7 @@ export class SluiceApi extends Construct {
       endpointTypes: [EndpointType.REGIONAL],
       cloudWatchRole: createAccountRole,
       deployOptions: {
-        stageName: "v1",
+        stageName: "api",
         tracingEnabled: true,
         throttlingRateLimit: throttle.rate,
         throttlingBurstLimit: throttle.burst,

@@ -52,6 +52,12 @@ const linksOf = (jobId: string): JobView["links"] => ({
   events: `/v1/jobs/${jobId}/events`,
 });
 
+/** The same with links that lead there from where the caller called. */
+export function linkedFrom<T extends Pick<JobView, "links">>(basePath: string, job: T): T {
+  const { self, events } = job.links;
+  return { ...job, links: { self: basePath + self, events: basePath + events } };
+}
+
 /** A job as its owner sees it: a copy, which does not change with the state. */
 export function viewOf(state: JobState): JobView {
   return {

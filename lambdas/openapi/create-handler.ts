@@ -4,12 +4,12 @@ import { type HttpDeps, type HttpHandler, httpHandler } from "../http-handler.ts
 
 /** The document is made when it is first asked for: it costs more than a start should. */
 export function createHandler({ app, ...deps }: HttpDeps & Pick<Runtime, "app">): HttpHandler {
-  let document: Promise<unknown> | undefined;
+  let document: Promise<object> | undefined;
   return httpHandler(
     routes.openapi,
-    async () => {
+    async ({ basePath }) => {
       document ??= import("./openapi.ts").then(({ openApiDocument }) => openApiDocument(app));
-      return { body: await document };
+      return { body: { ...(await document), servers: [{ url: basePath || "/" }] } };
     },
     deps,
   );
