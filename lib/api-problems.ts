@@ -25,7 +25,7 @@ const PROBLEMS: readonly (readonly [
     '"there is no such path, or no such method of it: see /v1/openapi.json"',
   ],
   [ResponseType.RESOURCE_NOT_FOUND, 404, "No such route", '"there is no such path: see /v1/openapi.json"'],
-  [ResponseType.BAD_REQUEST_BODY, 400, "Invalid request", "$context.error.validationErrorString"],
+  [ResponseType.BAD_REQUEST_BODY, 400, "Invalid request", '"the body must be a JSON object: see /v1/openapi.json"'],
   [ResponseType.BAD_REQUEST_PARAMETERS, 400, "Invalid request", "$context.error.messageString"],
   [
     ResponseType.REQUEST_TOO_LARGE,
