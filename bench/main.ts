@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { aws } from "./benchmarks/aws.ts";
 import { claim } from "./benchmarks/claim.ts";
 import { disk } from "./benchmarks/disk.ts";
+import { functions } from "./benchmarks/functions.ts";
 import { latency } from "./benchmarks/latency.ts";
 import { nextStep } from "./benchmarks/next-step.ts";
 import { startAndSize } from "./benchmarks/start-and-size.ts";
@@ -19,6 +20,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Report> | 
   "next-step": nextStep,
   wide,
   aws,
+  functions,
   "start-and-size": startAndSize,
   claim,
 };
