@@ -13,6 +13,7 @@ import {
   type Method,
   Model,
   RequestAuthorizer,
+  type RequestValidator,
   RestApi,
 } from "aws-cdk-lib/aws-apigateway";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
@@ -98,6 +99,10 @@ export class SluiceApi extends Construct {
       identitySources: [IdentitySource.header("Authorization")],
       resultsCacheTtl: AUTHORIZER_CACHE,
     });
+    const validator = this.restApi.addRequestValidator("Validator", {
+      validateRequestBody: true,
+      validateRequestParameters: true,
+    });
     const integrations = new Map(
       [...this.functions].map(([name, handler]) => [
         name,
@@ -107,18 +112,18 @@ export class SluiceApi extends Construct {
     for (const route of allRoutes) {
       const method = this.restApi.root
         .resourceForPath(route.path)
-        .addMethod(route.method, integrations.get(route.lambda), this.#methodOptions(route, authorizer));
+        .addMethod(route.method, integrations.get(route.lambda), this.#methodOptions(route, authorizer, validator));
       this.#acknowledge(method, route);
     }
   }
 
-  #methodOptions(route: Route, authorizer: Authorizer) {
+  #methodOptions(route: Route, authorizer: Authorizer, validator: RequestValidator) {
     return {
       operationName: route.operationId,
       ...(route.public
         ? { authorizationType: AuthorizationType.NONE }
         : { authorizationType: AuthorizationType.CUSTOM, authorizer }),
-      requestValidatorOptions: { validateRequestBody: true, validateRequestParameters: true },
+      requestValidator: validator,
       ...(route.body
         ? {
             requestModels: {

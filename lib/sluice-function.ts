@@ -2,6 +2,7 @@ import { Duration, type RemovalPolicy } from "aws-cdk-lib";
 import { type ISecurityGroup, type IVpc, SubnetType } from "aws-cdk-lib/aws-ec2";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
+  ApplicationLogLevel,
   Architecture,
   type Code,
   Function as LambdaFunction,
@@ -16,6 +17,8 @@ import type { z } from "zod";
 import type { ENVIRONMENTS, FunctionKind } from "../src/engines/aws/environment.ts";
 import { acknowledge } from "./acknowledge.ts";
 
+export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";
+
 /** What all functions of an instance have in common. */
 export interface FunctionDefaults {
   readonly stage: string;
@@ -23,6 +26,7 @@ export interface FunctionDefaults {
   readonly code: (kind: FunctionKind) => Code;
   readonly logRetention: RetentionDays;
   readonly removalPolicy: RemovalPolicy;
+  readonly logLevel: LogLevel;
   /** Variables that the runtime and libraries read. */
   readonly environment: Readonly<Record<string, string>>;
   readonly vpc?: IVpc | undefined;
@@ -67,11 +71,18 @@ export class SluiceFunction<K extends FunctionKind = FunctionKind> extends Lambd
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
+      // Lambda drops what is below; the logger reads the same level from its variable.
+      applicationLogLevelV2: ApplicationLogLevel[defaults.logLevel],
       tracing: Tracing.ACTIVE,
       description,
       timeout: timeout ?? Duration.seconds(10),
       memorySize: memoryMb,
-      environment: { ...defaults.environment, SLUICE_STAGE: stage, ...defined(environment) },
+      environment: {
+        POWERTOOLS_LOG_LEVEL: defaults.logLevel,
+        ...defaults.environment,
+        SLUICE_STAGE: stage,
+        ...defined(environment),
+      },
       ...(consumesQueue ? { recursiveLoop: RecursiveLoop.ALLOW } : {}),
       ...(vpc ? { vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS } } : {}),
       ...(securityGroups ? { securityGroups: [...securityGroups] } : {}),

@@ -19,7 +19,7 @@ import type { Instance } from "./instance.ts";
 import { SluiceOperations } from "./operations.ts";
 import { SluicePipeline } from "./pipeline.ts";
 import { Secrets } from "./secrets.ts";
-import type { FunctionDefaults } from "./sluice-function.ts";
+import type { FunctionDefaults, LogLevel } from "./sluice-function.ts";
 import { SynthError } from "./synth-error.ts";
 
 export interface SluiceProps {
@@ -40,7 +40,7 @@ export interface SluiceProps {
   /** @default one month */
   readonly logRetention?: RetentionDays;
   /** @default INFO */
-  readonly logLevel?: "DEBUG" | "INFO" | "WARN" | "ERROR";
+  readonly logLevel?: LogLevel;
   /** Where spans go by OTLP over HTTP, such as `https://collector:4318`. @default nowhere */
   readonly otlpEndpoint?: string;
   /** The share of traces that goes there, 0 to 1. @default 0.05 */
@@ -160,8 +160,8 @@ function functionDefaults(
     code: (kind) => bundles.of(kind),
     logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
     removalPolicy,
+    logLevel,
     environment: {
-      POWERTOOLS_LOG_LEVEL: logLevel,
       ...(otlpEndpoint === undefined
         ? {}
         : { OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint, OTEL_TRACES_SAMPLER_ARG: String(traceRatio) }),
