@@ -29,7 +29,11 @@ export class DeploymentNumber extends Construct {
       timeout: Duration.minutes(1),
     });
     data.grantCountDeployments(fn);
-    for (const secret of secrets.values()) allow(fn, ["secretsmanager:DescribeSecret"], policyArn(secret));
+    for (const secret of secrets.values()) {
+      allow(fn, ["secretsmanager:DescribeSecret"], policyArn(secret));
+      // Of one that is not there it must be told so, rather than that it may not look.
+      if (secret.secretFullArn === undefined) allow(fn, ["secretsmanager:DescribeSecret"], secret.secretArn);
+    }
     const resource = new CustomResource(this, "Number", {
       resourceType: "Custom::SluiceDeployment",
       serviceToken: fn.functionArn,
