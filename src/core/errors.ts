@@ -50,6 +50,11 @@ export class UnknownJobError extends Error {
   }
 }
 
+/** A service of the engine does not answer or asks to wait: nothing is wrong with what was to be written. */
+export class UnavailableError extends Error {
+  override readonly name = "UnavailableError";
+}
+
 /** The log could not be appended to in a bounded number of tries: the message is delivered again later. */
 export class ContentionError extends Error {
   override readonly name = "ContentionError";

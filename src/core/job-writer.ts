@@ -5,7 +5,14 @@ import { topics } from "../contract/messages.ts";
 import { advance } from "./advance.ts";
 import { encodeCommit } from "./commit-codec.ts";
 import type { App } from "./define-app.ts";
-import { ContentionError, errorInfo, PublishingError, UnknownJobError, WorkflowError } from "./errors.ts";
+import {
+  ContentionError,
+  errorInfo,
+  PublishingError,
+  UnavailableError,
+  UnknownJobError,
+  WorkflowError,
+} from "./errors.ts";
 import { applyEvent, type CommitHeader } from "./fold.ts";
 import { JobStates } from "./job-states.ts";
 import type {
@@ -254,6 +261,8 @@ export class JobWriter {
       } catch (error) {
         // A result does not depend on what follows from it (rule 6): without that, it may be written. If it is not yet.
         if (error instanceof PublishingError || alone || !draft.wantsAdvance) throw error;
+        // What was only asked to advance comes again: an outage is no failure of the workflow's (invariant 7).
+        if (error instanceof UnavailableError && draft.mustAdvance) throw error;
         alone = true;
         this.states.drop(jobId);
         continue;

@@ -6,6 +6,7 @@ import type { JobStatus } from "./state.ts";
 /**
  * What an engine must do for the core. Each port has a suite in `src/testing/contracts`, which every adapter passes.
  * All methods reject with the technology's own error when the technology fails; then nothing is known of the outcome.
+ * Where the same write may succeed later, it is an `UnavailableError`.
  */
 
 /** A commit as a store keeps it: `body` is the JSON text of its events, which the store does not look into. */

@@ -4,6 +4,7 @@ import type { AppendOutcome, Effects, EventLog, JobIndex, StoredCommit, Topics }
 import { epochSeconds, itemOf } from "./commit-item.ts";
 import { DynamoDbLogReader, type DynamoDbTable } from "./dynamodb-log-reader.ts";
 import { TABLE } from "./table-schema.ts";
+import { asUnavailable } from "./unavailable.ts";
 
 export interface DynamoDbEventLogProps extends DynamoDbTable {
   readonly index: JobIndex;
@@ -43,7 +44,7 @@ export class DynamoDbEventLog extends DynamoDbLogReader implements EventLog {
       );
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return "conflict";
-      throw error;
+      throw asUnavailable(error);
     }
     if (messages.length > 0) await this.#topics.publish(messages);
     if (headChange) {

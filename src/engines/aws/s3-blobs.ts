@@ -6,6 +6,7 @@ import type { BlobRef } from "../../contract/events.ts";
 import type { JobId } from "../../contract/ids.ts";
 import type { Blobs, Snapshots } from "../../core/ports.ts";
 import { BlobError, checked, refOf } from "../shared/blob-ref.ts";
+import { asUnavailable } from "./unavailable.ts";
 
 export interface S3Props {
   readonly client: S3Client;
@@ -70,14 +71,19 @@ class TextObjects {
   }
 
   async put(key: string, text: string): Promise<void> {
-    await this.#client.send(
-      new PutObjectCommand({
-        Bucket: this.#bucket,
-        Key: JOBS_PREFIX + key,
-        Body: await compress(text),
-        ContentType: "application/gzip",
-      }),
-    );
+    const Body = await compress(text);
+    try {
+      await this.#client.send(
+        new PutObjectCommand({
+          Bucket: this.#bucket,
+          Key: JOBS_PREFIX + key,
+          Body,
+          ContentType: "application/gzip",
+        }),
+      );
+    } catch (error) {
+      throw asUnavailable(error);
+    }
   }
 
   async get(key: string): Promise<string | undefined> {

@@ -3,7 +3,7 @@ import { type EventBody, isTerminal } from "../../../src/contract/events.ts";
 import type { Message } from "../../../src/contract/messages.ts";
 import { topics } from "../../../src/contract/messages.ts";
 import type { App } from "../../../src/core/define-app.ts";
-import { ContentionError, PublishingError, UnknownJobError } from "../../../src/core/errors.ts";
+import { ContentionError, PublishingError, UnavailableError, UnknownJobError } from "../../../src/core/errors.ts";
 import { fold } from "../../../src/core/fold.ts";
 import { JobWriter, MAX_ADVANCE_FAILURES, type WriterDeps } from "../../../src/core/job-writer.ts";
 import type {
@@ -486,6 +486,22 @@ describe("a workflow that cannot be run", () => {
     expect((await engine.index.list({ tenant: TENANT, limit: 9 })).jobs).toMatchObject([
       { status: "dead-lettered", wakeAtMs: T0_MS + 60_000 },
     ]);
+  });
+
+  it("is not what an engine's outage makes of one that can: nothing goes on record", async () => {
+    await prepare(broken);
+    let down = true;
+    const log = new FaultyLog((append) => (down ? Promise.reject(new UnavailableError("throttled")) : append()));
+    const repaired = appOf(async (job) => [await job.step("a", echo, 1), await job.step("b", echo, 1)]);
+    const jobs = writer(repaired, { log });
+    for (let tries = 0; tries <= MAX_ADVANCE_FAILURES; tries++) {
+      await expect(advance(jobs)).rejects.toThrow(UnavailableError);
+    }
+    expect(log.appends).toHaveLength(MAX_ADVANCE_FAILURES + 1);
+    down = false;
+    await advance(jobs);
+    expect((await types()).at(-1)).toBe("step.requested");
+    expect((await stored()).advance).toBeUndefined();
   });
 
   it("goes on with repaired code", async () => {

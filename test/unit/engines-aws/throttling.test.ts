@@ -84,9 +84,11 @@ describe.each(["ThrottlingException", "ProvisionedThroughputExceededException"])
     expect(read.requests()).toBe(2);
   });
 
-  test("makes both fail with its own error when it goes on, never with a conflict", async () => {
+  test("makes both fail when it goes on, never with a conflict, and the append as one that may be tried again", async () => {
     const append = answers("dynamoDb", error(name));
-    expect(await settled(engine().log.append(commit(newJobId(), 1)))).toMatchObject({ reason: { name } });
+    expect(await settled(engine().log.append(commit(newJobId(), 1)))).toMatchObject({
+      reason: { name: "UnavailableError", cause: { name } },
+    });
     expect(append.requests()).toBe(ATTEMPTS);
     const read = answers("dynamoDb", error(name));
     expect(await settled(engine().log.read(newJobId()))).toMatchObject({ reason: { name } });
