@@ -1,5 +1,6 @@
 import { advanceQueue, type MessageDetail, topics } from "../../src/contract/messages.ts";
 import { UnknownJobError } from "../../src/core/errors.ts";
+import { isLeftToNewerCode } from "../../src/core/newer-code.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type JobState } from "../../src/core/state.ts";
 import { inSpan } from "../../src/telemetry/trace.ts";
@@ -34,7 +35,7 @@ async function advanceInSpan(
   try {
     const decide = (state: JobState, nowMs: number) => {
       const waits = isSetAside(state.advance) || (state.advance?.retryAtMs ?? 0) > nowMs;
-      const result = { setAside: isSetAside(state.advance), newer: state.deploySeq > deploySeq };
+      const result = { setAside: isSetAside(state.advance), newer: isLeftToNewerCode(state, deploySeq, nowMs) };
       return { events: [], result, advance: !isEnded(state) && !waits };
     };
     const before = await writer.update(jobId, decide, detail.seq);

@@ -15,6 +15,7 @@ import {
 } from "./errors.ts";
 import { applyEvent, type CommitHeader } from "./fold.ts";
 import { JobStates } from "./job-states.ts";
+import { isLeftToNewerCode } from "./newer-code.ts";
 import type {
   AppendOutcome,
   Blobs,
@@ -300,7 +301,7 @@ export class JobWriter {
     const { app, deploySeq, ids, localWorkers } = this.#deps;
     const { state } = draft;
     if (isEnded(state)) return;
-    if (state.deploySeq > deploySeq) {
+    if (isLeftToNewerCode(state, deploySeq, draft.nowMs)) {
       // Newer code has worked on this job: it advances, we only record (rule 7).
       if (!record) draft.messages.push(advanceMessage(state));
       return;

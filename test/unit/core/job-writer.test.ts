@@ -539,6 +539,20 @@ describe("old code beside new", () => {
     await drive(complete(jobs));
     expect(await stored()).toMatchObject({ status: "completed" });
   });
+
+  it("does not wait for ever: new code that has let a job rest for a quarter of an hour is gone", async () => {
+    await create(writer(oneStep, { deploySeq: 7 }));
+    const old = writer(oneStep, { deploySeq: 6 });
+    const advance = () => drive(old.update(JOB, () => ({ events: [], result: 1, advance: true })));
+    await start(old);
+    await drive(complete(old));
+    await clock.advance(14 * 60_000);
+    await advance();
+    expect((await stored()).status).toBe("running");
+    await clock.advance(60_000);
+    await advance();
+    expect(await stored()).toMatchObject({ status: "completed", output: "a" });
+  });
 });
 
 describe("workers that wait in the same process", () => {
