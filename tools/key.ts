@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { parseArgs } from "node:util";
 import { isTenantId, TENANT_ID_SHAPE } from "../src/contract/ids.ts";
 import { secretsClient } from "../src/engines/aws/aws-clients.ts";
@@ -9,6 +10,7 @@ import { readOutputs, UsageError } from "./read-outputs.ts";
  * output, this once. What is kept is its SHA-256.
  */
 const USAGE = `Usage: npm run key -- --outputs FILE [--instance ID] [--tenant NAME | --list | --revoke HASHPREFIX]
+       npx sluice-key …   where the package is installed
 
   --outputs FILE        what \`cdk deploy --outputs-file FILE\` wrote
   --instance ID         which instance, where the file has several

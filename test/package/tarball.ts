@@ -11,7 +11,7 @@ interface Manifest {
 }
 
 const ALLOWED =
-  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/(src|lambdas|lib)\/.+\.(js|js\.map|d\.ts|json))$/;
+  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/(src|lambdas|lib|tools)\/.+\.(js|js\.map|d\.ts|json))$/;
 const ONLY_OURS = /\.test\.|^dist\/src\/testing\/(contracts|local-aws)\/|\/event\.json$/;
 /** Imports as tsc writes them: a statement a line. */
 const IMPORTS = /^(?:import|export)\b.*?\bfrom "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm;
