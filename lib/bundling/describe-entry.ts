@@ -64,6 +64,6 @@ function sideEffectOf(error: unknown): string | undefined {
 
 /** The first line of the stack that is in a file of the app's. */
 function placeIn(stack: string): string | undefined {
-  const places = [...stack.matchAll(/\(?((?:file:\/\/)?\/[^()\s]+:\d+:\d+)\)?$/gm)].map(([, place]) => place);
+  const places = [...stack.matchAll(/(?<=[\s(])((?:file:\/\/)?\/[^()\s]+:\d+:\d+)\)?$/gm)].map(([, place]) => place);
   return places.find((place) => !/\/node_modules\/|\/lib\/bundling\/|\/src\/core\//.test(place ?? ""));
 }

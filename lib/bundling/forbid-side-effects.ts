@@ -1,5 +1,6 @@
 import dgram from "node:dgram";
 import dns from "node:dns";
+import { syncBuiltinESMExports } from "node:module";
 import net from "node:net";
 
 /** An app module does at import what belongs into a capability's `run`. */
@@ -29,7 +30,7 @@ export function forbidSideEffects(): () => SideEffectError | undefined {
   net.Server.prototype.listen = refuse("opens a port");
   dgram.Socket.prototype.bind = refuse("opens a port");
   for (const name of ["lookup", "resolve", "resolve4", "resolve6"]) {
-    Object.assign(dns, { [name]: refuse("looks up a name") });
+    for (const of of [dns, dns.promises]) Object.assign(of, { [name]: refuse("looks up a name") });
   }
   const environment = process.env;
   const guard = (name: string | symbol): void => {
@@ -49,6 +50,8 @@ export function forbidSideEffects(): () => SideEffectError | undefined {
       return Reflect.ownKeys(target);
     },
   });
+  // What modules import by name is what was there when they were loaded, until this is called.
+  syncBuiltinESMExports();
   const before = process.getActiveResourcesInfo().length;
   return () => {
     process.env = environment;
