@@ -9,7 +9,12 @@ import { MAX_DEADLINE_MS } from "../src/contract/api.ts";
 import { MAX_QUEUE_PREFIX } from "../src/contract/queue-names.ts";
 import { parseModelName, UnknownModelError } from "../src/models/model-name.ts";
 import { SluiceApi } from "./api.ts";
-import { type AccessStatement, bedrockStatements, type InferenceProfiles } from "./bedrock-access.ts";
+import {
+  type AccessStatement,
+  BedrockAccessError,
+  bedrockStatements,
+  type InferenceProfiles,
+} from "./bedrock-access.ts";
 import type { AppManifest } from "./bundling/app-manifest.ts";
 import { describeApp } from "./bundling/describe-app.ts";
 import { FunctionBundles } from "./bundling/function-bundles.ts";
@@ -182,7 +187,9 @@ function accessOf(
     for (const name of models) parseModelName(name);
     return bedrockStatements({ model, models: others }, Stack.of(scope), profiles);
   } catch (error) {
-    if (error instanceof UnknownModelError) throw new SynthError(error.message, { cause: error });
+    if (error instanceof UnknownModelError || error instanceof BedrockAccessError) {
+      throw new SynthError(error.message, { cause: error });
+    }
     throw error;
   }
 }
