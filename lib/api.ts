@@ -56,6 +56,8 @@ export class SluiceApi extends Construct {
     const { logRetention: retention, removalPolicy } = instance.functions;
     const accessLogs = new LogGroup(this, "AccessLogs", { retention, removalPolicy });
     this.restApi = new RestApi(this, "RestApi", {
+      // CloudWatch tells APIs apart by it: those of one name would share their figures and alarms.
+      restApiName: `sluice-${instance.stage}`,
       description: `Sluice ${instance.stage}: jobs`,
       endpointTypes: [EndpointType.REGIONAL],
       cloudWatchRole: createAccountRole,
