@@ -27,28 +27,27 @@ export function writeApp(source: string, dir = appFolder(), name = "sluice.ts"):
 
 /** What an app of a test may say besides its workflows and capabilities. */
 export interface AppParts {
-  /** Names, each with what `defineCapability` is given besides, as source: `{ "word-count": "timeoutMs: 5_000" }`. */
-  readonly capabilities?: Readonly<Record<string, string>>;
+  /** Names, each with what `defineCapability` is given besides. */
+  readonly capabilities?: Readonly<Record<string, object>>;
   readonly workflows?: readonly string[];
-  /** What `defineApp` is given besides, as source. */
-  readonly options?: string;
+  /** What `defineApp` is given besides. */
+  readonly options?: object;
 }
 
 /** The source of an app whose parts do nothing of interest. */
-export function appSource({ capabilities = { echo: "" }, workflows = ["main"], options = "" }: AppParts): string {
+export function appSource({ capabilities = { echo: {} }, workflows = ["main"], options = {} }: AppParts): string {
   const define = Object.entries(capabilities).map(
     ([name, more]) =>
-      `defineCapability({ name: ${JSON.stringify(name)}, input: Any, output: Any, run: (input) => input, ${more} })`,
+      `defineCapability({ input: Any, output: Any, run: (input) => input, ...${JSON.stringify({ name, ...more })} })`,
   );
   const flows = workflows.map(
-    (name) =>
-      `defineWorkflow({ name: ${JSON.stringify(name)}, input: Any, output: Any, run: async (_, input) => input })`,
+    (name) => `defineWorkflow({ name: "${name}", input: Any, output: Any, run: async (_, input) => input })`,
   );
   return [
     'import { z } from "zod";',
     'import { defineApp, defineCapability, defineWorkflow } from "SLUICE";',
     "const Any = z.object({});",
-    `export default defineApp({ workflows: [${flows}], capabilities: [${define}], ${options} });`,
+    `export default defineApp({ workflows: [${flows}], capabilities: [${define}], ...${JSON.stringify(options)} });`,
     "",
   ].join("\n");
 }

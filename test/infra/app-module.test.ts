@@ -21,31 +21,22 @@ function refusalOf(path: string): string {
 }
 
 test("an app is described by what its definitions say", () => {
-  const source = appSource({
-    capabilities: {
-      big: 'timeoutMs: 90_000, memoryMb: 2_048, concurrency: 7, batchSize: 1, usesModel: true, secrets: ["KEY"], permissions: [{ actions: ["s3:ListBucket"], resources: ["arn:aws:s3:::mine"] }]',
-    },
-    workflows: ["one", "two"],
-    options: 'model: "bedrock:amazon.nova-lite-v1:0", deadlineMs: 60_000, retentionMs: 120_000',
-  });
+  const big = {
+    name: "big",
+    timeoutMs: 90_000,
+    memoryMb: 2_048,
+    concurrency: 7,
+    batchSize: 1,
+    usesModel: true,
+    secrets: ["KEY"],
+    permissions: [{ actions: ["s3:ListBucket"], resources: ["arn:aws:s3:::mine"] }],
+  };
+  const options = { model: "bedrock:amazon.nova-lite-v1:0", models: [], deadlineMs: 60_000, retentionMs: 120_000 };
+  const source = appSource({ capabilities: { big }, workflows: ["one", "two"], options });
   expect(describeApp(writeApp(source))).toEqual({
     workflows: [{ name: "one" }, { name: "two" }],
-    capabilities: [
-      {
-        name: "big",
-        timeoutMs: 90_000,
-        memoryMb: 2_048,
-        concurrency: 7,
-        batchSize: 1,
-        usesModel: true,
-        secrets: ["KEY"],
-        permissions: [{ actions: ["s3:ListBucket"], resources: ["arn:aws:s3:::mine"] }],
-      },
-    ],
-    model: "bedrock:amazon.nova-lite-v1:0",
-    models: [],
-    deadlineMs: 60_000,
-    retentionMs: 120_000,
+    capabilities: [big],
+    ...options,
   });
 });
 
@@ -88,8 +79,8 @@ describe("an app module that cannot be used", () => {
     ["no default export", "export const app = 1;\n", "got no default export"],
     ["another default export", "export default { workflows: [] };\n", "got a value of type object"],
     ["no workflow", appSource({ workflows: [] }), "an app needs at least one workflow; got none"],
-    ["a capability out of range", appSource({ capabilities: { slow: "timeoutMs: 1" } }), "capability slow"],
-    ["two of a name", appSource({ capabilities: { main: "" } }), '"main" names a workflow and a capability'],
+    ["a capability out of range", appSource({ capabilities: { slow: { timeoutMs: 1 } } }), "capability slow"],
+    ["two of a name", appSource({ capabilities: { main: {} } }), '"main" names a workflow and a capability'],
   ])("is refused when it has %s", (_, source, reason) => {
     expect(refusalOf(writeApp(source))).toContain(reason);
   });

@@ -80,7 +80,7 @@ describe("a stage", () => {
 });
 
 describe("given to the construct", () => {
-  const app = (options = ""): string => writeApp(appSource({ capabilities: { echo: "usesModel: true" }, options }));
+  const app = (options = {}): string => writeApp(appSource({ capabilities: { echo: { usesModel: true } }, options }));
   const construct = (props: Partial<SluiceProps>): Sluice => {
     const stack = new Stack(cdkApp(), "Mine", { env: { account: ACCOUNT, region: REGION } });
     return new Sluice(stack, "Ai", { app: app(), ...props });
@@ -96,7 +96,7 @@ describe("given to the construct", () => {
   });
 
   test("a model of no known form in the app itself is refused", () => {
-    expect(refusal(() => construct({ app: app('models: ["gpt-5"]') }))).toContain('"gpt-5"');
+    expect(refusal(() => construct({ app: app({ models: ["gpt-5"] }) }))).toContain('"gpt-5"');
   });
 
   test("a Bedrock profile whose regions nobody knows is refused", () => {
@@ -119,7 +119,7 @@ describe("given to the construct", () => {
   test("a bucket that forgets before jobs do is refused, and the days are named", () => {
     const stack = new Stack(cdkApp(), "Mine");
     const data = new SluiceData(stack, "Data", { objectRetention: Duration.days(10) });
-    const needy = app("retentionMs: 90 * 86_400_000");
+    const needy = app({ retentionMs: 90 * 86_400_000 });
     expect(refusal(() => new Sluice(stack, "Ai", { app: needy, data }))).toMatch(
       /kept for 10 days, .* may need them for 105: .*Duration\.days\(105\)/,
     );
