@@ -45,7 +45,6 @@ export class QueueWorker<K extends FunctionKind = FunctionKind> extends Construc
       name: queueName,
       prefix: instance.queuePrefix,
       visibilityTimeout: Duration.seconds(timeout.toSeconds() + VISIBILITY_MARGIN.toSeconds()),
-      removalPolicy: instance.functions.removalPolicy,
     });
     this.worker = new SluiceFunction<K>(this, "Worker", {
       kind,

@@ -1,4 +1,4 @@
-import { Duration, type RemovalPolicy } from "aws-cdk-lib";
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { CfnRule, EventField, type IEventBus, Rule } from "aws-cdk-lib/aws-events";
 import { SqsQueue } from "aws-cdk-lib/aws-events-targets";
 import { EventSourceMapping, type IFunction } from "aws-cdk-lib/aws-lambda";
@@ -19,7 +19,6 @@ export interface TopicQueueProps {
   readonly prefix: string;
   /** For which a consumer holds a message: not less than its function's timeout. */
   readonly visibilityTimeout: Duration;
-  readonly removalPolicy: RemovalPolicy;
 }
 
 /** A message counts its age from when it was first sent, in its dead letters, too (rule 16 of the job protocol). */
@@ -36,8 +35,14 @@ export class TopicQueue extends Construct {
 
   constructor(scope: Construct, id: string, props: TopicQueueProps) {
     super(scope, id);
-    const { bus, topic, name, prefix, visibilityTimeout, removalPolicy } = props;
-    const common = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, removalPolicy };
+    const { bus, topic, name, prefix, visibilityTimeout } = props;
+    const common = {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      // Messages only say where to look: logs have it all. A queue that stayed would keep its name from the next one, after
+      // a deployment that was rolled back, or when a capability comes again.
+      removalPolicy: RemovalPolicy.DESTROY,
+    };
     this.deadLetters = new Queue(this, "DeadLetters", {
       ...common,
       queueName: sqsDeadLetterQueueName(prefix, name),
