@@ -97,8 +97,10 @@ export class SluiceData extends Construct {
       eventPattern: { source: [EVENT_SOURCE] },
       retention: archiveRetention,
     });
-    archive.applyRemovalPolicy(removalPolicy);
-    this.bus.applyRemovalPolicy(removalPolicy);
+    // A bus has a name of its own: one that stayed from a first deployment that failed would keep it from the next try.
+    const named = retain ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
+    archive.applyRemovalPolicy(named);
+    this.bus.applyRemovalPolicy(named);
     this.keys = new Secret(this, "Keys", {
       description: "Hashes of the keys that callers of the API send, each with its tenant. `npm run key` adds one",
       // No secret: there is no key, so nobody gets in. CloudFormation writes it once and never again.
