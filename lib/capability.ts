@@ -1,6 +1,6 @@
 import { Duration, Stack } from "aws-cdk-lib";
 import { Stats } from "aws-cdk-lib/aws-cloudwatch";
-import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { Policy, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
 import { topics } from "../src/contract/messages.ts";
@@ -62,9 +62,18 @@ export class Capability extends QueueWorker<"worker"> {
     });
     for (const secret of secrets.values()) allow(this.worker, ["secretsmanager:GetSecretValue"], policyArn(secret));
     if (usesModel) for (const access of modelAccess) this.worker.addToRolePolicy(new PolicyStatement(access));
-    for (const { actions, resources } of permissions) {
-      for (const resource of resources) allow(this.worker, actions, resource);
-    }
+    this.#permit(permissions);
     instance.data.grantReadCorpus(this.worker);
+  }
+
+  /** What the app asks for is a policy of its own: what is acknowledged of ours does not cover it. */
+  #permit(permissions: CapabilityManifest["permissions"]): void {
+    const { role } = this.worker;
+    if (permissions.length === 0 || role === undefined) return;
+    const statements = permissions.map(
+      ({ actions, resources }) => new PolicyStatement({ actions: [...actions], resources: [...resources] }),
+    );
+    const policy = new Policy(this, "Permissions", { statements, roles: [role] });
+    this.worker.node.addDependency(policy);
   }
 }
