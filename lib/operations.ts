@@ -12,6 +12,7 @@ import {
 import { Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import { Construct } from "constructs";
+import { acknowledge } from "./acknowledge.ts";
 import { grantBacklogs, type SluiceApi } from "./api.ts";
 import { type Instance, writerVariables } from "./instance.ts";
 import { addAlarm } from "./monitoring.ts";
@@ -47,11 +48,12 @@ export class SluiceOperations extends Construct {
     instance.data.grantWriteJobs(this.reconciler);
     instance.data.grantWakeUps(this.reconciler);
     grantBacklogs(this.reconciler, pipeline);
-    new Rule(this, "Schedule", {
+    const schedule = new Rule(this, "Schedule", {
       description: "Has jobs looked at that nothing else has brought to their end",
       schedule: Schedule.rate(RECONCILE_EVERY),
       targets: [new LambdaFunction(this.reconciler, { retryAttempts: 0 })],
     });
+    acknowledge(schedule, "Serverless-EventBusDLQ", "A run that is lost is made good by the next, a minute later");
     this.#addAlarms(instance, api);
     this.dashboard = new Dashboard(this, "Dashboard", { defaultInterval: Duration.hours(3) });
     this.dashboard.addWidgets(title(`Sluice ${instance.stage}`));

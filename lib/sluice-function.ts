@@ -92,6 +92,11 @@ export class SluiceFunction<K extends FunctionKind = FunctionKind> extends Lambd
       "AwsSolutions-IAM5[Resource::*]",
       "X-Ray and network interfaces have no resources that a policy could name",
     );
+    acknowledge(
+      this,
+      "Serverless-LambdaDLQ",
+      "It is called by who waits for its answer, such as a queue, which keeps what fails; the reconciler is called again in a minute",
+    );
   }
 }
 

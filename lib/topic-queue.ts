@@ -61,7 +61,9 @@ export class TopicQueue extends Construct {
       redriveAllowPolicy: { redrivePermission: RedrivePermission.DENY_ALL },
     });
     for (const dead of [this.deadLetters, this.undelivered]) {
-      acknowledge(dead, "AwsSolutions-SQS3", "It is a dead-letter queue itself");
+      for (const rule of ["AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"]) {
+        acknowledge(dead, rule, "It is a dead-letter queue itself");
+      }
     }
     const rule = new Rule(this, "Rule", {
       eventBus: bus,
@@ -84,12 +86,17 @@ export class TopicQueue extends Construct {
 
   /** Has a function take the messages. A batch in which some records wait is answered record by record. */
   feed(target: IFunction, batchSize: number, maxConcurrency: number): void {
-    new EventSourceMapping(this, "Messages", {
+    const mapping = new EventSourceMapping(this, "Messages", {
       target,
       eventSourceArn: this.queue.queueArn,
       batchSize,
       maxConcurrency,
       reportBatchItemFailures: true,
     });
+    acknowledge(
+      mapping,
+      "Serverless-LambdaEventSourceMappingDestination",
+      "Lambda takes none for a queue of SQS, which has dead letters of its own",
+    );
   }
 }
