@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { CORPUS_FILE } from "../../src/contract/bundle-files.ts";
 import { buildIndex } from "../../src/corpus/build-index.ts";
@@ -54,6 +54,8 @@ async function main(): Promise<void> {
     bundles.map(({ name, entry, runsCapabilities, readable }) =>
       build({
         entryPoints: { index: entry },
+        // Names of chunks are made from paths below it: the same bundles, wherever the command is run.
+        absWorkingDir: dirname(app),
         outdir: join(outDir, name),
         outExtension: { ".js": ".mjs" },
         bundle: true,
