@@ -10,6 +10,7 @@ export default defineConfig({
         name,
         include: [`test/${name}/**/*.test.ts`],
         testTimeout: SLOW.includes(name) ? 60_000 : 10_000,
+        hookTimeout: SLOW.includes(name) ? 60_000 : 10_000,
       },
     })),
   },
