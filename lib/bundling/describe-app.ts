@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
@@ -6,9 +6,11 @@ import { z } from "zod";
 import { SynthError } from "../synth-error.ts";
 import { AppManifest } from "./app-manifest.ts";
 import { bundle } from "./bundle.ts";
-import { sluiceModule } from "./sluice-root.ts";
+import { SLUICE_ROOT, sluiceModule } from "./sluice-root.ts";
 
 const TIMEOUT_MS = 30_000;
+/** What Node ends with when an import awaits and nothing is left that could happen (nodejs.org/api/process.html#exit-codes). */
+const UNSETTLED = 13;
 /** Where the answer is written; stdout is the app's. */
 const ANSWER_FD = 3;
 
@@ -47,19 +49,14 @@ export function describeApp(path: string): AppManifest {
 }
 
 function answerOf(path: string, file: string): AppManifest {
-  const run = spawnSync(process.execPath, ["--enable-source-maps", ...permissions(), file], {
+  const run = spawnSync(process.execPath, ["--enable-source-maps", ...permissions(), file, SLUICE_ROOT], {
     stdio: ["ignore", "ignore", "pipe", "pipe"],
     encoding: "utf8",
     timeout: TIMEOUT_MS,
     env: {},
   });
   const text = run.output?.[ANSWER_FD] ?? "";
-  if (text === "") {
-    const why = run.error
-      ? run.error.message
-      : run.stderr.trim() || `its process ended with ${run.status ?? run.signal}`;
-    throw new SynthError(`app ${path} does not load: ${why}`);
-  }
+  if (text === "") throw new SynthError(`app ${path} does not load: ${whySilent(run)}`);
   const answer = Answer.parse(JSON.parse(text));
   if ("manifest" in answer) return answer.manifest;
   const { name, message, where, sideEffect } = answer.error;
@@ -70,6 +67,14 @@ function answerOf(path: string, file: string): AppManifest {
     );
   }
   throw new SynthError(`app ${path} does not load: ${name}: ${message}${place}`);
+}
+
+function whySilent({ error, status, signal, stderr }: SpawnSyncReturns<string>): string {
+  if (status === UNSETTLED) return "its import does not end: it awaits what never happens";
+  if (error) {
+    return "code" in error && error.code === "ETIMEDOUT" ? `its import took more than ${TIMEOUT_MS} ms` : error.message;
+  }
+  return stderr.trim() || `its process ended with ${status ?? signal}`;
 }
 
 /** Reads only: of files, since code is among them. Older versions of Node know no such model. */

@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { join } from "node:path";
 import { appOf } from "../../src/core/define-app.ts";
 import type { AppManifest } from "./app-manifest.ts";
 import { forbidSideEffects, SideEffectError } from "./forbid-side-effects.ts";
@@ -62,8 +63,10 @@ function sideEffectOf(error: unknown): string | undefined {
   return undefined;
 }
 
-/** The first line of the stack that is in a file of the app's. */
+/** The first line of the stack that is in a file of the app's, and neither of a package nor of ours. */
 function placeIn(stack: string): string | undefined {
-  const places = [...stack.matchAll(/(?<=[\s(])((?:file:\/\/)?\/[^()\s]+:\d+:\d+)\)?$/gm)].map(([, place]) => place);
-  return places.find((place) => !/\/node_modules\/|\/lib\/bundling\/|\/src\/core\//.test(place ?? ""));
+  const places = [...stack.matchAll(/(?<=[\s(])(?:file:\/\/)?(\/[^()]+:\d+:\d+)\)?$/gm)].map(([, place = ""]) => place);
+  const [, , root = ""] = process.argv;
+  const ours = ["lib/", "src/"].map((folder) => join(root, folder));
+  return places.find((place) => !place.includes("/node_modules/") && !ours.some((folder) => place.startsWith(folder)));
 }
