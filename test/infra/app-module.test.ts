@@ -75,6 +75,20 @@ describe("an app module that cannot be used", () => {
     expect(message).toMatch(/at .*limits\.ts:2:/);
   });
 
+  test("is refused with the place also in folders that are called like ours, or have a space in their name", () => {
+    const dir = appFolder();
+    for (const folder of ["src/core", "my own"]) mkdirSync(join(dir, folder), { recursive: true });
+    const place = (path: string): string => /at (.*):\d+$/.exec(refusalOf(path))?.[1] ?? "";
+    for (const folder of ["src/core", "my own"]) {
+      const path = writeApp('// first\nthrow new Error("bad");\n', join(dir, folder));
+      expect(place(path)).toBe(`${path}:2`);
+    }
+  });
+
+  test("is refused when its import does not end", () => {
+    expect(refusalOf(writeApp(with1stLine("await new Promise(() => {});")))).toContain("its import does not end");
+  });
+
   test.each([
     ["no default export", "export const app = 1;\n", "got no default export"],
     ["another default export", "export default { workflows: [] };\n", "got a value of type object"],
