@@ -1,19 +1,12 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll } from "vitest";
+import { SCRATCH } from "./scratch.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-const folders: string[] = [];
-afterAll(() => {
-  for (const dir of folders.splice(0)) rmSync(dir, { recursive: true, force: true });
-});
-
 /** A folder for an app's files, where packages are found. It is gone when the file's tests have run. */
 export function appFolder(): string {
-  const dir = mkdtempSync(join(tmpdir(), "sluice-app-"));
-  folders.push(dir);
+  const dir = mkdtempSync(join(SCRATCH, "app-"));
   symlinkSync(join(ROOT, "node_modules"), join(dir, "node_modules"));
   return dir;
 }

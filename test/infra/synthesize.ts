@@ -5,6 +5,7 @@ import { Template } from "aws-cdk-lib/assertions";
 import { addStacks } from "../../lib/sluice-app.ts";
 import type { Credentials } from "../../lib/stages.ts";
 import { evaluate } from "./evaluate.ts";
+import "./scratch.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 export const ACCOUNT = "111122223333";
