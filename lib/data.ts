@@ -39,7 +39,7 @@ export class SluiceData extends Construct {
   readonly bus: EventBus;
   /** Hashes of the API's keys. */
   readonly keys: Secret;
-  /** The number of days in a whole. */
+  /** See `SluiceDataProps`. */
   readonly objectRetention: Duration;
   readonly removalPolicy: RemovalPolicy;
 

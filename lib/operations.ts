@@ -12,6 +12,7 @@ import {
 import { Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import { Construct } from "constructs";
+import { JOBS_INDEX, WAKE_INDEX } from "../src/engines/aws/table-schema.ts";
 import { acknowledge } from "./acknowledge.ts";
 import { grantBacklogs, type SluiceApi } from "./api.ts";
 import { type Instance, writerVariables } from "./instance.ts";
@@ -81,26 +82,7 @@ export class SluiceOperations extends Construct {
       meaning: "The API answers with 5XX.",
       paragraph: "api-errors",
     });
-    const table = (metricName: string) =>
-      new Metric({
-        namespace: "AWS/DynamoDB",
-        metricName,
-        dimensionsMap: { TableName: data.table.tableName },
-        statistic: Stats.SUM,
-        period: MINUTE,
-      });
-    addAlarm(this, "ReadThrottlesAlarm", monitoring, {
-      metric: table("ReadThrottleEvents"),
-      periods: 2,
-      meaning: "DynamoDB has throttled reads of the table.",
-      paragraph: "table-throttles",
-    });
-    addAlarm(this, "WriteThrottlesAlarm", monitoring, {
-      metric: table("WriteThrottleEvents"),
-      periods: 2,
-      meaning: "DynamoDB has throttled writes to the table.",
-      paragraph: "table-throttles",
-    });
+    this.#addTableAlarms({ data, monitoring });
     addAlarm(this, "AccountConcurrencyAlarm", monitoring, {
       metric: accountConcurrencyPercent(),
       above: CONCURRENCY_PERCENT,
@@ -119,6 +101,31 @@ export class SluiceOperations extends Construct {
       meaning: "Lambda has stopped what it takes for an endless loop.",
       paragraph: "recursion",
     });
+  }
+
+  /** An index is throttled by itself, and holds up the writes of its table. */
+  #addTableAlarms({ data, monitoring }: Pick<Instance, "data" | "monitoring">): void {
+    const TableName = data.table.tableName;
+    for (const [name, dimensionsMap] of [
+      ["Table", { TableName }],
+      ["JobsIndex", { TableName, GlobalSecondaryIndexName: JOBS_INDEX.name }],
+      ["WakeIndex", { TableName, GlobalSecondaryIndexName: WAKE_INDEX.name }],
+    ] as const) {
+      for (const kind of ["Read", "Write"] as const) {
+        addAlarm(this, `${name}${kind}ThrottlesAlarm`, monitoring, {
+          metric: new Metric({
+            namespace: "AWS/DynamoDB",
+            metricName: `${kind}ThrottleEvents`,
+            dimensionsMap,
+            statistic: Stats.SUM,
+            period: MINUTE,
+          }),
+          periods: 2,
+          meaning: `DynamoDB has throttled ${kind.toLowerCase()}s of ${name === "Table" ? "the table" : `its index ${dimensionsMap.GlobalSecondaryIndexName}`}.`,
+          paragraph: "table-throttles",
+        });
+      }
+    }
   }
 
   #overview({ stage }: Instance, api: SluiceApi): IWidget[] {

@@ -1,5 +1,5 @@
 import { Duration } from "aws-cdk-lib";
-import { GraphWidget, type IMetric, type IWidget, type Metric, Stats, TextWidget } from "aws-cdk-lib/aws-cloudwatch";
+import { GraphWidget, type IMetric, type IWidget, type Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
 import { Construct } from "constructs";
 import type { FunctionKind } from "../src/engines/aws/environment.ts";
 import { allow } from "./allow.ts";
@@ -134,5 +134,3 @@ const visible = (queue: TopicQueue["queue"], label?: string): Metric =>
     statistic: Stats.MAXIMUM,
     ...(label === undefined ? {} : { label }),
   });
-
-export const rowTitle = (text: string): IWidget => new TextWidget({ markdown: `## ${text}`, width: 24, height: 1 });

@@ -132,10 +132,17 @@ describe("of the whole", () => {
     ]);
   });
 
-  test.each(["Read", "Write"])("throttled %ss of the table alarm", (kind) => {
-    expect(watches(`${of}/${kind}ThrottlesAlarm`)).toEqual([
+  test.each([
+    ["Read", "Table", {}],
+    ["Write", "Table", {}],
+    ["Read", "JobsIndex", { GlobalSecondaryIndexName: "jobs" }],
+    ["Write", "JobsIndex", { GlobalSecondaryIndexName: "jobs" }],
+    ["Read", "WakeIndex", { GlobalSecondaryIndexName: "wake" }],
+    ["Write", "WakeIndex", { GlobalSecondaryIndexName: "wake" }],
+  ])("throttled %ss of %s alarm", (kind, name, index) => {
+    expect(watches(`${of}/${name}${kind}ThrottlesAlarm`)).toEqual([
       `AWS/DynamoDB/${kind}ThrottleEvents`,
-      { TableName: "<Data/Table>" },
+      { TableName: "<Data/Table>", ...index },
       "GreaterThan",
       0,
       "notBreaching",

@@ -74,8 +74,8 @@ const BACKLOGS = [
     ["Queue", "DeadLetters"].map((queue) => `sqs:GetQueueAttributes <${line}/Topic/${queue}>.Arn`),
   ),
 ];
-const secret = (action: string, name: string): string =>
-  `secretsmanager:${action} arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:sluice/dev/${name}-??????`;
+const secret = (action: string, name: string, suffix = "-??????"): string =>
+  `secretsmanager:${action} arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:sluice/dev/${name}${suffix}`;
 const invoke = (resource: string, condition = ""): string[] =>
   ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"].map((action) => `${action} ${resource}${condition}`);
 const through = ` if ${JSON.stringify({ StringEquals: { "bedrock:InferenceProfileArn": PROFILE } })}`;
@@ -85,7 +85,10 @@ const nova = (region: string): string => `arn:aws:bedrock:${region}::foundation-
 const TABLE: Readonly<Record<string, readonly string[]>> = {
   "Sluice/Deployment/Function": [
     'dynamodb:UpdateItem <Data/Table>.Arn if {"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["deployments"]}}',
+    // Without its suffix, too: of a secret that is not there it is told so, rather than that it may not look.
+    secret("DescribeSecret", "OPENAI_API_KEY", ""),
     secret("DescribeSecret", "OPENAI_API_KEY"),
+    secret("DescribeSecret", "SMTP_PASSWORD", ""),
     secret("DescribeSecret", "SMTP_PASSWORD"),
   ],
   "Sluice/Pipeline/Capability-plain/Worker": [...WRITE, ...CORPUS, ...consume("Sluice/Pipeline/Capability-plain")],

@@ -174,7 +174,7 @@ describe("every function", () => {
         ["arm64"],
         { Mode: "Active" },
       ]);
-      expect(LoggingConfig).toEqual({ LogFormat: "JSON", LogGroup: `<${path}Logs>` });
+      expect(LoggingConfig).toEqual({ LogFormat: "JSON", ApplicationLogLevel: "INFO", LogGroup: `<${path}Logs>` });
       expect(Role).toBe(`<${path}Role>.Arn`);
       groups.add(String(LoggingConfig?.LogGroup));
       roles.add(String(Role));
