@@ -2,7 +2,7 @@ import type { EventBody } from "../../src/contract/events.ts";
 import type { App } from "../../src/core/define-app.ts";
 import { iso } from "../../src/core/job-writer.ts";
 import type { Head } from "../../src/core/ports.ts";
-import { endMessages, outstanding } from "../../src/core/publish.ts";
+import { askedSince, endMessages, outstanding } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type JobState, type StepStatus } from "../../src/core/state.ts";
 
@@ -55,16 +55,16 @@ async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Pr
     }
     const nowMs = clock.now();
     const quietMs = nowMs - Date.parse(state.updatedAt);
-    // A healthy backlog is not published again: its messages are there, only late (rule 13).
-    if (quietMs >= Math.max(FIRST_WAIT_MS, 2 * backlogMs)) {
-      const messages = outstanding(state, app, nowMs, isGone);
-      if (messages.length > 0) {
-        logger.info("outstanding work published again", { jobId, messages: messages.length, quietMs });
-        metrics.record("MessagesRepublished", messages.length, "Count");
-        await topics.publish(messages);
-      }
+    // A healthy backlog is not published again: its messages are there, only late (rule 13). It is the step's own age that
+    // counts: a job whose other steps go on for hours must not hide one whose message was lost (invariant 5).
+    const messages = outstanding(state, app, nowMs, isGone, Math.max(FIRST_WAIT_MS, 2 * backlogMs));
+    if (messages.length > 0) {
+      logger.info("outstanding work published again", { jobId, messages: messages.length, quietMs });
+      metrics.record("MessagesRepublished", messages.length, "Count");
+      await topics.publish(messages);
     }
-    const waitMs = Math.min(Math.max(FIRST_WAIT_MS, quietMs), MAX_WAIT_MS);
+    const askedMs = messages.length > 0 ? nowMs - longestAsked(state, nowMs, isGone) : 0;
+    const waitMs = Math.min(Math.max(FIRST_WAIT_MS, quietMs, askedMs), MAX_WAIT_MS);
     await index.change(jobId, { status: state.status, wakeAtMs: Math.min(nowMs + waitMs, state.deadlineMs) });
   } catch (error) {
     // It must not stand before the others for ever.
@@ -72,6 +72,10 @@ async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Pr
     await index.change(jobId, { wakeAtMs: clock.now() + MAX_WAIT_MS });
   }
 }
+
+/** Since when the step that nobody holds and that has waited longest was asked for, in epoch ms. */
+const longestAsked = (state: JobState, nowMs: number, isGone: (holder: string) => boolean): number =>
+  Math.min(nowMs, ...[...state.steps.values()].map((step) => askedSince(step, nowMs, isGone) ?? nowMs));
 
 /** What no deployment works on any more is set aside where a person can see it, instead of waiting for the deadline. */
 function orphaned(state: JobState, app: App): EventBody[] {

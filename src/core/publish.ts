@@ -1,7 +1,7 @@
 import type { EventBody } from "../contract/events.ts";
 import { type Message, type MessageDetail, STEPS_PER_MESSAGE, topics } from "../contract/messages.ts";
 import type { App } from "./define-app.ts";
-import { isEnded, type JobState } from "./state.ts";
+import { isEnded, type JobState, type StepState } from "./state.ts";
 
 /** The messages that follow from what a commit says. `state` already holds its events. */
 export function messagesFor(state: JobState, events: readonly EventBody[], app: App): Message[] {
@@ -44,18 +44,45 @@ export function messagesFor(state: JobState, events: readonly EventBody[], app: 
   return messages;
 }
 
-/** Asks for what a job still waits for: steps that nobody holds, or the workflow itself. Used when messages may be lost. */
-export function outstanding(state: JobState, app: App, nowMs: number, isGone: (holder: string) => boolean): Message[] {
+/**
+ * Since when a step that nobody holds has been asked for, in epoch ms: by its request, its retry or the attempt that was
+ * lost. Undefined for one that is held, has to wait, or needs nobody any more.
+ */
+export function askedSince(step: StepState, nowMs: number, isGone: (holder: string) => boolean): number | undefined {
+  switch (step.status) {
+    case "requested":
+      return Date.parse(step.requestedAt);
+    case "retrying":
+      return (step.retryAtMs ?? 0) > nowMs ? undefined : (step.retryAtMs ?? 0);
+    case "running": {
+      const held = step.lease && step.lease.untilMs > nowMs && !isGone(step.lease.holder);
+      return held ? undefined : Date.parse(step.attempts.at(-1)?.startedAt ?? step.requestedAt);
+    }
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Asks for what a job still waits for: steps that nobody holds, or the workflow itself. Used when messages may be lost.
+ *
+ * @param leastAgeMs leaves out what has not waited for so long: its message may only be late
+ */
+export function outstanding(
+  state: JobState,
+  app: App,
+  nowMs: number,
+  isGone: (holder: string) => boolean,
+  leastAgeMs = 0,
+): Message[] {
   if (isEnded(state)) return [];
   const detail = detailOf(state);
   const byCapability = new Map<string, string[]>();
   let answered = 0;
   for (const step of state.steps.values()) {
-    const held = step.status === "running" && step.lease && step.lease.untilMs > nowMs && !isGone(step.lease.holder);
-    const waits = step.status === "retrying" && (step.retryAtMs ?? 0) > nowMs;
-    const done = step.status === "completed" || step.status === "failed";
-    if (done) answered += 1;
-    if (held || waits || done || step.status === "dead-lettered") continue;
+    if (step.status === "completed" || step.status === "failed") answered += 1;
+    const sinceMs = askedSince(step, nowMs, isGone);
+    if (sinceMs === undefined || nowMs - sinceMs < leastAgeMs) continue;
     const ids = byCapability.get(step.capability);
     if (ids) ids.push(step.id);
     else byCapability.set(step.capability, [step.id]);
@@ -64,7 +91,9 @@ export function outstanding(state: JobState, app: App, nowMs: number, isGone: (h
   const advanceWaits = state.advance?.deadLetteredSeq !== undefined || (state.advance?.retryAtMs ?? 0) > nowMs;
   // Whether the workflow has seen every answer only the workflow can tell: asking it again costs little.
   const mayAdvance = state.advance !== undefined || answered > 0 || state.steps.size === 0;
-  if (mayAdvance && !advanceWaits) messages.push(advanceMessage(state));
+  // A job that moves asks its workflow at each answer anyway.
+  const isQuiet = nowMs - Date.parse(state.updatedAt) >= leastAgeMs;
+  if (mayAdvance && isQuiet && !advanceWaits) messages.push(advanceMessage(state));
   return messages;
 }
 

@@ -83,3 +83,43 @@ test("more jobs than fit in one batch are looked at in one run, as long as there
   expect(await reconcile(runtime, clock.now() + 1_000)).toEqual({ jobs: 251 });
   expect(await reconcile(runtime, clock.now() + 1_000)).toEqual({ jobs: 0 });
 });
+
+test("a step whose message was lost is asked for again while the rest of its job goes on", async () => {
+  const one = defineCapability({ name: "one", input: Text, output: Text, run: (input) => input });
+  const lost = defineCapability({ name: "lost", input: Text, output: Text, run: (input) => input });
+  const flow = defineWorkflow({
+    name: "flow",
+    input: Text,
+    output: Text,
+    async run(job, input) {
+      const chain = async () => {
+        for (let n = 0; n < 9; n++) await job.step(`one/${n}`, one, input);
+        return input;
+      };
+      await Promise.all([chain(), job.step("lost", lost, input)]);
+      return input;
+    },
+  });
+  const app = defineApp({ workflows: [flow], capabilities: [one, lost] });
+  const clock = new VirtualClock();
+  const engine = openEmbeddedEngine({ app, dataDir: undefined, clock, onReady() {}, onError() {} });
+  open.push(() => engine.close());
+  const runtime = createRuntime(engine, { app, resources: {} as Resources, logger: silent });
+  const request = { workflow: "flow", input: { text: "in" } };
+  await submit({ tenant, request, idempotencyKey: undefined, traceparent: undefined }, runtime);
+  await engine.queue.ack(await engine.queue.receive("lost", 10, 1_000));
+  let again = 0;
+  for (let n = 0; n < 9; n++) {
+    const [next] = await engine.queue.receive("one", 10, 1_000);
+    if (!next) throw new Error("the chain does not go on");
+    await work({ capability: "one", detail: next.message.detail }, runtime);
+    await engine.queue.ack([next]);
+    await clock.advance(31_000);
+    await reconcile(runtime);
+    const found = await engine.queue.receive("lost", 10, 1_000);
+    again += found.length;
+    await engine.queue.ack(found);
+  }
+  // After 62 s, and then less and less often: whoever asks every minute fills a queue that only is slow.
+  expect(again).toBe(3);
+});
