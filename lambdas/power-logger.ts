@@ -2,9 +2,12 @@ import { Logger as PowertoolsLogger } from "@aws-lambda-powertools/logger";
 import { SERVICE_NAME } from "../src/contract/metrics.ts";
 import type { Logger } from "../src/core/runtime.ts";
 
+const LEVELS = ["DEBUG", "INFO", "WARN", "ERROR"] as const;
+type Level = (typeof LEVELS)[number];
+
 export interface LoggerOptions {
-  /** @default of the environment, or INFO */
-  readonly logLevel?: "DEBUG" | "INFO" | "WARN" | "ERROR";
+  /** @default of the environment (`POWERTOOLS_LOG_LEVEL`), or INFO */
+  readonly logLevel?: Level;
   /** On every line. */
   readonly keys?: Readonly<Record<string, string>>;
 }
@@ -16,10 +19,13 @@ export function powerLogger({ logLevel, keys = {} }: LoggerOptions = {}): Logger
     ...(logLevel ? { logLevel } : {}),
     persistentKeys: { ...keys },
   });
+  // Powertools goes by Lambda's own level, where there is one: that lets through what metrics need.
+  const least = LEVELS.indexOf(logLevel ?? (process.env.POWERTOOLS_LOG_LEVEL as Level | undefined) ?? "INFO");
+  const isOn = (level: Level): boolean => LEVELS.indexOf(level) >= least;
   return {
-    debug: (message, data) => logger.debug(message, { ...data }),
-    info: (message, data) => logger.info(message, { ...data }),
-    warn: (message, data) => logger.warn(message, { ...data }),
+    debug: (message, data) => isOn("DEBUG") && logger.debug(message, { ...data }),
+    info: (message, data) => isOn("INFO") && logger.info(message, { ...data }),
+    warn: (message, data) => isOn("WARN") && logger.warn(message, { ...data }),
     error: (message, data) => logger.error(message, { ...data }),
   };
 }

@@ -71,8 +71,9 @@ export class SluiceFunction<K extends FunctionKind = FunctionKind> extends Lambd
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
-      // Lambda drops what is below; the logger reads the same level from its variable.
-      applicationLogLevelV2: ApplicationLogLevel[defaults.logLevel],
+      // Lambda drops what is below, and takes a line without a level for INFO: with WARN here there would be no metrics, which
+      // are such lines (docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html). The logger drops its own.
+      applicationLogLevelV2: defaults.logLevel === "DEBUG" ? ApplicationLogLevel.DEBUG : ApplicationLogLevel.INFO,
       tracing: Tracing.ACTIVE,
       description,
       timeout: timeout ?? Duration.seconds(10),

@@ -97,3 +97,20 @@ test("a worker knows its capability, its model and where its secrets are, an adv
     SLUICE_WORKFLOW: "main",
   });
 });
+
+test.each([
+  ["DEBUG", "DEBUG"],
+  ["INFO", "INFO"],
+  ["WARN", "INFO"],
+  ["ERROR", "INFO"],
+])(
+  "at level %s Lambda drops what is below %s: metrics are lines without a level, which it takes for INFO",
+  (logLevel, lambda) => {
+    const app = writeApp(appSource({ capabilities: { plain: {} } }));
+    const functions = synthesize({ context: { app, logLevel } }).app.ofType("AWS::Lambda::Function");
+    for (const { properties } of functions) {
+      expect(properties.LoggingConfig.ApplicationLogLevel).toBe(lambda);
+      expect(properties.Environment.Variables.POWERTOOLS_LOG_LEVEL).toBe(logLevel);
+    }
+  },
+);
