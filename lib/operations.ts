@@ -11,6 +11,7 @@ import {
 } from "aws-cdk-lib/aws-cloudwatch";
 import { Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
+import { EventInvokeConfig } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import { JOBS_INDEX, WAKE_INDEX } from "../src/engines/aws/table-schema.ts";
 import { acknowledge } from "./acknowledge.ts";
@@ -49,6 +50,14 @@ export class SluiceOperations extends Construct {
     instance.data.grantWriteJobs(this.reconciler);
     instance.data.grantWakeUps(this.reconciler);
     grantBacklogs(this.reconciler, pipeline);
+    // The next run makes a lost one good. Lambda would try each again twice, and keep what it throttles for six hours, to run
+    // all of it at once (docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
+    const runs = new EventInvokeConfig(this, "Runs", {
+      function: this.reconciler,
+      retryAttempts: 0,
+      maxEventAge: RECONCILE_EVERY,
+    });
+    acknowledge(runs, "Serverless-LambdaAsyncFailureDestination", "A run that fails is made good by the next");
     const schedule = new Rule(this, "Schedule", {
       description: "Has jobs looked at that nothing else has brought to their end",
       schedule: Schedule.rate(RECONCILE_EVERY),

@@ -122,6 +122,14 @@ describe("of the whole", () => {
     expect(alarm(`${of}/Schedule`).Targets[0].Arn).toBe("<Sluice/Operations/Reconciler>.Arn");
   });
 
+  test("a run of the reconciler that fails or is throttled is not made up for: the next one is due by then", () => {
+    expect(alarm(`${of}/Runs`)).toMatchObject({
+      FunctionName: "<Sluice/Operations/Reconciler>",
+      MaximumRetryAttempts: 0,
+      MaximumEventAgeInSeconds: 60,
+    });
+  });
+
   test("5XX of this instance's API, and no other's, alarm", () => {
     expect(watches(`${of}/ServerErrorsAlarm`)).toEqual([
       "AWS/ApiGateway/5XXError",
