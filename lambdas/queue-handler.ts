@@ -16,6 +16,8 @@ export interface CheckedRecord {
   readonly detail: MessageDetail;
   readonly receiveCount: number;
   readonly claimedBy: CommitId | undefined;
+  /** When the invocation is cut off, in epoch ms. */
+  readonly endsAtMs: number;
 }
 
 /** Says that the record stays in its queue. Thrown because that is how a batch processor is told. */
@@ -36,9 +38,9 @@ const MAX_FAULT_DELAY_MS = 300_000;
 export function queueHandler(
   queueName: string,
   handle: (record: CheckedRecord) => Promise<{ readonly retryAfterMs: number | undefined }>,
-  { queue, logger, metrics }: Pick<Runtime, "queue" | "logger" | "metrics">,
+  { queue, clock, logger, metrics }: Pick<Runtime, "queue" | "clock" | "logger" | "metrics">,
 ): QueueHandler {
-  const record = async (raw: SQSRecord): Promise<void> => {
+  const record = async (raw: SQSRecord, endsAtMs: number): Promise<void> => {
     const receipt = { queue: queueName, receipt: raw.receiptHandle };
     const body = Body.safeParse(raw.body);
     if (!body.success) {
@@ -55,6 +57,7 @@ export function queueHandler(
         detail: body.data.detail as MessageDetail,
         receiveCount,
         claimedBy: raw.messageAttributes.claimedBy?.stringValue as CommitId | undefined,
+        endsAtMs,
       }));
     } catch (error) {
       const about = { queue: queueName, messageId: raw.messageId, jobId: body.data.detail.jobId };
@@ -68,10 +71,13 @@ export function queueHandler(
   };
   return middy<SQSEvent, SQSBatchResponse>()
     .use(flushing(metrics))
-    .handler((event, context) =>
-      processPartialResponse(event, record, new BatchProcessor(EventType.SQS), {
-        context,
-        throwOnFullBatchFailure: false,
-      }),
-    );
+    .handler((event, context) => {
+      const endsAtMs = clock.now() + context.getRemainingTimeInMillis();
+      return processPartialResponse(
+        event,
+        (raw: SQSRecord) => record(raw, endsAtMs),
+        new BatchProcessor(EventType.SQS),
+        { context, throwOnFullBatchFailure: false },
+      );
+    });
 }

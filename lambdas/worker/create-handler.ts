@@ -6,7 +6,8 @@ import { work } from "./worker.ts";
 export function createHandler(runtime: Runtime, capability: string): QueueHandler {
   return queueHandler(
     capability,
-    ({ detail, claimedBy }) => work({ capability, detail, ...(claimedBy ? { claimedBy } : {}) }, runtime),
+    ({ detail, claimedBy, endsAtMs }) =>
+      work({ capability, detail, endsAtMs, ...(claimedBy ? { claimedBy } : {}) }, runtime),
     runtime,
   );
 }

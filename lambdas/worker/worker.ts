@@ -19,7 +19,12 @@ export interface StepRequest {
   readonly detail: MessageDetail;
   /** The commit that claimed these steps for this very delivery. */
   readonly claimedBy?: CommitId;
+  /** When this process is cut off, in epoch ms. @default never */
+  readonly endsAtMs?: number;
 }
+
+/** Before a process is cut off its calls end, for what is left to record (rule 17). */
+const END_MARGIN_MS = 10_000;
 
 /** When the same message has to come again; undefined: it is done. */
 export interface WorkResult {
@@ -62,6 +67,11 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
   const { detail } = request;
   const capability = app.capabilities.get(request.capability);
   if (capability === undefined) throw new Error(`the app has no capability ${request.capability}`);
+  // A call must not outlast the lease that it was claimed for either: somebody else would make it again (invariant 2).
+  const endsAtMs = Math.min(
+    clock.now() + capability.leaseMs,
+    (request.endsAtMs ?? Number.POSITIVE_INFINITY) - END_MARGIN_MS,
+  );
   const claims = await claim(request, capability, runtime);
   if (claims === undefined) {
     logger.warn("message about an unknown job dropped", logKeys(detail));
@@ -84,7 +94,9 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
     claims.claimed.map(async (step) => {
       const end = runtime.calls.begin(detail.jobId, step.stepId, step.attempt);
       const about = { ...step, capability: capability.name };
-      return observeStep(about, detail, runtime, () => workOne(step, request, capability, runtime)).finally(end);
+      return observeStep(about, detail, runtime, () =>
+        workOne(step, { ...request, endsAtMs }, capability, runtime),
+      ).finally(end);
     }),
   );
   // All have come to their end before one that an engine failed on makes the message come again.
@@ -230,7 +242,7 @@ interface Outcome extends Observed {
 /** Calls, checks, records. */
 async function workOne(
   step: Claimed,
-  { detail }: StepRequest,
+  { detail, endsAtMs }: StepRequest & { readonly endsAtMs: number },
   capability: AnyCapability,
   runtime: Runtime,
 ): Promise<Outcome> {
@@ -249,6 +261,7 @@ async function workOne(
       attempt: step.attempt,
       resources,
       clock,
+      endsAtMs,
       onProgress: (text) => progress.add(text),
     });
     // The end of a stream is on record before anything else is done with it (invariant 4).

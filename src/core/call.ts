@@ -5,7 +5,7 @@ import type { AnyCapability, StepContext } from "./define-capability.ts";
 import { asJson } from "./pass.ts";
 import type { Clock } from "./ports.ts";
 import type { Resources } from "./resources.ts";
-import { OutputError, TimeoutError } from "./retry.ts";
+import { OutputError, ThrottledError, TimeoutError } from "./retry.ts";
 
 /** A result's size as JSON, in bytes of UTF-8, above which it is refused: a reader gets it whole in one response. */
 export const MAX_RESULT_BYTES = 1_048_576;
@@ -19,6 +19,8 @@ export interface Call {
   readonly attempt: number;
   readonly resources: Resources;
   readonly clock: Clock;
+  /** Until when the caller holds the step and can record what comes of it, in epoch ms. @default as long as the call may take */
+  readonly endsAtMs?: number;
   readonly onProgress: (text: string) => void;
 }
 
@@ -27,8 +29,17 @@ export type CallOutcome =
   | { readonly kind: "returned"; readonly output: unknown; readonly usage: Usage | undefined }
   | { readonly kind: "threw"; readonly error: unknown; readonly usage: Usage | undefined };
 
-/** Calls a capability once, with its timeout. Never rejects; never outlasts the timeout, even if `run` ignores its signal. */
+/**
+ * Calls a capability once, with its timeout. Never rejects; never outlasts the timeout or its caller, even if `run` ignores
+ * its signal. With no time left nothing is called, and that counts for nothing.
+ */
 export async function call({ capability, clock, onProgress, ...about }: Call): Promise<CallOutcome> {
+  const leftMs = about.endsAtMs === undefined ? capability.timeoutMs : about.endsAtMs - clock.now();
+  const timeoutMs = Math.min(capability.timeoutMs, leftMs);
+  if (timeoutMs <= 0) {
+    const error = new ThrottledError(`the worker of capability ${capability.name} has no time left for a call`);
+    return { kind: "threw", error, usage: undefined };
+  }
   const controller = new AbortController();
   let usage: Usage | undefined;
   let over = false;
@@ -50,10 +61,9 @@ export async function call({ capability, clock, onProgress, ...about }: Call): P
     },
   };
   const timedOut = Promise.withResolvers<never>();
-  const cancel = clock.setTimer(capability.timeoutMs, () => {
-    const error = new TimeoutError(
-      `capability ${capability.name} took longer than its timeout of ${capability.timeoutMs} ms`,
-    );
+  const cancel = clock.setTimer(timeoutMs, () => {
+    const limit = leftMs < capability.timeoutMs ? "the time that its worker had left" : "its timeout";
+    const error = new TimeoutError(`capability ${capability.name} took longer than ${limit} of ${timeoutMs} ms`);
     controller.abort(error);
     timedOut.reject(error);
   });

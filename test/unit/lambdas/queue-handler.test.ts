@@ -4,6 +4,7 @@ import { queueHandler } from "../../../lambdas/queue-handler.ts";
 import type { Receipt, WorkQueue } from "../../../src/core/ports.ts";
 import { MAX_RECEIVES } from "../../../src/core/ports.ts";
 import { message } from "../../../src/testing/contracts/fixtures.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const context = { getRemainingTimeInMillis: () => 30_000 } as Context;
@@ -16,6 +17,7 @@ async function waitsAfterFaults(receiveCounts: readonly number[]): Promise<{ wai
   } as unknown as WorkQueue;
   const handler = queueHandler("echo", () => Promise.reject(new Error("throttled")), {
     queue,
+    clock: new VirtualClock(),
     logger: silent,
     metrics: { record() {}, flush() {} },
   });
