@@ -18,6 +18,8 @@ export interface CheckedRecord {
   readonly claimedBy: CommitId | undefined;
   /** When the invocation is cut off, in epoch ms. */
   readonly endsAtMs: number;
+  /** Other records of the same batch. */
+  readonly company: number;
 }
 
 /** Says that the record stays in its queue. Thrown because that is how a batch processor is told. */
@@ -40,7 +42,7 @@ export function queueHandler(
   handle: (record: CheckedRecord) => Promise<{ readonly retryAfterMs: number | undefined }>,
   { queue, clock, logger, metrics }: Pick<Runtime, "queue" | "clock" | "logger" | "metrics">,
 ): QueueHandler {
-  const record = async (raw: SQSRecord, endsAtMs: number): Promise<void> => {
+  const record = async (raw: SQSRecord, batch: Pick<CheckedRecord, "endsAtMs" | "company">): Promise<void> => {
     const receipt = { queue: queueName, receipt: raw.receiptHandle };
     const body = Body.safeParse(raw.body);
     if (!body.success) {
@@ -57,7 +59,7 @@ export function queueHandler(
         detail: body.data.detail as MessageDetail,
         receiveCount,
         claimedBy: raw.messageAttributes.claimedBy?.stringValue as CommitId | undefined,
-        endsAtMs,
+        ...batch,
       }));
     } catch (error) {
       const about = { queue: queueName, messageId: raw.messageId, jobId: body.data.detail.jobId };
@@ -72,12 +74,13 @@ export function queueHandler(
   return middy<SQSEvent, SQSBatchResponse>()
     .use(flushing(metrics))
     .handler((event, context) => {
-      const endsAtMs = clock.now() + context.getRemainingTimeInMillis();
-      return processPartialResponse(
-        event,
-        (raw: SQSRecord) => record(raw, endsAtMs),
-        new BatchProcessor(EventType.SQS),
-        { context, throwOnFullBatchFailure: false },
-      );
+      const batch = {
+        endsAtMs: clock.now() + context.getRemainingTimeInMillis(),
+        company: event.Records.length - 1,
+      };
+      return processPartialResponse(event, (raw: SQSRecord) => record(raw, batch), new BatchProcessor(EventType.SQS), {
+        context,
+        throwOnFullBatchFailure: false,
+      });
     });
 }

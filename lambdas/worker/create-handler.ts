@@ -6,8 +6,8 @@ import { work } from "./worker.ts";
 export function createHandler(runtime: Runtime, capability: string): QueueHandler {
   return queueHandler(
     capability,
-    ({ detail, claimedBy, endsAtMs }) =>
-      work({ capability, detail, endsAtMs, ...(claimedBy ? { claimedBy } : {}) }, runtime),
+    ({ detail, claimedBy, endsAtMs, company }) =>
+      work({ capability, detail, endsAtMs, company, ...(claimedBy ? { claimedBy } : {}) }, runtime),
     runtime,
   );
 }

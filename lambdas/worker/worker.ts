@@ -11,6 +11,7 @@ import { decideRetry } from "../../src/core/retry.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type JobState, type StepState } from "../../src/core/state.ts";
 import { traceIdOf } from "../../src/telemetry/trace.ts";
+import { APART_MS, mustBeApart } from "./company.ts";
 import { countSteps, countTokens, type Observed, observeStep } from "./observe-step.ts";
 import { ProgressRecorder } from "./progress-recorder.ts";
 
@@ -21,6 +22,8 @@ export interface StepRequest {
   readonly claimedBy?: CommitId;
   /** When this process is cut off, in epoch ms. @default never */
   readonly endsAtMs?: number;
+  /** Other messages that are worked on in the same invocation. @default 0 */
+  readonly company?: number;
 }
 
 /** Before a process is cut off its calls end, for what is left to record (rule 17). */
@@ -52,6 +55,8 @@ interface Claims {
   readonly claimed: Claimed[];
   readonly deferred: { stepId: string; untilMs: number }[];
   readonly held: { stepId: string; reason: string; seq: number }[];
+  /** In doubt, and in company. */
+  readonly suspects: string[];
   readonly dropped: number;
   /** Earlier attempts that ended without an outcome. */
   readonly doubts: number;
@@ -63,7 +68,7 @@ interface Claims {
  * elsewhere. Rejects only where an engine fails; the message then comes again.
  */
 export async function work(request: StepRequest, runtime: Runtime): Promise<WorkResult> {
-  const { app, clock, queue, logger } = runtime;
+  const { app, clock, ids, queue, logger } = runtime;
   const { detail } = request;
   const capability = app.capabilities.get(request.capability);
   if (capability === undefined) throw new Error(`the app has no capability ${request.capability}`);
@@ -88,6 +93,13 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
     const stepIds = claims.deferred.map((step) => step.stepId);
     const delayMs = Math.min(Math.max(untilMs - clock.now(), 0), MAX_DELAY_MS);
     await queue.defer(capability.name, { ...message, detail: { ...detail, stepIds } }, delayMs);
+  }
+  for (const stepId of claims.suspects) {
+    await queue.defer(
+      capability.name,
+      { ...message, detail: { ...detail, stepIds: [stepId] } },
+      Math.round(ids.random() * APART_MS),
+    );
   }
   if (claims.claimed.length === 0) return { retryAfterMs: undefined };
   const outcomes = await Promise.allSettled(
@@ -140,7 +152,7 @@ async function comeAgain(
 const MAX_DELAY_MS = 900_000;
 
 async function claim(
-  { detail, claimedBy }: StepRequest,
+  { detail, claimedBy, company = 0 }: StepRequest,
   capability: AnyCapability,
   runtime: Runtime,
 ): Promise<Claims | undefined> {
@@ -148,11 +160,11 @@ async function claim(
   if (claimedBy !== undefined) {
     const { state } = await runtime.writer.states.load(detail.jobId);
     const claimed = state && claimedBefore(state, stepIds, claimedBy);
-    if (claimed) return { claimed, deferred: [], held: [], dropped: 0, doubts: 0 };
+    if (claimed) return { claimed, deferred: [], held: [], suspects: [], dropped: 0, doubts: 0 };
   }
   try {
     const decide: Decide<Claims> = (state, nowMs) => {
-      const decided = decideClaims(state, stepIds, capability, runtime, nowMs);
+      const decided = decideClaims(state, stepIds, capability, runtime, { nowMs, company });
       // Finding one's own step done may mean that what follows from it was never published.
       const done = decided.result.dropped === stepIds.length;
       return done ? { ...decided, messages: runtime.writer.missing(state, nowMs) } : decided;
@@ -179,7 +191,7 @@ function decideClaims(
   stepIds: readonly string[],
   capability: AnyCapability,
   { holder, maxSkewMs, isGone, calls }: Runtime,
-  nowMs: number,
+  { nowMs, company }: { readonly nowMs: number; readonly company: number },
 ): { events: EventBody[]; result: Claims } {
   const isCalling = calls.has.bind(calls);
   const events: EventBody[] = [];
@@ -187,6 +199,7 @@ function decideClaims(
     claimed: [] as Claimed[],
     deferred: [] as Claims["deferred"][number][],
     held: [] as Claims["held"][number][],
+    suspects: [] as string[],
   };
   let dropped = 0;
   let doubts = 0;
@@ -201,6 +214,10 @@ function decideClaims(
     switch (decision.kind) {
       case "start":
         if (decision.inDoubt !== undefined) {
+          if (mustBeApart(step, { company, together: stepIds.length, nowMs })) {
+            claims.suspects.push(stepId);
+            break;
+          }
           doubts += 1;
           events.push({ type: "step.in_doubt", ...about, attempt: decision.inDoubt, policy: "rerun" });
         }
