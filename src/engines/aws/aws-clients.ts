@@ -7,18 +7,13 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 
 /**
  * The SDK would wait for minutes. A call that has not answered within this is worth another try on another connection,
- * or is the message's turn again (docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/configuring-timeouts).
+ * for which a function of the API, which lives for 15 s, must have the time; objects of some megabytes do not take longer.
+ * Or it is the message's turn again (docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/configuring-timeouts).
  */
 const SHORT = {
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
   maxAttempts: 4,
 } as const;
-/** Objects of up to some megabytes. */
-const LONG = {
-  requestHandler: { connectionTimeout: 1_000, requestTimeout: 20_000, throwOnRequestTimeout: true },
-  maxAttempts: 4,
-} as const;
-
 /** A person's tool that sends one large object over a line of any speed. */
 const PATIENT = { requestHandler: { connectionTimeout: 5_000, requestTimeout: 900_000 }, maxAttempts: 4 } as const;
 
@@ -46,7 +41,7 @@ export function s3Client({
   ...options
 }: ClientOptions & { readonly patient?: boolean } = {}): S3Client {
   const local = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
-  return new S3Client({ ...(patient ? PATIENT : LONG), ...options, forcePathStyle: local !== undefined });
+  return new S3Client({ ...(patient ? PATIENT : SHORT), ...options, forcePathStyle: local !== undefined });
 }
 
 export function awsClients(): AwsClients {

@@ -39,20 +39,32 @@ export class S3Blobs implements Blobs {
   }
 }
 
-/** A gzipped object per snapshot, below its job. */
+export interface S3SnapshotsProps extends S3Props {
+  /** @default 3 s, all tries together */
+  readonly giveUpMs?: number;
+}
+
+const GIVE_UP_MS = 3_000;
+
+/**
+ * A gzipped object per snapshot, below its job. Nobody needs one: it must not hold up a step, whose lease runs, for as long
+ * as a bucket that does not answer would.
+ */
 export class S3Snapshots implements Snapshots {
   readonly #objects: TextObjects;
+  readonly #giveUpMs: number;
 
-  constructor(props: S3Props) {
+  constructor({ giveUpMs = GIVE_UP_MS, ...props }: S3SnapshotsProps) {
     this.#objects = new TextObjects(props);
+    this.#giveUpMs = giveUpMs;
   }
 
   async put(jobId: JobId, seq: number, text: string): Promise<void> {
-    await this.#objects.put(keyOf(jobId, seq), text);
+    await this.#objects.put(keyOf(jobId, seq), text, AbortSignal.timeout(this.#giveUpMs));
   }
 
   async get(jobId: JobId, seq: number): Promise<string | undefined> {
-    return this.#objects.get(keyOf(jobId, seq));
+    return this.#objects.get(keyOf(jobId, seq), AbortSignal.timeout(this.#giveUpMs));
   }
 }
 
@@ -70,7 +82,7 @@ class TextObjects {
     this.#bucket = bucket;
   }
 
-  async put(key: string, text: string): Promise<void> {
+  async put(key: string, text: string, abortSignal?: AbortSignal): Promise<void> {
     const Body = await compress(text);
     try {
       await this.#client.send(
@@ -80,15 +92,19 @@ class TextObjects {
           Body,
           ContentType: "application/gzip",
         }),
+        abortSignal ? { abortSignal } : {},
       );
     } catch (error) {
       throw asUnavailable(error);
     }
   }
 
-  async get(key: string): Promise<string | undefined> {
+  async get(key: string, abortSignal?: AbortSignal): Promise<string | undefined> {
     try {
-      const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: JOBS_PREFIX + key }));
+      const { Body } = await this.#client.send(
+        new GetObjectCommand({ Bucket: this.#bucket, Key: JOBS_PREFIX + key }),
+        abortSignal ? { abortSignal } : {},
+      );
       if (Body === undefined) return undefined;
       return (await decompress(await Body.transformToByteArray())).toString("utf8");
     } catch (error) {
