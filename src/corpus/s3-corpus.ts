@@ -16,12 +16,15 @@ export interface S3CorpusProps {
   /** An index that counts while the bucket holds none. */
   readonly fallbackFile?: string;
   readonly now: () => number;
+  /** A download that takes longer is given up, in ms. @default 60_000 */
+  readonly giveUpMs?: number;
   /** While there is an index: the bucket could not be asked, or has lost or damaged its index. */
   readonly onError: (error: unknown) => void;
 }
 
 /** How old what is searched may be, besides the time of one search. */
 const FRESH_MS = 60_000;
+const GIVE_UP_MS = 60_000;
 const FILE = /^corpus-[0-9a-f]+\.index$/;
 
 interface Loaded {
@@ -31,7 +34,8 @@ interface Loaded {
 
 /**
  * Search over the index in a bucket. It is fetched at the first search, and again when the bucket has another one. A
- * bucket that does not answer changes nothing while there is an index.
+ * bucket that does not answer changes nothing while there is an index. A download whose connection went silent, as one does
+ * that was under way when a function was frozen, ends by time: all searches of the process wait for it.
  */
 export class S3Corpus implements Corpus {
   readonly #props: S3CorpusProps;
@@ -62,7 +66,8 @@ export class S3Corpus implements Corpus {
   }
 
   async #load(): Promise<FtsCorpus> {
-    const { client, bucket, fallbackFile, now, onError } = this.#props;
+    const { client, bucket, fallbackFile, now, onError, giveUpMs = GIVE_UP_MS } = this.#props;
+    const signal = AbortSignal.timeout(giveUpMs);
     try {
       const { Body, ETag = "" } = await client.send(
         new GetObjectCommand({
@@ -70,8 +75,9 @@ export class S3Corpus implements Corpus {
           Key: CORPUS_KEY,
           ...(this.#loaded?.etag ? { IfNoneMatch: this.#loaded.etag } : {}),
         }),
+        { abortSignal: signal },
       );
-      this.#replace({ etag: ETag, corpus: openIndex(await this.#save(ETag, Body as Readable)) });
+      this.#replace({ etag: ETag, corpus: openIndex(await this.#save(ETag, Body as Readable, signal)) });
     } catch (error) {
       const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
       // Without the right to list, S3 answers 403 for what is not there.
@@ -88,7 +94,7 @@ export class S3Corpus implements Corpus {
   }
 
   /** The file appears in one piece: a download that was cut off, or whose checksum is another, never has its name. */
-  async #save(etag: string, body: Readable): Promise<string> {
+  async #save(etag: string, body: Readable, signal: AbortSignal): Promise<string> {
     const { dir } = this.#props;
     const file = join(dir, `corpus-${etag.replaceAll(/[^0-9a-f]/g, "") || "0"}.index`);
     if (existsSync(file)) {
@@ -97,7 +103,7 @@ export class S3Corpus implements Corpus {
     }
     const draft = `${file}.${process.pid}`;
     try {
-      await pipeline(body, createWriteStream(draft));
+      await pipeline(body, createWriteStream(draft), { signal });
       renameSync(draft, file);
     } finally {
       rmSync(draft, { force: true });
