@@ -73,7 +73,7 @@ function check<R extends Route>(route: R, event: APIGatewayProxyEvent): CheckedR
     query,
     headers,
     body: route.body ? parseBody(route.body, event, sent["content-type"] ?? "") : undefined,
-    basePath: basePathOf(event),
+    basePath: basePathOf(route, event),
     traceparent: traceparentOf(sent.traceparent),
   };
   return checked as unknown as CheckedRequest<R>;
@@ -86,10 +86,14 @@ function tenantOf(event: APIGatewayProxyEvent, route: Route): TenantId {
   throw new ProblemError({ title: "Unauthorized", status: 401, detail: "a key is needed: Authorization: Bearer KEY" });
 }
 
-/** `path` is what routes know, `requestContext.path` what the caller asked for. */
-function basePathOf({ path, requestContext }: APIGatewayProxyEvent): string {
-  const asked = requestContext.path ?? "";
-  return asked.endsWith(path) ? asked.slice(0, asked.length - path.length) : "";
+/**
+ * `requestContext.path` is what the caller asked for: its end is the route's path. `path` does not tell: behind a domain of
+ * one's own it has the mapped base path, too, behind API Gateway's own it has no stage.
+ */
+function basePathOf({ path }: Route, { requestContext }: APIGatewayProxyEvent): string {
+  const asked = (requestContext.path ?? "").replace(/\/$/, "");
+  const segments = path.split("/").length - 1;
+  return asked.split("/").slice(0, -segments).join("/");
 }
 
 function parseEach(

@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEvent, Context } from "aws-lambda";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createHandler as createJobs } from "../../../lambdas/jobs/create-handler.ts";
 import { createHandler as createOpenApi } from "../../../lambdas/openapi/create-handler.ts";
@@ -16,7 +16,7 @@ const app = defineApp({ workflows: [flow], capabilities: [] });
 const engine = openEmbeddedEngine({ app, dataDir: undefined, onReady() {}, onError() {} });
 const logger = { debug() {}, info() {}, warn() {}, error() {} };
 const runtime = createRuntime(engine, { app, resources: {} as Resources, logger });
-afterEach(() => engine.close());
+afterAll(() => engine.close());
 
 test("links lead to jobs from where the caller called: behind a stage of API Gateway, too", async () => {
   const event = (path: string, more: object, base = "/api") =>
@@ -43,4 +43,18 @@ test("links lead to jobs from where the caller called: behind a stage of API Gat
   expect((JSON.parse(list.body) as z.output<typeof JobList>).jobs).toMatchObject([{ links }]);
   const document = await createOpenApi({ app, logger })(event("/v1/openapi.json", {}), {} as Context);
   expect(JSON.parse(document.body)).toMatchObject({ servers: [{ url: "/api" }] });
+});
+
+test("links begin with the base path that a domain of one's own maps, which API Gateway puts into both paths", async () => {
+  const path = "/jobs-api/eu/v1/jobs";
+  const event = {
+    path,
+    resource: "/v1/jobs",
+    headers: { "content-type": "application/json" },
+    pathParameters: null,
+    requestContext: { requestId: "1", path, authorizer: { tenant: "acme" } },
+    body: JSON.stringify({ workflow: "flow", input: 1 }),
+  } as unknown as APIGatewayProxyEvent;
+  const { headers } = await createSubmit(runtime)(event, {} as Context);
+  expect(headers?.location).toMatch(/^\/jobs-api\/eu\/v1\/jobs\/job_/);
 });
