@@ -1,5 +1,6 @@
 import type { EventBody } from "../../src/contract/events.ts";
 import type { App } from "../../src/core/define-app.ts";
+import { ContentionError, PublishingError, UnavailableError } from "../../src/core/errors.ts";
 import { iso } from "../../src/core/job-writer.ts";
 import type { Head } from "../../src/core/ports.ts";
 import { askedSince, endMessages, outstanding } from "../../src/core/publish.ts";
@@ -10,6 +11,7 @@ import { isEnded, type JobState, type StepStatus } from "../../src/core/state.ts
 const BATCH_JOBS = 200;
 const FIRST_WAIT_MS = 60_000;
 const MAX_WAIT_MS = 900_000;
+const PASSING = [UnavailableError, PublishingError, ContentionError];
 
 /**
  * Looks at jobs whose wake-up is due, and makes good what a lost message or a crash left undone: publishes again what
@@ -61,15 +63,18 @@ async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Pr
     if (messages.length > 0) {
       logger.info("outstanding work published again", { jobId, messages: messages.length, quietMs });
       metrics.record("MessagesRepublished", messages.length, "Count");
-      await topics.publish(messages);
+      await topics.publish(messages).catch((error: unknown) => {
+        throw new PublishingError(jobId, error);
+      });
     }
     const askedMs = messages.length > 0 ? nowMs - longestAsked(state, nowMs, isGone) : 0;
     const waitMs = Math.min(Math.max(FIRST_WAIT_MS, quietMs, askedMs), MAX_WAIT_MS);
     await index.change(jobId, { status: state.status, wakeAtMs: Math.min(nowMs + waitMs, state.deadlineMs) });
   } catch (error) {
-    // It must not stand before the others for ever.
     logger.error("job could not be reconciled", { jobId, error: (error as Error).name });
-    await index.change(jobId, { wakeAtMs: clock.now() + MAX_WAIT_MS });
+    // What a job is to blame for must not stand before the others for ever; an outage is nobody's fault.
+    const waitMs = PASSING.some((kind) => error instanceof kind) ? FIRST_WAIT_MS : MAX_WAIT_MS;
+    await index.change(jobId, { wakeAtMs: clock.now() + waitMs });
   }
 }
 

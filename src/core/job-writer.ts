@@ -248,7 +248,7 @@ export class JobWriter {
           continue;
         }
         // No event, no commit: an empty one would stand in the way of the next for ever.
-        if (draft.messages.length > 0) await this.#deps.topics.publish(draft.messages);
+        if (draft.messages.length > 0) await this.#publish(jobId, draft.messages);
         settled();
         return;
       }
@@ -361,7 +361,7 @@ export class JobWriter {
 
   /** Appends; where the answer is a conflict or was lost, looks whether the commit is there all the same (rule 1). */
   async #appendOnce(commit: StoredCommit, effects: Effects): Promise<boolean> {
-    const { log, index, topics: bus, onHeadMissed } = this.#deps;
+    const { log, index, onHeadMissed } = this.#deps;
     let failure: unknown;
     try {
       if ((await log.append(commit, effects)) === "appended") return true;
@@ -374,11 +374,15 @@ export class JobWriter {
       return false;
     }
     const { messages = [], headChange } = effects;
-    await bus.publish(messages).catch((error: unknown) => {
-      throw new PublishingError(commit.jobId, error);
-    });
+    await this.#publish(commit.jobId, messages);
     if (headChange) await index.change(commit.jobId, headChange).catch((error) => onHeadMissed?.(commit.jobId, error));
     return true;
+  }
+
+  async #publish(jobId: JobId, messages: readonly Message[]): Promise<void> {
+    await this.#deps.topics.publish(messages).catch((error: unknown) => {
+      throw new PublishingError(jobId, error);
+    });
   }
 
   async #snapshot(state: JobState): Promise<void> {

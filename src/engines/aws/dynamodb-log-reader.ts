@@ -3,6 +3,7 @@ import type { JobId } from "../../contract/ids.ts";
 import type { Clock, LogReader, StoredCommit } from "../../core/ports.ts";
 import { AFTER_COMMITS, commitOf, epochSeconds, type Item, sortKeyOf } from "./commit-item.ts";
 import { TABLE } from "./table-schema.ts";
+import { asUnavailable } from "./unavailable.ts";
 
 export interface DynamoDbTable {
   readonly client: DynamoDBClient;
@@ -39,24 +40,25 @@ export class DynamoDbLogReader implements LogReader {
     const items: Item[] = [];
     let start: QueryCommandInput["ExclusiveStartKey"];
     do {
-      const page = await this.table.client.send(
-        new QueryCommand({
-          TableName: this.table.tableName,
-          ConsistentRead: true,
-          KeyConditionExpression: `${TABLE.partitionKey} = :job AND ${TABLE.sortKey} BETWEEN :from AND :to`,
-          FilterExpression: "attribute_not_exists(#ttl) OR #ttl > :now",
-          ExpressionAttributeNames: { "#ttl": TABLE.timeToLive },
-          ExpressionAttributeValues: {
-            ":job": { S: jobId },
-            ":from": { S: from },
-            ":to": { S: AFTER_COMMITS },
-            ":now": epochSeconds(this.table.clock),
-          },
-          ScanIndexForward: forward,
-          ...(Number.isFinite(limit) ? { Limit: limit - items.length } : {}),
-          ...(start ? { ExclusiveStartKey: start } : {}),
-        }),
-      );
+      const query = new QueryCommand({
+        TableName: this.table.tableName,
+        ConsistentRead: true,
+        KeyConditionExpression: `${TABLE.partitionKey} = :job AND ${TABLE.sortKey} BETWEEN :from AND :to`,
+        FilterExpression: "attribute_not_exists(#ttl) OR #ttl > :now",
+        ExpressionAttributeNames: { "#ttl": TABLE.timeToLive },
+        ExpressionAttributeValues: {
+          ":job": { S: jobId },
+          ":from": { S: from },
+          ":to": { S: AFTER_COMMITS },
+          ":now": epochSeconds(this.table.clock),
+        },
+        ScanIndexForward: forward,
+        ...(Number.isFinite(limit) ? { Limit: limit - items.length } : {}),
+        ...(start ? { ExclusiveStartKey: start } : {}),
+      });
+      const page = await this.table.client.send(query).catch((error: unknown) => {
+        throw asUnavailable(error);
+      });
       items.push(...(page.Items ?? []));
       start = page.LastEvaluatedKey;
     } while (start && items.length < limit);

@@ -91,7 +91,9 @@ describe.each(["ThrottlingException", "ProvisionedThroughputExceededException"])
     });
     expect(append.requests()).toBe(ATTEMPTS);
     const read = answers("dynamoDb", error(name));
-    expect(await settled(engine().log.read(newJobId()))).toMatchObject({ reason: { name } });
+    expect(await settled(engine().log.read(newJobId()))).toMatchObject({
+      reason: { name: "UnavailableError", cause: { name } },
+    });
     expect(read.requests()).toBe(ATTEMPTS);
   });
 });

@@ -7,6 +7,7 @@ import type { JobId, TenantId } from "../../../src/contract/ids.ts";
 import { defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../../src/core/define-workflow.ts";
+import { UnavailableError } from "../../../src/core/errors.ts";
 import { readState } from "../../../src/core/read-job.ts";
 import type { Resources } from "../../../src/core/resources.ts";
 import { createRuntime } from "../../../src/core/runtime.ts";
@@ -122,4 +123,35 @@ test("a step whose message was lost is asked for again while the rest of its job
   }
   // After 62 s, and then less and less often: whoever asks every minute fills a queue that only is slow.
   expect(again).toBe(3);
+});
+
+test.each([
+  ["an outage", new UnavailableError("the service does not answer"), 60_000],
+  ["a log that cannot be read", new TypeError("a commit's item has no body"), 900_000],
+])("after %s a job is looked at again in time", async (_, error, waitMs) => {
+  const { engine, runtime, clock, jobId } = await submitted();
+  await clock.advance(61_000);
+  const read = () => Promise.reject(error);
+  const log = {
+    read,
+    tail: read,
+    append: (...commit: Parameters<typeof engine.log.append>) => engine.log.append(...commit),
+  };
+  const { app, resources, logger } = runtime;
+  await reconcile(createRuntime({ ...engine, log }, { app, resources, logger }));
+  expect((await engine.index.list({ tenant, limit: 10 })).jobs).toMatchObject([
+    { jobId, wakeAtMs: clock.now() + waitMs },
+  ]);
+});
+
+test("a bus that is down for a moment puts nothing off by more than a minute", async () => {
+  const { engine, runtime, clock } = await submitted();
+  await engine.queue.ack(await engine.queue.receive("only", 10, 1_000));
+  await clock.advance(61_000);
+  const topics = { publish: () => Promise.reject(new Error("throttled")) };
+  const { app, resources, logger } = runtime;
+  await reconcile(createRuntime({ ...engine, topics }, { app, resources, logger }));
+  await clock.advance(61_000);
+  await reconcile(runtime);
+  expect((await engine.queue.stats("only")).ready).toBe(1);
 });
