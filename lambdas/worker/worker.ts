@@ -55,6 +55,8 @@ interface Claims {
   readonly claimed: Claimed[];
   readonly deferred: { stepId: string; untilMs: number }[];
   readonly held: { stepId: string; reason: string; seq: number }[];
+  /** Given up before, by somebody who did not come to ack the message: it may be missing in the dead letters. */
+  readonly unsent: { stepId: string; reason: string; seq: number }[];
   /** In doubt, and in company. */
   readonly suspects: string[];
   readonly dropped: number;
@@ -85,8 +87,9 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
   countSteps("StepsInDoubt", claims.doubts, capability.name, runtime);
   countSteps("StepsDeadLettered", claims.held.length, capability.name, runtime);
   const message = { topic: topics.requested(capability.name), detail };
-  for (const { stepId, reason, seq } of claims.held) {
-    await queue.deadLetter(capability.name, { ...message, detail: { ...detail, stepIds: [stepId] } }, { reason, seq });
+  for (const { stepId, reason, seq } of [...claims.held, ...claims.unsent]) {
+    const letter = { ...message, detail: { ...detail, seq, stepIds: [stepId] } };
+    await queue.deadLetter(capability.name, letter, { reason, seq });
   }
   if (claims.deferred.length > 0) {
     const untilMs = Math.min(...claims.deferred.map((step) => step.untilMs));
@@ -160,11 +163,11 @@ async function claim(
   if (claimedBy !== undefined) {
     const { state } = await runtime.writer.states.load(detail.jobId);
     const claimed = state && claimedBefore(state, stepIds, claimedBy);
-    if (claimed) return { claimed, deferred: [], held: [], suspects: [], dropped: 0, doubts: 0 };
+    if (claimed) return { claimed, deferred: [], held: [], unsent: [], suspects: [], dropped: 0, doubts: 0 };
   }
   try {
     const decide: Decide<Claims> = (state, nowMs) => {
-      const decided = decideClaims(state, stepIds, capability, runtime, { nowMs, company });
+      const decided = decideClaims(state, stepIds, capability, runtime, { nowMs, company, messageSeq: detail.seq });
       // Finding one's own step done may mean that what follows from it was never published.
       const done = decided.result.dropped === stepIds.length;
       return done ? { ...decided, messages: runtime.writer.missing(state, nowMs) } : decided;
@@ -191,7 +194,7 @@ function decideClaims(
   stepIds: readonly string[],
   capability: AnyCapability,
   { holder, maxSkewMs, isGone, calls }: Runtime,
-  { nowMs, company }: { readonly nowMs: number; readonly company: number },
+  { nowMs, company, messageSeq }: { readonly nowMs: number; readonly company: number; readonly messageSeq: number },
 ): { events: EventBody[]; result: Claims } {
   const isCalling = calls.has.bind(calls);
   const events: EventBody[] = [];
@@ -199,6 +202,7 @@ function decideClaims(
     claimed: [] as Claimed[],
     deferred: [] as Claims["deferred"][number][],
     held: [] as Claims["held"][number][],
+    unsent: [] as Claims["unsent"][number][],
     suspects: [] as string[],
   };
   let dropped = 0;
@@ -243,9 +247,15 @@ function decideClaims(
       case "defer":
         claims.deferred.push({ stepId, untilMs: decision.untilMs });
         break;
-      case "drop":
+      case "drop": {
+        const { deadLetteredSeq: seq, error } = step;
+        // A message of a dead letter has its event's seq: one that is older is what the step was worked on for.
+        if (step.status === "dead-lettered" && seq !== undefined && messageSeq < seq) {
+          claims.unsent.push({ stepId, reason: `${error?.name}: ${error?.message}`, seq });
+        }
         dropped += 1;
         break;
+      }
     }
   }
   return { events, result: { ...claims, dropped, doubts } };

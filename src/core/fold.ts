@@ -184,6 +184,7 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
         const step = stepOf(state, event);
         step.status = "dead-lettered";
         step.error = event.error;
+        step.deadLetteredSeq = state.seq;
         step.retryAtMs = undefined;
         release(step);
       }
@@ -246,6 +247,7 @@ function requested(event: EventOf<"step.requested">, time: string): StepState {
     result: undefined,
     answeredSeq: 0,
     error: undefined,
+    deadLetteredSeq: undefined,
     text: "",
     finished: undefined,
     attempts: [],

@@ -43,6 +43,8 @@ export interface StepState {
   /** The seq of the event that answered it. */
   answeredSeq: number;
   error: ErrorInfo | undefined;
+  /** Of the event that gave it up. */
+  deadLetteredSeq: number | undefined;
   /** Text streamed by the running attempt. */
   text: string;
   /** A stream that ended before its result was recorded. */

@@ -2,7 +2,7 @@ import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { describe, expect, test } from "vitest";
 import { httpHandler } from "../../../lambdas/http-handler.ts";
 import { routes } from "../../../src/contract/routes.ts";
-import { ContentionError } from "../../../src/core/errors.ts";
+import { ContentionError, UnavailableError } from "../../../src/core/errors.ts";
 
 const PAYLOAD = "what the caller asked";
 
@@ -110,5 +110,16 @@ describe("an error that nobody expected", () => {
     expect(statusCode).toBeGreaterThanOrEqual(500);
     expect(lines).toHaveLength(1);
     expect(JSON.stringify(lines)).not.toContain(PAYLOAD);
+  });
+
+  test("an outage of a service asks to try again", async () => {
+    const { statusCode, body } = await call(
+      () => {
+        throw new UnavailableError(PAYLOAD);
+      },
+      { authorizer },
+    );
+    expect(statusCode).toBe(503);
+    expect(JSON.stringify(body)).not.toContain(PAYLOAD);
   });
 });

@@ -10,7 +10,7 @@ import { defineWorkflow } from "../../../src/core/define-workflow.ts";
 import { iso } from "../../../src/core/job-writer.ts";
 import { readCommits, readState } from "../../../src/core/read-job.ts";
 import type { Resources } from "../../../src/core/resources.ts";
-import { ThrottledError } from "../../../src/core/retry.ts";
+import { TerminalError, ThrottledError } from "../../../src/core/retry.ts";
 import { createRuntime, type Runtime } from "../../../src/core/runtime.ts";
 import { openEmbeddedEngine } from "../../../src/engines/embedded/embedded-engine.ts";
 import { settle, VirtualClock } from "../../../src/testing/virtual-clock.ts";
@@ -254,6 +254,28 @@ describe("after a crash", () => {
     expect(state?.status).toBe("dead-lettered");
     const [letter] = await job.queue.deadLetters("only", 10);
     expect(letter).toMatchObject({ seq: state?.seq, message: { detail: { stepIds: ["s/0"] } } });
+  });
+
+  test("a step given up whose dead letter was not sent gets it when its message comes again, and no second one after", async () => {
+    const job = await oneStep(() => {
+      throw new TerminalError("hopeless");
+    });
+    const runtime = job.runtimeOf("worker-1");
+    const broken = Object.assign(Object.create(runtime.queue), {
+      deadLetter: () => Promise.reject(new Error("the queue does not answer")),
+    });
+    const detail = { tenant, jobId: job.jobId, seq: 2, stepIds: ["s/0"] };
+    await expect(work({ capability: "only", detail }, { ...runtime, queue: broken })).rejects.toThrow(
+      "does not answer",
+    );
+    expect(await job.queue.deadLetters("only", 10)).toEqual([]);
+    await work({ capability: "only", detail }, runtime);
+    const [letter, ...others] = await job.queue.deadLetters("only", 10);
+    expect(others).toEqual([]);
+    expect(letter).toMatchObject({ seq: (await job.state())?.seq, reason: "TerminalError: hopeless" });
+    // What a person moves back to the queue has the event's seq, and is no sign of a letter that is missing.
+    await work({ capability: "only", detail: letter?.message.detail ?? detail }, runtime);
+    expect(await job.queue.deadLetters("only", 10)).toHaveLength(1);
   });
 
   test("an attempt that was superseded records nothing, a merely late one does", async () => {
