@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { LocalServer } from "../../src/testing/local-aws/local-server.ts";
 
 export interface ReceivedSpan {
   readonly traceId: string;
@@ -16,8 +16,8 @@ interface Traces {
 }
 
 /** A collector that takes OTLP over HTTP as JSON, or, told to be deaf, takes connections and never answers. */
-export class Collector {
-  readonly #server: Server;
+export class Collector extends LocalServer {
+  protected readonly server: Server;
   readonly spans: ReceivedSpan[] = [];
   /** All that came, as it came. */
   received = "";
@@ -25,7 +25,8 @@ export class Collector {
   deaf = false;
 
   constructor() {
-    this.#server = createServer(async (request, response) => {
+    super();
+    this.server = createServer(async (request, response) => {
       this.requests += 1;
       if (this.deaf) return;
       const chunks: Buffer[] = [];
@@ -36,16 +37,6 @@ export class Collector {
       for (const { scopeSpans } of resourceSpans) for (const { spans } of scopeSpans) this.spans.push(...spans);
       response.setHeader("content-type", "application/json").end("{}");
     });
-  }
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { LocalServer } from "./local-server.ts";
 
 /** What a rule of the template says (docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html). */
 export interface EventPattern {
@@ -35,16 +35,17 @@ export type EntryFault = (n: number) => "take" | "refuse" | "lose";
  * A bus of one process that speaks PutEvents as the SDK does and brings events to rules. There is none on npm; this one
  * does what our rules need and refuses what it does not know.
  */
-export class EventBus {
+export class EventBus extends LocalServer {
   readonly #rules: BusRule[] = [];
-  readonly #server: Server;
+  protected readonly server: Server;
   /** Calls of PutEvents, and their entries, so far. */
   calls = 0;
   entries = 0;
   fault: EntryFault = () => "take";
 
   constructor() {
-    this.#server = createServer((request, response) => {
+    super();
+    this.server = createServer((request, response) => {
       this.#serve(request).then(
         (body) => response.setHeader("content-type", "application/x-amz-json-1.1").end(JSON.stringify(body)),
         (error: Error) => {
@@ -61,16 +62,6 @@ export class EventBus {
     const unknown = Object.keys(rule.pattern).filter((field) => !known.includes(field));
     if (unknown.length > 0) throw new RangeError(`this bus matches ${known.join(", ")}; got ${unknown.join(", ")}`);
     this.#rules.push(rule);
-  }
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
   /** As an archive's replay would: rules that listen to workers must not hear it. */

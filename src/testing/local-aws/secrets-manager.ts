@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { LocalServer } from "./local-server.ts";
 
 interface Secret {
   readonly arn: string;
@@ -27,9 +27,9 @@ class ServiceError extends Error {
  * it does not know. Labels move as documented
  * (docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html).
  */
-export class SecretsManager {
+export class SecretsManager extends LocalServer {
   readonly #secrets = new Map<string, Secret>();
-  readonly #server: Server;
+  protected readonly server: Server;
   /** Names of the calls so far. */
   readonly calls: string[] = [];
   /** ARNs of secrets that somebody has deleted and can restore. */
@@ -38,7 +38,8 @@ export class SecretsManager {
   before: (call: string, input: Input) => void | Promise<void> = () => {};
 
   constructor() {
-    this.#server = createServer((request, response) => {
+    super();
+    this.server = createServer((request, response) => {
       const answer = (status: number, body: object): void => {
         response.writeHead(status, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(body));
       };
@@ -51,16 +52,6 @@ export class SecretsManager {
         },
       );
     });
-  }
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
   /** Makes a secret, with a value unless `text` is undefined. Resolves with its ARN. */
