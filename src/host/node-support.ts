@@ -1,4 +1,4 @@
-/** What of Node the embedded host cannot do without. */
+/** What of Node some of our commands cannot do without. */
 export interface NodeFeatures {
   /** `node:sqlite` is there without a flag. */
   readonly sqlite: boolean;
@@ -9,7 +9,7 @@ export interface NodeFeatures {
 /** A sentence for a Node that is too old; undefined for one that will do. */
 export function whyUnsupported(version: string, { sqlite, typeStripping }: NodeFeatures): string | undefined {
   const missing = [
-    ...(sqlite ? [] : ["node:sqlite, where jobs are kept"]),
+    ...(sqlite ? [] : ["node:sqlite, where jobs and documents are kept"]),
     ...(typeStripping ? [] : ["type stripping, which runs an app in TypeScript"]),
   ];
   if (missing.length === 0) return undefined;

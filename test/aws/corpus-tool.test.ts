@@ -68,3 +68,10 @@ test.each([
   expect(stderr).toContain(said);
   expect(stderr).not.toContain("    at ");
 });
+
+test("a Node without SQLite is told what is needed", async () => {
+  const { stderr } = await run(process.execPath, ["--no-experimental-sqlite", "tools/corpus.ts"]).catch(
+    (error) => error as { stderr: string },
+  );
+  expect(stderr).toMatch(/^Sluice needs Node 24, or 22 from 22\.18 on: .* has no node:sqlite, .*\n$/);
+});
