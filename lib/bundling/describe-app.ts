@@ -11,6 +11,8 @@ import { SLUICE_ROOT, sluiceModule } from "./sluice-root.ts";
 const TIMEOUT_MS = 30_000;
 /** What Node ends with when an import awaits and nothing is left that could happen (nodejs.org/api/process.html#exit-codes). */
 const UNSETTLED = 13;
+/** It may read files, since code is among them, and do nothing else to this machine (nodejs.org/api/permissions.html). */
+const READS_ONLY = ["--permission", "--allow-fs-read=*"];
 /** Where the answer is written; stdout is the app's. */
 const ANSWER_FD = 3;
 
@@ -49,7 +51,7 @@ export function describeApp(path: string): AppManifest {
 }
 
 function answerOf(path: string, file: string): AppManifest {
-  const run = spawnSync(process.execPath, ["--enable-source-maps", ...permissions(), file, SLUICE_ROOT], {
+  const run = spawnSync(process.execPath, ["--enable-source-maps", ...READS_ONLY, file, SLUICE_ROOT], {
     stdio: ["ignore", "ignore", "pipe", "pipe"],
     encoding: "utf8",
     timeout: TIMEOUT_MS,
@@ -75,9 +77,4 @@ function whySilent({ error, status, signal, stderr }: SpawnSyncReturns<string>):
     return "code" in error && error.code === "ETIMEDOUT" ? `its import took more than ${TIMEOUT_MS} ms` : error.message;
   }
   return stderr.trim() || `its process ended with ${status ?? signal}`;
-}
-
-/** Reads only: of files, since code is among them. Older versions of Node know no such model. */
-function permissions(): string[] {
-  return Number(process.versions.node.split(".")[0]) >= 24 ? ["--permission", "--allow-fs-read=*"] : [];
 }
