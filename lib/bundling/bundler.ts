@@ -7,8 +7,10 @@ import { defaultCorpus } from "../../src/corpus/default-corpus.ts";
 import { BundleRequest } from "./bundle-request.ts";
 import { SLUICE_ROOT } from "./sluice-root.ts";
 
-/** Packages that are CommonJS call `require`, which an ES module does not have. */
-const REQUIRE = `import{createRequire as sluiceRequire}from"node:module";const require=sluiceRequire(import.meta.url);`;
+/** Packages that are CommonJS call `require`, and ask where they are, which is now the bundle: no ES module has that. */
+const COMMON_JS =
+  `import{createRequire as sluiceRequire}from"node:module";const require=sluiceRequire(import.meta.url),` +
+  `sluiceFilename=import.meta.filename,sluiceDirname=import.meta.dirname;`;
 /** Code of ours that no capability's `run` is in: what it imports when it runs belongs into every bundle. */
 const NEEDED_ANYWHERE = /^(lambdas|lib|node_modules|src\/(contract|core|engines|telemetry))\//;
 
@@ -63,7 +65,9 @@ async function main(): Promise<void> {
         platform: "node",
         target: "node24",
         mainFields: ["module", "main"],
-        banner: { js: REQUIRE },
+        banner: { js: COMMON_JS },
+        // Only where a file has no such name of its own.
+        define: { __filename: "sluiceFilename", __dirname: "sluiceDirname" },
         alias: { "#app": app },
         plugins: runsCapabilities ? [] : [leaveOutWhatCapabilitiesImport],
         logLevel: "error",
