@@ -2,7 +2,10 @@ import type { Node } from "constructs";
 import { z } from "zod";
 import { SynthError } from "./synth-error.ts";
 
-const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
+const flag = z.union(
+  [z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")],
+  "must be true or false",
+);
 
 /** What `-c name=value` may say, besides what is in `lib/stages.ts`. */
 const Settings = z.object({

@@ -1,5 +1,5 @@
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
@@ -40,6 +40,7 @@ export function describeApp(path: string): AppManifest {
     throw new SynthError(`app must be an absolute path, such as require.resolve("./sluice.ts"); got ${path}`);
   }
   if (!existsSync(path)) throw new SynthError(`app ${path}: there is no such file`);
+  if (!statSync(path).isFile()) throw new SynthError(`app ${path} must be a file; got a folder`);
   const dir = mkdtempSync(join(tmpdir(), "sluice-describe-"));
   try {
     const entry = sluiceModule("lib/bundling/describe-entry");

@@ -49,6 +49,10 @@ describe("an app module that cannot be used", () => {
     expect(refusalOf(join(appFolder(), "nowhere.ts"))).toContain("there is no such file");
   });
 
+  test("is refused when it is a folder", () => {
+    expect(refusalOf(appFolder())).toContain("must be a file; got a folder");
+  });
+
   test("is refused with file and line when it does not parse", () => {
     const path = writeApp("export default {\n  workflows: [,\n");
     expect(refusalOf(path)).toMatch(/sluice\.ts:3:0/);
@@ -158,5 +162,13 @@ describe("an app module may, when it is imported,", () => {
     writeFileSync(join(folder, "index.js"), "export const dev = process.env.NODE_ENV !== 'production';\n");
     const path = writeApp(with1stLine('import "./vendor/node_modules/polite/index.js";'), dir);
     expect(describeApp(path).workflows).toEqual([{ name: "main" }]);
+  });
+
+  test("import a CommonJS package that asks where it is, and be CommonJS-minded itself", () => {
+    const dir = appFolder();
+    writeApp("exports.name = require('node:path').basename(__filename) + __dirname.length;\n", dir, "old.cjs");
+    const own = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+    const line = `${own} const __dirname = import.meta.dirname; import old from "./old.cjs"; if (!old.name || !__dirname || !require("node:fs")) throw 1;`;
+    expect(describeApp(writeApp(with1stLine(line), dir)).workflows).toEqual([{ name: "main" }]);
   });
 });

@@ -37,6 +37,7 @@ describe("on the command line", () => {
       runbookUrl: "wiki",
       createApiGatewayAccountRole: "yes",
     });
+    expect(message).toContain('createApiGatewayAccountRole=…: must be true or false; got "yes"');
     for (const [name, got] of [
       ["instance", "Blue-1"],
       ["logLevel", "LOUD"],
