@@ -30,7 +30,7 @@ import { SynthError } from "./synth-error.ts";
 export interface SluiceProps {
   /** The app module, an absolute path: `export default defineApp({ … })`, TypeScript or JavaScript. */
   readonly app: string;
-  /** Names this instance in logs and metrics; unique in an account and region. @default the construct's path */
+  /** Names this instance in logs, metrics and names of secrets; unique in an account and region. @default the construct's path */
   readonly stage?: string;
   /** Where jobs are kept. @default made here, and kept when the stack is removed */
   readonly data?: SluiceData;
@@ -84,7 +84,7 @@ export class Sluice extends Construct {
     super(scope, id);
     this.manifest = describeApp(props.app);
     const model = props.model ?? this.manifest.model;
-    const stage = props.stage ?? this.node.path.replaceAll("/", "-");
+    const stage = stageOf(this, props.stage);
     const modelAccess = accessOf(this, [model, ...this.manifest.models], props.inferenceProfiles);
     const secrets = new Secrets({
       scope: this,
@@ -147,9 +147,27 @@ export class Sluice extends Construct {
       Region: Stack.of(this).region,
     };
     for (const [name, value] of Object.entries(outputs)) {
-      new CfnOutput(this, name, { value }).overrideLogicalId(`${id.replaceAll(/[^A-Za-z0-9]/g, "")}${name}`);
+      new CfnOutput(this, name, { value }).overrideLogicalId(`${outputPrefix(id)}${name}`);
     }
   }
+}
+
+/** CloudFormation takes letters and digits only; the tools that read the outputs tell instances apart by what is before. */
+function outputPrefix(id: string): string {
+  const prefix = id.replaceAll(/[^A-Za-z0-9]/g, "");
+  if (prefix !== "") return prefix;
+  throw new SynthError(
+    `the id of an instance must have a letter, A-Z or a-z, or a digit: its outputs begin with these; got ${JSON.stringify(id)}`,
+  );
+}
+
+/** Names of secrets and dimensions of metrics take no other characters. */
+function stageOf({ node }: Construct, given: string | undefined): string {
+  const stage = given ?? node.path.replaceAll(/[^\w.-]+/g, "-");
+  if (/^[\w.-]{1,128}$/.test(stage)) return stage;
+  throw new SynthError(
+    `stage must be 1 to 128 characters of A-Z, a-z, 0-9, '.', '_' or '-'; got ${JSON.stringify(stage)}`,
+  );
 }
 
 function functionDefaults(

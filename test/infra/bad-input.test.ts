@@ -126,6 +126,18 @@ describe("given to the construct", () => {
     );
   });
 
+  test.each(["", "my stage", "größe", "a".repeat(129)])("stage %j is refused, and what it may be is named", (stage) => {
+    const message = refusal(() => construct({ stage }));
+    expect(message).toBe(
+      `stage must be 1 to 128 characters of A-Z, a-z, 0-9, '.', '_' or '-'; got ${JSON.stringify(stage)}`,
+    );
+  });
+
+  test("an id that leaves outputs without a name of their own is refused", () => {
+    const stack = new Stack(cdkApp(), "Mine");
+    expect(refusal(() => new Sluice(stack, "日本", { app: app() }))).toMatch(/must have a letter.*got "日本"/);
+  });
+
   test.each([-0.1, 1.5, Number.NaN])("a share of traces of %d is refused", (traceRatio) => {
     expect(refusal(() => construct({ traceRatio }))).toBe(`traceRatio must be from 0 to 1; got ${traceRatio}`);
   });

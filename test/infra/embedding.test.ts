@@ -44,9 +44,10 @@ describe("in a stack of a user's own, whose app knows nothing of our flags,", ()
   });
 
   test("an instance is called by its place, unless it is told its name", () => {
-    const stageOf = (stack: SynthesizedStack): string =>
-      stack.at("Ai/Api/Submit").properties.Environment.Variables.SLUICE_STAGE;
+    const stageOf = (stack: SynthesizedStack, id = "Ai"): string =>
+      stack.at(`${id}/Api/Submit`).properties.Environment.Variables.SLUICE_STAGE;
     expect(stageOf(embed("Ai"))).toBe("Mine-Ai");
+    expect(stageOf(embed("Größte Ai"), "Größte Ai")).toBe("Mine-Gr-te-Ai");
     expect(stageOf(embed("Ai", { stage: "mine" }))).toBe("mine");
   });
 
