@@ -3,12 +3,16 @@ import { type App, Tags } from "aws-cdk-lib";
 import { AppStack } from "./app-stack.ts";
 import { DataStack } from "./data-stack.ts";
 import { type Settings, settingsOf } from "./settings.ts";
-import { type Credentials, stageOf } from "./stages.ts";
+import { type Credentials, type Stage, stageOf, stages } from "./stages.ts";
 
-/** Both stacks of an instance, as the command line asks for them. Throws `SynthError`. */
-export function addStacks(app: App, credentials: Credentials): { readonly data: DataStack; readonly app: AppStack } {
+/** Both stacks of an instance, as the command line asks for them. Throws `SynthError`. @param known stages by name */
+export function addStacks(
+  app: App,
+  credentials: Credentials,
+  known: Readonly<Record<string, Stage>> = stages,
+): { readonly data: DataStack; readonly app: AppStack } {
   const settings = settingsOf(app.node);
-  const stage = stageOf(settings.stage, credentials);
+  const stage = stageOf(settings.stage, credentials, known);
   const { account = credentials.account, region = credentials.region } = stage;
   const env = { ...(account ? { account } : {}), ...(region ? { region } : {}) };
   const name = settings.instance === undefined ? stage.name : `${settings.instance}-${stage.name}`;

@@ -1,7 +1,9 @@
+import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { JobId } from "../../src/contract/ids.ts";
 import type { Ports } from "../../src/core/runtime.ts";
 import { openAwsEngine } from "../../src/engines/aws/aws-engine.ts";
+import { commitKey } from "../../src/engines/aws/commit-item.ts";
 import { systemClock } from "../../src/engines/shared/system-clock.ts";
 import { commit, head, newJobId, newTenant } from "../../src/testing/contracts/fixtures.ts";
 import { type LocalAws, startLocalAws } from "../../src/testing/local-aws/local-aws.ts";
@@ -51,6 +53,14 @@ test("a new job of the same key has nothing of one that is past its time, howeve
   expect(await engine.log.read(jobId)).toEqual(fresh);
   expect(await engine.log.read(jobId, 2, 2)).toEqual(fresh.slice(1));
   expect(await engine.log.tail(jobId, 2)).toEqual(fresh.slice(1));
+});
+
+test("a job whose beginning somebody deleted by hand is gone, not a job that begins in its middle", async () => {
+  const jobId = newJobId();
+  await longJob(jobId);
+  await aws.clients.dynamoDb.send(new DeleteItemCommand({ TableName: aws.table, Key: commitKey(jobId, 1) }));
+  expect(await engine.log.read(jobId)).toEqual([]);
+  expect(await engine.log.read(jobId, 23)).toHaveLength(2);
 });
 
 test("a job past its time is not listed, and those before it are", async () => {

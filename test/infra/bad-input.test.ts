@@ -75,6 +75,12 @@ describe("a stage", () => {
     expect(stageOf("prod", { account: undefined, region: undefined }, known).region).toBe(REGION);
   });
 
+  test("is where its stacks go, also when credentials say nothing of a region", () => {
+    const context = { stage: "prod", app: writeApp(appSource({})) };
+    const stacks = addStacks(cdkApp(context), { account: ACCOUNT, region: undefined }, known);
+    for (const { account, region } of Object.values(stacks)) expect([account, region]).toEqual([ACCOUNT, REGION]);
+  });
+
   test("of no account is found by any credentials", () => {
     expect(stageOf("prod", { account: "999999999999", region: "us-west-2" }, { prod: ours })).toBe(ours);
   });

@@ -1,0 +1,28 @@
+import middy from "@middy/core";
+import type { Context } from "aws-lambda";
+import { expect, test } from "vitest";
+import { flushing } from "../../../lambdas/flushing.ts";
+
+/** How often one invocation has flushed what it recorded. */
+async function flushesOf(handler: () => Promise<string>): Promise<{ answer: unknown; flushes: number }> {
+  let flushes = 0;
+  const flush = () => {
+    flushes += 1;
+  };
+  const invoke = middy()
+    .use(flushing({ record() {}, flush }))
+    .handler(handler);
+  const answer = await invoke({}, {} as Context).catch((error: Error) => error.message);
+  return { answer, flushes };
+}
+
+test("what an invocation recorded is flushed before it answers", async () => {
+  expect(await flushesOf(async () => "done")).toEqual({ answer: "done", flushes: 1 });
+});
+
+test("and before it fails: the function may never be called again", async () => {
+  const fail = async () => {
+    throw new Error("boom");
+  };
+  expect(await flushesOf(fail)).toEqual({ answer: "boom", flushes: 1 });
+});
