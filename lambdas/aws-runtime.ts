@@ -5,6 +5,7 @@ import { sqsSuffix } from "../src/contract/queue-names.ts";
 import type { App } from "../src/core/define-app.ts";
 import type { Corpus, Resources } from "../src/core/resources.ts";
 import { createRuntime, type Logger, type Metrics, type Runtime } from "../src/core/runtime.ts";
+import { noDocuments } from "../src/corpus/no-documents.ts";
 import { awsClients, cloudWatchClient } from "../src/engines/aws/aws-clients.ts";
 import { AWS_MAX_SKEW_MS, openAwsEngine } from "../src/engines/aws/aws-engine.ts";
 import type { Environment } from "../src/engines/aws/environment.ts";
@@ -29,7 +30,7 @@ export interface AwsRuntimeOptions {
 
 /** The runtime of a function: the app on the AWS engine. */
 export async function awsRuntime(options: AwsRuntimeOptions): Promise<Runtime> {
-  const { app, environment, corpus = NO_CORPUS, ages = false } = options;
+  const { app, environment, corpus = noDocuments, ages = false } = options;
   const { SLUICE_STAGE: stage, SLUICE_TABLE, SLUICE_BUCKET, SLUICE_BUS, SLUICE_DEPLOY_SEQ } = environment;
   const queueUrlPrefix = environment.SLUICE_QUEUE_URL_PREFIX;
   const logger = functionLogger(stage);
@@ -78,11 +79,6 @@ export async function functionMetrics(stage: string, traceModels?: () => Promise
 /** Files that a function may write, and the bundle that it came in. */
 export const SCRATCH_DIR = tmpdir();
 export const bundled = (file: string): string => join(import.meta.dirname, file);
-
-const NO_CORPUS: Corpus = {
-  search: () => [],
-  read: () => undefined,
-};
 
 function queueAges(app: App, urlPrefix: string, logger: Logger): QueueAges {
   const prefix = urlPrefix.slice(urlPrefix.lastIndexOf("/") + 1);

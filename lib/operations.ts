@@ -17,7 +17,7 @@ import { JOBS_INDEX, WAKE_INDEX } from "../src/engines/aws/table-schema.ts";
 import { acknowledge } from "./acknowledge.ts";
 import { grantBacklogs, type SluiceApi } from "./api.ts";
 import { type Instance, writerVariables } from "./instance.ts";
-import { addAlarm } from "./monitoring.ts";
+import { addAlarm, METRIC_PERIOD } from "./monitoring.ts";
 import { ownMetric } from "./own-metric.ts";
 import type { SluicePipeline } from "./pipeline.ts";
 import { SluiceFunction } from "./sluice-function.ts";
@@ -30,7 +30,6 @@ export interface SluiceOperationsProps {
 
 const RECONCILE_EVERY = Duration.minutes(1);
 const CONCURRENCY_PERCENT = 80;
-const MINUTE = Duration.minutes(1);
 
 /** What keeps an instance running and shows how it is: the reconciler, the alarms of the whole, the dashboard. */
 export class SluiceOperations extends Construct {
@@ -86,7 +85,7 @@ export class SluiceOperations extends Construct {
       paragraph: "reconciler-not-running",
     });
     addAlarm(this, "ServerErrorsAlarm", monitoring, {
-      metric: api.restApi.metricServerError({ period: MINUTE, statistic: Stats.SUM }),
+      metric: api.restApi.metricServerError({ period: METRIC_PERIOD, statistic: Stats.SUM }),
       periods: 2,
       meaning: "The API answers with 5XX.",
       paragraph: "api-errors",
@@ -105,7 +104,7 @@ export class SluiceOperations extends Construct {
         namespace: "AWS/Lambda",
         metricName: "RecursiveInvocationsDropped",
         statistic: Stats.SUM,
-        period: MINUTE,
+        period: METRIC_PERIOD,
       }),
       meaning: "Lambda has stopped what it takes for an endless loop.",
       paragraph: "recursion",
@@ -127,7 +126,7 @@ export class SluiceOperations extends Construct {
             metricName: `${kind}ThrottleEvents`,
             dimensionsMap,
             statistic: Stats.SUM,
-            period: MINUTE,
+            period: METRIC_PERIOD,
           }),
           periods: 2,
           meaning: `DynamoDB has throttled ${kind.toLowerCase()}s of ${name === "Table" ? "the table" : `its index ${dimensionsMap.GlobalSecondaryIndexName}`}.`,
@@ -140,7 +139,7 @@ export class SluiceOperations extends Construct {
   #overview({ stage }: Instance, api: SluiceApi): IWidget[] {
     const graph = (title: string, left: Metric[]): IWidget =>
       new GraphWidget({ title, width: 6, height: 6, left, liveData: true });
-    const period = MINUTE;
+    const period = METRIC_PERIOD;
     return [
       graph("requests", [
         api.restApi.metricCount({ period, label: "all" }),
@@ -177,14 +176,14 @@ const accountConcurrencyPercent = (): MathExpression =>
   new MathExpression({
     expression: "100 * used / SERVICE_QUOTA(used)",
     label: "percent of the account's concurrency",
-    period: MINUTE,
+    period: METRIC_PERIOD,
     usingMetrics: {
       used: new Metric({
         namespace: "AWS/Usage",
         metricName: "ResourceCount",
         dimensionsMap: { Service: "Lambda", Type: "Resource", Resource: "ConcurrentExecutions", Class: "None" },
         statistic: Stats.MAXIMUM,
-        period: MINUTE,
+        period: METRIC_PERIOD,
       }),
     },
   });

@@ -1,6 +1,6 @@
-import { Duration } from "aws-cdk-lib";
 import { Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
 import { METRICS_NAMESPACE, type MetricName, SERVICE_NAME } from "../src/contract/metrics.ts";
+import { METRIC_PERIOD } from "./monitoring.ts";
 
 /** A figure that the functions write, with the dimensions that they give it. */
 export function ownMetric(
@@ -13,7 +13,7 @@ export function ownMetric(
     namespace: METRICS_NAMESPACE,
     metricName: name,
     dimensionsMap: { service: SERVICE_NAME, stage, ...dimensions },
-    period: Duration.minutes(1),
+    period: METRIC_PERIOD,
     statistic,
     ...(label === undefined ? {} : { label }),
   });

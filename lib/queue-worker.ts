@@ -4,7 +4,7 @@ import { Construct } from "constructs";
 import type { FunctionKind } from "../src/engines/aws/environment.ts";
 import { allow } from "./allow.ts";
 import type { Instance } from "./instance.ts";
-import { addAlarm } from "./monitoring.ts";
+import { addAlarm, METRIC_PERIOD } from "./monitoring.ts";
 import { SluiceFunction, type Variables } from "./sluice-function.ts";
 import { TopicQueue } from "./topic-queue.ts";
 
@@ -68,7 +68,7 @@ export class QueueWorker<K extends FunctionKind = FunctionKind> extends Construc
     const { queue, deadLetters, undelivered } = this.topicQueue;
     const aboveS = Math.max(LEAST_AGE_ALARM_S, 2 * timeout.toSeconds());
     addAlarm(this, "OldestMessageAlarm", monitoring, {
-      metric: queue.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1), statistic: Stats.MAXIMUM }),
+      metric: queue.metricApproximateAgeOfOldestMessage({ period: METRIC_PERIOD, statistic: Stats.MAXIMUM }),
       above: aboveS,
       periods: 3,
       meaning: `Work of ${name} has waited for more than ${aboveS} s.`,
@@ -85,7 +85,7 @@ export class QueueWorker<K extends FunctionKind = FunctionKind> extends Construc
       paragraph: "undelivered-events",
     });
     addAlarm(this, "ThrottlesAlarm", monitoring, {
-      metric: this.worker.metricThrottles({ period: Duration.minutes(1) }),
+      metric: this.worker.metricThrottles({ period: METRIC_PERIOD }),
       periods: 3,
       meaning: `Lambda has throttled the worker of ${name} for three minutes.`,
       paragraph: "throttles",
@@ -96,7 +96,7 @@ export class QueueWorker<K extends FunctionKind = FunctionKind> extends Construc
     const { queue, deadLetters } = this.topicQueue;
     const graph = (title: string, width: number, left: IMetric[]): IWidget =>
       new GraphWidget({ title: `${name}: ${title}`, width, height: ROW_HEIGHT, left, liveData: true });
-    const period = Duration.minutes(1);
+    const period = METRIC_PERIOD;
     return [
       graph("backlog", 5, [
         visible(queue, "waiting"),
@@ -130,7 +130,7 @@ const CONSUME = [
 
 const visible = (queue: TopicQueue["queue"], label?: string): Metric =>
   queue.metricApproximateNumberOfMessagesVisible({
-    period: Duration.minutes(1),
+    period: METRIC_PERIOD,
     statistic: Stats.MAXIMUM,
     ...(label === undefined ? {} : { label }),
   });
