@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { defineCapability, HeldError, TerminalError, ThrottledError } from "../../../src/index.ts";
+
+/**
+ * What goes wrong is told by the step's input and its attempt, never by what a process remembers: on AWS each attempt may be
+ * another process's. Waits are short, but a queue of SQS counts in whole seconds.
+ */
+const retry = { maxAttempts: 2, baseDelayMs: 200, maxDelayMs: 1_000 };
+const Text = z.object({ text: z.string() });
+
+/** Gives back what it got: `characters` of text, if it is told how many. */
+export const repeat = defineCapability({
+  name: "repeat",
+  description: "Returns its text",
+  input: z.object({ text: z.string(), characters: z.number().int().optional() }),
+  output: Text,
+  retry,
+  run: ({ text, characters }) => ({
+    text: characters === undefined ? text : text.repeat(characters).slice(0, characters),
+  }),
+});
+
+/** How a call of {@link fragile} goes. */
+export const Fate = z.enum(["streams", "fails-once", "throttled-first", "always-fails", "returns-what-is-forbidden"]);
+
+/** Fails in each way that its policy decides about; what is given up goes to the dead letters. */
+export const fragile = defineCapability({
+  name: "fragile",
+  description: "Fails as it is told",
+  input: Text.extend({ fate: Fate }),
+  output: Text,
+  retry,
+  run({ text, fate }, step) {
+    switch (fate) {
+      case "streams":
+        for (const word of text.split(" ")) step.progress(`${word} `);
+        step.usage({ model: "conformance", inputTokens: 3, outputTokens: 4 });
+        return { text };
+      case "fails-once":
+        if (step.attempt === 1) throw new Error("not yet");
+        return { text };
+      case "throttled-first":
+        if (step.attempt === 1) throw new ThrottledError("busy", 500);
+        if (step.attempt === 2) throw new Error("not yet");
+        return { text };
+      case "always-fails":
+        throw new Error("the dependency is on fire", { cause: new Error("smoke") });
+      case "returns-what-is-forbidden":
+        return { text: 7, count: "many" } as never;
+    }
+  },
+});
+
+/** Fails for good, for its workflow to hear; but where a person is needed, it waits for one. */
+export const hopeless = defineCapability({
+  name: "hopeless",
+  description: "Fails for good",
+  input: Text.extend({ held: z.boolean().default(false) }),
+  output: Text,
+  retry,
+  onExhausted: "throw",
+  run({ text, held }) {
+    throw held ? new HeldError(`nobody has allowed ${text}`) : new TerminalError(`no such model: ${text}`);
+  },
+});
+
+/** Takes its time: `ms` of it, or all that it has and more. Two at once, one by one, so that a backlog can be seen. */
+export const slow = defineCapability({
+  name: "slow",
+  description: "Takes as long as it is told",
+  input: z.object({ ms: z.number().int().optional() }),
+  output: z.object({ ms: z.number().int() }),
+  retry: { ...retry, maxAttempts: 1 },
+  timeoutMs: 1_000,
+  concurrency: 2,
+  batchSize: 1,
+  async run({ ms }) {
+    await new Promise((resolve) => ms !== undefined && setTimeout(resolve, ms));
+    return { ms: ms ?? 0 };
+  },
+});

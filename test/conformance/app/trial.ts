@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { defineWorkflow, type Job, JobFailedError, StepFailedError } from "../../../src/index.ts";
+import { Fate, fragile, hopeless, repeat, slow } from "./capabilities.ts";
+
+const Mode = z.enum([
+  ...Fate.options,
+  "grows",
+  "grows-too-large",
+  "recalls",
+  "sleeps",
+  "hangs",
+  "fails-for-good",
+  "recovers",
+  "needs-a-person",
+  "gives-up",
+  "throws",
+  "uses-an-id-twice",
+  "awaits-no-step",
+  "returns-what-it-must-not",
+]);
+type Mode = z.infer<typeof Mode>;
+
+const Trial = z.object({ mode: Mode, text: z.string(), size: z.number().int().max(3_000_000).default(1) });
+type Trial = z.output<typeof Trial>;
+
+/** One way for a job to go in each mode. */
+export const trial = defineWorkflow({
+  name: "trial",
+  description: "Goes as its mode says",
+  input: Trial,
+  output: z.object({ text: z.string(), numbers: z.array(z.number()).optional() }),
+  example: { mode: "fails-once", text: "again" },
+  run: (job, input) => run[input.mode](job, input),
+});
+
+type Outcome = Promise<{ text: string; numbers?: number[] }>;
+
+const fated = (job: Job, { mode, text }: Trial): Outcome =>
+  job.step("only", fragile, { text, fate: mode as z.infer<typeof Fate> });
+
+const run: Readonly<Record<Mode, (job: Job, input: Trial) => Outcome>> = {
+  streams: fated,
+  "fails-once": fated,
+  "throttled-first": fated,
+  "always-fails": fated,
+  "returns-what-is-forbidden": fated,
+  grows: (job, { text, size }) => job.step("only", repeat, { text, characters: size }),
+  "grows-too-large": (job, { text, size }) => job.step("only", repeat, { text, characters: size }),
+  recalls,
+  async sleeps(job, { text, size }) {
+    await job.step("only", slow, { ms: size });
+    return { text };
+  },
+  async hangs(job, { text }) {
+    await job.step("only", slow, {});
+    return { text };
+  },
+  "fails-for-good": (job, { text }) => job.step("only", hopeless, { text }),
+  async recovers(job, { text }) {
+    try {
+      return await job.step("first", hopeless, { text });
+    } catch (error) {
+      if (!(error instanceof StepFailedError)) throw error;
+      return job.step("instead", repeat, { text: `instead of ${error.stepId}` });
+    }
+  },
+  "needs-a-person": (job, { text }) => job.step("only", hopeless, { text, held: true }),
+  async "gives-up"(job, { text }) {
+    await job.step("first", repeat, { text });
+    throw new JobFailedError("there is nothing to be done", { about: text });
+  },
+  async throws(job, { text }) {
+    const first = await job.step("first", repeat, { text });
+    return { text: (first as unknown as { no: { such: string } }).no.such };
+  },
+  async "uses-an-id-twice"(job, { text }) {
+    const [first] = await Promise.all([
+      job.step("same", repeat, { text }),
+      job.step("same", repeat, { text: "other" }),
+    ]);
+    return first;
+  },
+  async "awaits-no-step"(job, { text }) {
+    const first = await job.step("first", repeat, { text });
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return first;
+  },
+  async "returns-what-it-must-not"(job, { text }) {
+    await job.step("first", repeat, { text });
+    return { text: 7 } as never;
+  },
+};
+
+/** What is not the same twice is recorded: each pass of the workflow must see the first one's. */
+async function recalls(job: Job, { text }: Trial): Outcome {
+  const before = [(await job.now("begin")).getTime(), await job.random("one"), await job.random("two")];
+  for (let n = 0; n < 2; n++) await job.step(`step/${n}`, repeat, { text });
+  const after = [(await job.now("begin")).getTime(), await job.random("one"), await job.random("two")];
+  const end = (await job.now("end")).getTime();
+  return { text, numbers: [...before, ...after, end] };
+}
