@@ -28,18 +28,37 @@ const Settings = z.object({
 });
 export type Settings = z.output<typeof Settings>;
 
-/** Throws {@link SynthError} that names every setting that is wrong, and what was got. */
+/** Names in the CDK's context that are its own, besides those with a `:` or an `@` such as `@aws-cdk/core:…`. */
+const CDK_NAMES = ["acknowledged-issue-numbers", "cli-telemetry"];
+const isOurs = (name: string): boolean => !/[:@]/.test(name) && !CDK_NAMES.includes(name);
+
+/** Throws {@link SynthError} that names every setting that is wrong or that nobody knows, and what was got. */
 export function settingsOf(node: Node): Settings {
-  const given = Object.fromEntries(
-    Object.keys(Settings.shape)
-      .map((name) => [name, node.tryGetContext(name) as unknown] as const)
-      .filter(([, value]) => value !== undefined),
-  );
+  return parseSettings(node.getAllContext() as Readonly<Record<string, unknown>>);
+}
+
+/**
+ * Settings out of a whole context. A name that nobody knows is refused: `-c stag=prod` would be a deployment to dev.
+ * Throws {@link SynthError}.
+ */
+export function parseSettings(context: Readonly<Record<string, unknown>>): Settings {
+  const given = Object.fromEntries(Object.entries(context).filter(([name]) => isOurs(name)));
+  const unknown = Object.keys(given).filter((name) => !Object.hasOwn(Settings.shape, name));
   const parsed = Settings.safeParse(given);
-  if (parsed.success) return parsed.data;
-  const wrong = parsed.error.issues.map(({ path, message }) => {
+  if (parsed.success && unknown.length === 0) return parsed.data;
+  const wrong = (parsed.error?.issues ?? []).map(({ path, message }) => {
     const name = String(path[0]);
     return `-c ${name}=…: ${message}; got ${JSON.stringify(given[name])}`;
   });
-  throw new SynthError(wrong.join("\n"));
+  const known = Object.keys(Settings.shape).join(", ");
+  throw new SynthError(
+    [...wrong, ...unknown.map((name) => `there is no setting -c ${name}=…; known are ${known}`)].join("\n"),
+  );
 }
+
+/** What the instance is called, in names of stacks and secrets, logs and metrics. */
+export const nameOf = ({ instance, stage }: Pick<Settings, "instance" | "stage">): string =>
+  instance === undefined ? stage : `${instance}-${stage}`;
+
+/** The stacks of the instance of a name. */
+export const stackNamesOf = (name: string) => ({ data: `sluice-${name}-data`, app: `sluice-${name}-app` });

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type App, Tags } from "aws-cdk-lib";
 import { AppStack } from "./app-stack.ts";
 import { DataStack } from "./data-stack.ts";
-import { type Settings, settingsOf } from "./settings.ts";
+import { nameOf, type Settings, settingsOf, stackNamesOf } from "./settings.ts";
 import { type Credentials, type Stage, stageOf, stages } from "./stages.ts";
 
 /** Both stacks of an instance, as the command line asks for them. Throws `SynthError`. @param known stages by name */
@@ -15,13 +15,14 @@ export function addStacks(
   const stage = stageOf(settings.stage, credentials, known);
   const { account = credentials.account, region = credentials.region } = stage;
   const env = { ...(account ? { account } : {}), ...(region ? { region } : {}) };
-  const name = settings.instance === undefined ? stage.name : `${settings.instance}-${stage.name}`;
-  const data = new DataStack(app, `sluice-${name}-data`, {
+  const name = nameOf({ ...settings, stage: stage.name });
+  const stacks = stackNamesOf(name);
+  const data = new DataStack(app, stacks.data, {
     env,
     stage,
     description: "Sluice: jobs, their archive and keys",
   });
-  const stack = new AppStack(app, `sluice-${name}-app`, {
+  const stack = new AppStack(app, stacks.app, {
     env,
     description: "Sluice: the API, workers and operations",
     sluice: {

@@ -50,6 +50,11 @@ describe("on the command line", () => {
     }
   });
 
+  test("a setting that nobody knows is refused: it would be a deployment to another stage", () => {
+    expect(settings({ stag: "prod" })).toMatch(/no setting -c stag=….*known are stage, instance, app/);
+    expect(settings({ stag: "prod", instance: "Blue-1" })).toMatch(/instance=….*\n.*stag=…/);
+  });
+
   test("an app that is not there is refused with its whole path", () => {
     expect(settings({ app: "nowhere/sluice.ts" })).toContain(
       `${process.cwd()}/nowhere/sluice.ts: there is no such file`,

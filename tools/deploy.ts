@@ -1,0 +1,75 @@
+import { existsSync } from "node:fs";
+import { nameOf } from "../lib/settings.ts";
+import { SynthError } from "../lib/synth-error.ts";
+import { parseCdkFlags } from "./cdk-flags.ts";
+import { readOutputs, UsageError } from "./read-outputs.ts";
+import { runCdk } from "./run-cdk.ts";
+
+/** `npm run deploy -- -c stage=dev`: both stacks of an instance, its outputs in a file, and what to do next. */
+const USAGE = `Usage: npm run deploy -- [-c NAME=VALUE …] [--outputs-file FILE] [--yes] [flags of cdk deploy]
+
+  -c NAME=VALUE         settings: docs/deploy.md lists them (stage is "dev" unless given)
+  --outputs-file FILE   where the outputs are written (default outputs.STAGE.json)
+  --yes                 make permissions without asking, as --require-approval never`;
+
+const FLAGS = {
+  "outputs-file": { type: "string", short: "O" },
+  yes: { type: "boolean", short: "y" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+async function main(): Promise<number> {
+  const { settings, own, contextFlags, rest } = parseCdkFlags(process.argv.slice(2), FLAGS);
+  if (own.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const name = nameOf(settings);
+  const { "outputs-file": outputsFile = `outputs.${name}.json`, yes } = own;
+  const approval = yes ? ["--require-approval", "never"] : [];
+  const status = await runCdk([
+    "deploy",
+    "--all",
+    ...contextFlags,
+    "--outputs-file",
+    outputsFile,
+    ...approval,
+    ...rest,
+  ]);
+  if (status === 0) console.log(`\n${next(name, outputsFile)}`);
+  else console.error(`\n${helpFor(contextFlags, status)}`);
+  return status;
+}
+
+function next(name: string, outputsFile: string): string {
+  if (!existsSync(outputsFile)) return `The CDK is done. It wrote no outputs to ${outputsFile}.`;
+  const { ApiUrl } = readOutputs(outputsFile);
+  return `Instance ${name} is at ${ApiUrl}
+Its outputs are in ${outputsFile}. Next:
+
+  npm run smoke -- --outputs ${outputsFile}    # one job to its answer, with a key of its own
+  npm run key -- --outputs ${outputsFile}      # a key to call it with: printed this once`;
+}
+
+function helpFor(contextFlags: readonly string[], status: number): string {
+  const deploy = `npm run deploy -- ${contextFlags.join(" ")}`;
+  return `The CDK ended with ${status}; what it says above is why. What first deployments stumble over:
+
+  "CloudWatch Logs role ARN must be set in account settings": once for the account and region
+      ${deploy} -c createApiGatewayAccountRole=true
+  "Has the environment been bootstrapped?", "SSM parameter /cdk-bootstrap/… not found": once for the account and region
+      npx cdk bootstrap
+
+npm run doctor -- ${contextFlags.join(" ")} looks for these and others.`;
+}
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: Error) => {
+    const isPlain = error instanceof UsageError || error instanceof SynthError;
+    console.error(isPlain ? error.message : `${error.name}: ${error.message}`);
+    process.exitCode = 1;
+  },
+);
