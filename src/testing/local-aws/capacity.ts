@@ -1,6 +1,6 @@
-import type { AttributeValue, DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { S3Client } from "@aws-sdk/client-s3";
-import { JOBS_INDEX, WAKE_INDEX } from "../../engines/aws/table-schema.ts";
+import { indexUnits, itemBytes, type Write, writeUnits } from "./dynamodb-units.ts";
 import type { LocalAws } from "./local-aws.ts";
 
 /** What was asked of the services, as they count it for the bill. */
@@ -19,12 +19,6 @@ export interface Capacity {
 
 interface Consumed {
   readonly ConsumedCapacity?: { readonly CapacityUnits?: number; readonly GlobalSecondaryIndexes?: object };
-}
-
-/** Of a PutItem or an UpdateItem, what tells its size and which indexes it writes to. */
-interface Write {
-  readonly Item?: Readonly<Record<string, AttributeValue>>;
-  readonly UpdateExpression?: string;
 }
 
 const WRITES = ["PutItemCommand", "UpdateItemCommand"];
@@ -61,7 +55,7 @@ export function countCapacity({ clients, eventBus }: LocalAws): { take(): Capaci
         // A failed condition consumes the write's units all the same (…/developerguide/WorkingWithItems.html).
         if ((error as Error).name === "ConditionalCheckFailedException") {
           counted.conflicts += 1;
-          counted.writeUnits += unitsOf((args.input as Write).Item ?? {});
+          counted.writeUnits += writeUnits(itemBytes((args.input as Write).Item ?? {}));
         }
         throw error;
       }
@@ -84,27 +78,6 @@ export function countCapacity({ clients, eventBus }: LocalAws): { take(): Capaci
       return taken;
     },
   };
-}
-
-/**
- * What a write consumes of the indexes, each of whose items is below 1 KB: one unit where an item comes, goes, or changes
- * what the index copies; two where its key changes (…/developerguide/GSI.html, "Write capacity units").
- */
-function indexUnits({ Item, UpdateExpression }: Write): number {
-  if (Item) return Number(JOBS_INDEX.partitionKey in Item) + Number(WAKE_INDEX.partitionKey in Item);
-  if (UpdateExpression === undefined) return 0;
-  const moves = /#due = /.test(UpdateExpression);
-  return 1 + (moves ? 2 : 1);
-}
-
-/** Write units of an item (…/developerguide/CapacityUnitCalculations.html). */
-function unitsOf(item: Readonly<Record<string, AttributeValue>>): number {
-  const bytes = Object.entries(item).reduce((sum, [name, { S, N, B }]) => {
-    return (
-      sum + name.length + (B?.length ?? (N === undefined ? Buffer.byteLength(S ?? "") : Math.ceil(N.length / 2) + 1))
-    );
-  }, 0);
-  return Math.max(1, Math.ceil(bytes / 1_024));
 }
 
 const none = (): Capacity => ({

@@ -30,7 +30,15 @@ export interface LocalDeploymentOptions {
   readonly clock?: Clock;
   /** Something between the handlers and the engine. */
   readonly wrap?: (engine: Ports) => Ports;
+  /** Something around each invocation. @default nothing */
+  readonly around?: AroundInvocation;
 }
+
+/** Runs an invocation of a function, named by its construct's path; the first of a container is cold. */
+export type AroundInvocation = <T>(
+  about: { readonly function: string; readonly records: number; readonly cold: boolean },
+  invoke: () => Promise<T>,
+) => Promise<T>;
 
 /** The whole of an instance: every handler on the AWS engine, in containers that share no memory, on local servers. */
 export interface LocalDeployment {
@@ -57,6 +65,7 @@ export interface Answer<T> {
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const context = { getRemainingTimeInMillis: () => 30_000 } as Context;
 const POLL_MS = 25;
+const API_FUNCTIONS = { submit: "Submit", jobs: "Jobs", events: "Events" } as const;
 const ENDED = ["completed", "failed", "expired"] as const;
 
 export async function deployLocally(options: LocalDeploymentOptions): Promise<LocalDeployment> {
@@ -69,6 +78,7 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
     newMetrics,
     clock,
     wrap = (engine) => engine,
+    around = (_, invoke) => invoke(),
   } = options;
   const queues = [
     ...[...app.capabilities.keys()].map((name) => ({ name, topic: topics.requested(name) })),
@@ -84,19 +94,31 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
       ...(newMetrics ? { metrics: newMetrics() } : {}),
       maxSkewMs: AWS_MAX_SKEW_MS,
     });
-  const poller = (queue: string, newContainer: () => ReturnType<typeof createWorker>): LambdaPoller =>
+  const poller = (queue: string, path: string, newHandler: () => ReturnType<typeof createWorker>): LambdaPoller =>
     new LambdaPoller({
       client: aws.clients.sqs,
       queueUrl: aws.queueUrlPrefix + sqsSuffix(queue),
-      newContainer,
+      newContainer: () => {
+        const handler = newHandler();
+        let cold = true;
+        return (event, context) => {
+          const about = { function: `Sluice/Pipeline/${path}/Worker`, records: event.Records.length, cold };
+          cold = false;
+          return around(about, () => handler(event, context));
+        };
+      },
       batchSize,
       maximumConcurrency: containers,
       visibilityS: 60,
       onError: (error) => errors.push(error),
     });
   const pollers = [
-    ...[...app.capabilities.keys()].map((name) => poller(name, () => createWorker(newRuntime(), name))),
-    ...[...app.workflows.keys()].map((name) => poller(advanceQueue(name), () => createAdvance(newRuntime(), name))),
+    ...[...app.capabilities.keys()].map((name) =>
+      poller(name, `Capability-${name}`, () => createWorker(newRuntime(), name)),
+    ),
+    ...[...app.workflows.keys()].map((name) =>
+      poller(advanceQueue(name), `Workflow-${name}`, () => createAdvance(newRuntime(), name)),
+    ),
   ];
   const http = {
     submit: createSubmit(newRuntime()),
@@ -107,7 +129,8 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
   const call = async <T>(name: keyof typeof http, event: Partial<APIGatewayProxyEvent>, tenant = "acme") => {
     const requestContext = { requestId: "test", authorizer: { tenant } };
     const whole = { headers: {}, path: event.resource, ...event, requestContext } as unknown as APIGatewayProxyEvent;
-    const { statusCode, headers, body } = await http[name](whole, context);
+    const about = { function: `Sluice/Api/${API_FUNCTIONS[name]}`, records: 0, cold: false };
+    const { statusCode, headers, body } = await around(about, () => http[name](whole, context));
     return { status: statusCode, headers: headers as Record<string, string>, body: JSON.parse(body) as T };
   };
   const deployment: LocalDeployment = {
@@ -132,7 +155,8 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
         queryStringParameters: { after: String(after), limit: "1000" },
       }),
     async reconcile() {
-      await reconciler({} as never, context);
+      const about = { function: "Sluice/Operations/Reconciler", records: 0, cold: false };
+      await around(about, () => reconciler({} as never, context));
     },
     async ended(id, statuses = ENDED) {
       for (;;) {
