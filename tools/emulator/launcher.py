@@ -3,12 +3,16 @@
     python launcher.py            the environment says where: GATEWAY_PORT, BIND_HOST, …
     python launcher.py --gaps     prints the gaps as JSON, and starts nothing
 
-The file at SLUICE_EMULATOR_RECORD gets the lines of `recorder.py`.
+The file at SLUICE_EMULATOR_RECORD gets the lines of `recorder.py`. With the pid of a process in SLUICE_EMULATOR_OWNER, it ends
+with that process.
 """
 
 import json
 import os
+import signal
 import sys
+import threading
+import time
 
 import ministack.app  # The services are loaded by it in the right order.
 
@@ -29,7 +33,19 @@ def main():
     record = os.environ.pop("SLUICE_EMULATOR_RECORD", None)
     if record:
         recorder.start(record)
+    owner = os.environ.pop("SLUICE_EMULATOR_OWNER", None)
+    if owner:
+        threading.Thread(target=_end_with, args=(int(owner),), daemon=True).start()
     ministack.app.main()
+
+
+def _end_with(owner):
+    while True:
+        try:
+            os.kill(owner, 0)
+        except ProcessLookupError:
+            os.killpg(os.getpgid(0), signal.SIGKILL)
+        time.sleep(1)
 
 
 main()

@@ -13,6 +13,7 @@ NAMES = [
     "bucket_lifecycle",
     "request_validator",
     "metric_math_alarm",
+    "recursive_loop",
     "secret_ref",
     "message_group",
     "custom_resource_failure",
