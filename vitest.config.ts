@@ -1,17 +1,30 @@
 import { defineConfig } from "vitest/config";
+import { CONCURRENCY, connectionOf } from "./test/conformance/target.ts";
 
 /** Projects whose tests start processes or servers, or synthesize stacks. */
 const SLOW = ["contract", "infra", "aws", "system"];
 
-export default defineConfig({
+const projects = ["unit", "contract", "app", "infra", "aws", "system"].map((name) => ({
   test: {
-    projects: ["unit", "contract", "app", "infra", "aws", "system"].map((name) => ({
-      test: {
-        name,
-        include: [`test/${name}/**/*.test.ts`],
-        testTimeout: SLOW.includes(name) ? 60_000 : 10_000,
-        hookTimeout: SLOW.includes(name) ? 60_000 : 10_000,
-      },
-    })),
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: SLOW.includes(name) ? 60_000 : 10_000,
+    hookTimeout: SLOW.includes(name) ? 60_000 : 10_000,
   },
-});
+}));
+
+/** Its cases wait for a target with a patience of their own, many at once: the time-out here is the last resort. */
+const conformance = {
+  test: {
+    name: "conformance",
+    include: ["test/conformance/*.test.ts"],
+    globalSetup: ["test/conformance/start-target.ts"],
+    setupFiles: ["test/conformance/skip-exceptions.ts"],
+    sequence: { concurrent: true },
+    maxConcurrency: CONCURRENCY[connectionOf(process.env)?.target ?? "embedded"],
+    testTimeout: 300_000,
+    hookTimeout: 60_000,
+  },
+};
+
+export default defineConfig({ test: { projects: [...projects, conformance] } });

@@ -15,8 +15,8 @@ export const repeat = defineCapability({
   input: z.object({ text: z.string(), characters: z.number().int().optional() }),
   output: Text,
   retry,
-  run: ({ text, characters }) => ({
-    text: characters === undefined ? text : text.repeat(characters).slice(0, characters),
+  run: ({ text, characters = text.length }) => ({
+    text: text.repeat(Math.ceil(characters / Math.max(1, text.length))).slice(0, characters),
   }),
 });
 

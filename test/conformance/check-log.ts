@@ -1,0 +1,105 @@
+import { isTerminal, type JobEvent } from "../../src/contract/events.ts";
+
+/** A workflow's own failures are on record under this id: they are no calls and have no attempts. */
+const WORKFLOW_STEP = "@advance";
+
+/** What the log so far says of a step. */
+interface Step {
+  attempt: number;
+  /** The attempt has started, and nothing says yet how it went. */
+  live: boolean;
+  /** How the step came to its end: nothing of it may start again. */
+  over: "completed" | "failed" | "dead-lettered" | undefined;
+  /** Failures that count. */
+  counted: number;
+  /** Characters that the attempt has streamed. */
+  streamed: number;
+  streamEnded: boolean;
+}
+
+type StepEvent = Extract<JobEvent, { stepId: string }>;
+type AttemptEvent = Exclude<StepEvent, { type: "step.requested" | "step.started" | "step.dead_lettered" }>;
+
+/**
+ * Which invariants a whole log breaks, each with its number in docs/architecture.md: 1 (gapless, one terminal event and
+ * the last), 2 (one completion), 3 (one live attempt, numbers that never restart), 4 (no attempt vanishes, the end of a
+ * stream before its result), 7 (attempts counted in the log). Reads nothing but what a caller of the API can read.
+ *
+ * @param maxAttempts of each capability
+ */
+export function brokenInvariants(log: readonly JobEvent[], maxAttempts: ReadonlyMap<string, number>): string[] {
+  const [first] = log;
+  if (first === undefined) return ["1: the log is empty"];
+  const steps = new Map<string, Step>();
+  const values = new Set<string>();
+  return log.flatMap((event, index) => {
+    const broken: string[] = [];
+    if (event.seq !== index + 1) broken.push(`1: stands at place ${index + 1}`);
+    if (event.jobId !== first.jobId || event.tenant !== first.tenant) broken.push("1: is another job's");
+    if ((event.type === "job.submitted") !== (index === 0)) broken.push("1: a log begins with job.submitted, once");
+    if (isTerminal(event) && index < log.length - 1) broken.push("1: is terminal, but not the last");
+    if (event.type === "value.recorded") {
+      if (values.has(event.valueId)) broken.push("2: the value was recorded before");
+      values.add(event.valueId);
+    }
+    if ("stepId" in event && event.stepId !== WORKFLOW_STEP) {
+      broken.push(...brokenByStep(event, steps, maxAttempts.get(event.capability) ?? Number.POSITIVE_INFINITY));
+    }
+    return broken.map((what) => `${what} (seq ${event.seq}, ${event.type})`);
+  });
+}
+
+function brokenByStep(event: StepEvent, steps: Map<string, Step>, maxAttempts: number): string[] {
+  const step = steps.get(event.stepId);
+  if (event.type === "step.requested") {
+    steps.set(event.stepId, { attempt: 0, live: false, over: undefined, counted: 0, streamed: 0, streamEnded: false });
+    return step === undefined ? [] : ["2: the step was requested before"];
+  }
+  if (step === undefined) return ["1: the step was never requested"];
+  if (event.type === "step.dead_lettered") return setAside(step);
+  if (step.over !== undefined) return [`2: the step was ${step.over} before`];
+  if (event.type === "step.started") return start(step, event.attempt);
+  if (event.attempt !== step.attempt) return [`3: attempt ${event.attempt} records in attempt ${step.attempt}`];
+  if (!step.live) return [`3: attempt ${event.attempt} has ended before`];
+  return record(step, event, maxAttempts);
+}
+
+function setAside(step: Step): string[] {
+  const broken: string[] = [];
+  if (step.over === "completed" || step.over === "dead-lettered") broken.push(`2: the step was ${step.over} before`);
+  if (step.live) broken.push(`4: nothing says how attempt ${step.attempt} ended`);
+  step.over = "dead-lettered";
+  return broken;
+}
+
+function start(step: Step, attempt: number): string[] {
+  const broken: string[] = [];
+  if (step.live) broken.push(`3: attempt ${attempt} while attempt ${step.attempt} holds the step`);
+  if (attempt <= step.attempt) broken.push(`3: attempt ${attempt} after attempt ${step.attempt}`);
+  Object.assign(step, { attempt, live: true, streamed: 0, streamEnded: false });
+  return broken;
+}
+
+/** What the attempt that holds the step records. */
+function record(step: Step, event: AttemptEvent, maxAttempts: number): string[] {
+  const broken: string[] = [];
+  if (event.type === "step.progress") {
+    if (step.streamEnded) broken.push("4: follows the end of its stream");
+    if (event.offset !== step.streamed) broken.push(`4: offset ${event.offset} after ${step.streamed} characters`);
+    step.streamed += event.text?.length ?? 0;
+    step.streamEnded = event.final === true;
+    return broken;
+  }
+  step.live = false;
+  if (event.type === "step.completed") {
+    if (step.streamed > 0 && !step.streamEnded) broken.push("4: the end of its stream is not on record");
+    step.over = "completed";
+  }
+  if (event.type === "step.failed") {
+    if (event.counts) step.counted += 1;
+    if (event.final) step.over = "failed";
+    if (event.final && !event.counts) broken.push("7: an attempt that does not count ended the step");
+    if (!event.final && step.counted >= maxAttempts) broken.push(`7: goes on after ${maxAttempts} failures that count`);
+  }
+  return broken;
+}

@@ -1,0 +1,19 @@
+import type { Target } from "./target.ts";
+
+/** A case that cannot hold on one target: skipped there by its full name, everywhere else it runs. */
+export interface Exception {
+  readonly target: Target;
+  /** The full name: what `describe` and `test` say, with " > " between. */
+  readonly test: string;
+  /** What the target does instead, and where what it shows is covered. */
+  readonly reason: string;
+}
+
+/** The one list of them. No test asks where it runs. */
+export const exceptions: readonly Exception[] = [];
+
+/** Entries that name no case of the suite: their case was renamed or taken out. */
+export function staleExceptions(names: Iterable<string>, list: readonly Exception[] = exceptions): string[] {
+  const known = new Set(names);
+  return [...new Set(list.map(({ test }) => test))].filter((name) => !known.has(name));
+}
