@@ -16,6 +16,7 @@ NAMES = [
     "recursive_loop",
     "secret_ref",
     "message_group",
+    "path_of_the_api",
     "custom_resource_failure",
     "loopback_is_secure",
 ]
