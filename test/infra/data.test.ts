@@ -79,6 +79,30 @@ describe("what holds state keeps its logical id", () => {
   });
 });
 
+/**
+ * CloudFormation refuses to take an export away while a deployed App stack imports it, and the Data stack is deployed
+ * first: one that code no longer uses stays, by `exportValue` in the Data stack.
+ */
+test("what a deployed App stack imports of the Data stack stays exported, and the other way round nothing is", () => {
+  for (const { data, app } of [dev, prod]) {
+    expect(Object.keys(data.json.Outputs).sort()).toEqual([
+      "ExportsOutputFnGetAttDataBucketE6B0FAA8Arn3FF3A9FF",
+      "ExportsOutputFnGetAttDataBus11656D0FArnF37C5323",
+      "ExportsOutputFnGetAttDataTableFDBAD0F2Arn2713A995",
+      "ExportsOutputRefDataBucketE6B0FAA83794BF10",
+      "ExportsOutputRefDataBus11656D0FCB2DF814",
+      "ExportsOutputRefDataKeysACA0E3B21A67D079",
+      "ExportsOutputRefDataTableFDBAD0F2E871BBD6",
+    ]);
+    const exported = Object.values(app.json.Outputs as Record<string, { Export?: unknown }>).filter((o) => o.Export);
+    expect(exported).toEqual([]);
+  }
+});
+
+test("in prod the Data stack cannot be deleted by mistake; the App stack, which holds nothing, can", () => {
+  expect([prod.data, prod.app, dev.data].map(({ stack }) => stack.terminationProtection)).toEqual([true, false, false]);
+});
+
 describe("the table", () => {
   test("has the keys and indexes that the engine's own schema says, here and on a local server", () => {
     const { KeySchema, AttributeDefinitions, GlobalSecondaryIndexes, BillingMode } = createTableInput("any");

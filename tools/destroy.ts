@@ -1,0 +1,72 @@
+import { createInterface } from "node:readline";
+import { nameOf, stackNamesOf } from "../lib/settings.ts";
+import { stageOf } from "../lib/stages.ts";
+import { SynthError } from "../lib/synth-error.ts";
+import { parseCdkFlags } from "./cdk-flags.ts";
+import { UsageError } from "./read-outputs.ts";
+import { runCdk } from "./run-cdk.ts";
+
+/** `npm run destroy -- -c stage=dev`: removes an instance, and its data only where the stage does not retain it. */
+const USAGE = `Usage: npm run destroy -- [-c NAME=VALUE …] [--yes] [flags of cdk destroy]
+
+  -c NAME=VALUE   settings, as they were given to npm run deploy (stage is "dev" unless given)
+  --yes           without asking for the instance's name
+
+A stage that retains its data (lib/stages.ts) loses its App stack only.`;
+
+const FLAGS = { yes: { type: "boolean", short: "y" }, help: { type: "boolean", short: "h" } } as const;
+
+async function main(): Promise<number> {
+  const { settings, own, contextFlags, rest } = parseCdkFlags(process.argv.slice(2), FLAGS);
+  if (own.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const { retain } = stageOf(settings.stage, { account: undefined, region: undefined });
+  const name = nameOf(settings);
+  const stacks = stackNamesOf(name);
+  if (!own.yes) {
+    console.log(retain ? retainedOf(stacks) : lostOf(stacks));
+    await confirm(name);
+  }
+  const what = retain ? [stacks.app, "--exclusively"] : ["--all"];
+  const status = await runCdk(["destroy", ...what, "--force", ...contextFlags, ...rest]);
+  if (status === 0) console.log(`\n${retain ? keptOf(name, stacks, contextFlags) : `Instance ${name} is gone.`}`);
+  return status;
+}
+
+type Stacks = ReturnType<typeof stackNamesOf>;
+
+const lostOf = ({ app, data }: Stacks): string =>
+  `${app} and ${data} are removed with everything in them: jobs, documents, keys, archive. Nothing of it comes back.`;
+
+const retainedOf = ({ app, data }: Stacks): string =>
+  `${app} is removed: the API, workers, queues. ${data} stays as it is. Jobs go on when ${app} is deployed again.`;
+
+const keptOf = (name: string, { app, data }: Stacks, contextFlags: readonly string[]): string =>
+  `${app} is gone. ${data} is as it was: jobs, documents, keys, archive.
+  npm run deploy -- ${contextFlags.join(" ")}   takes it up again; wait a minute, until SQS has freed the queues' names
+To remove the data of ${name} for good: docs/runbook.md#removing-an-instance`;
+
+/** Throws {@link UsageError} for any other name, and for none. */
+async function confirm(name: string): Promise<void> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const typed = await new Promise<string>((resolve) => {
+    terminal.on("close", () => resolve(""));
+    terminal.question(`Type the instance's name, ${name}, to go on: `, resolve);
+  });
+  terminal.close();
+  if (typed.trim() === name) return;
+  throw new UsageError(`Nothing was removed: ${JSON.stringify(typed.trim())} is not ${name}. --yes does not ask`);
+}
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: Error) => {
+    const isPlain = error instanceof UsageError || error instanceof SynthError;
+    console.error(isPlain ? error.message : `${error.name}: ${error.message}`);
+    process.exitCode = 1;
+  },
+);
