@@ -41,6 +41,9 @@ const Invocation = z.object({
   logBytes: z.number().nonnegative(),
 });
 
+/** How many metrics of ours, each with its dimensions, functions have written: what CloudWatch bills a month. */
+const Metrics = z.object({ kind: z.literal("metrics"), series: z.number().int().nonnegative() });
+
 export type Run = z.output<typeof Run>;
 export type Call = z.output<typeof Call>;
 export type Invocation = z.output<typeof Invocation>;
@@ -49,9 +52,10 @@ export interface RawRun {
   readonly run: Run;
   readonly calls: Call[];
   readonly invocations: Invocation[];
+  metricSeries?: number;
 }
 
-const Line = z.discriminatedUnion("kind", [Run, Call, Invocation]);
+const Line = z.discriminatedUnion("kind", [Run, Call, Invocation, Metrics]);
 
 /** Runs of a file with one JSON value a line. Throws {@link UsageError} that names the file, the line and what is wrong. */
 export function readRuns(file: string): RawRun[] {
@@ -74,6 +78,7 @@ export function parseRuns(text: string, name: string): RawRun[] {
     if (line.kind === "run") runs.push({ run: line, calls: [], invocations: [] });
     else if (current === undefined) throw new UsageError(`${name}:${index + 1}: a line of kind "run" must come first`);
     else if (line.kind === "call") current.calls.push(line);
+    else if (line.kind === "metrics") current.metricSeries = line.series;
     else current.invocations.push(line);
   }
   if (runs.length === 0) throw new UsageError(`${name} has no line of kind "run"`);
