@@ -1,11 +1,11 @@
 import type { Table } from "../../bench/report.ts";
 import { alternatives } from "./alternatives.ts";
 import { billRest } from "./at-rest.ts";
-import { atMessages, billJobs, totalOf, unitsOf } from "./bill.ts";
+import { type Assumptions, atMessages, billJobs, totalOf, unitsOf } from "./bill.ts";
 import { type BurstFinding, SEED, simulateScenarios } from "./burst-scenarios.ts";
 import { loadComparators } from "./compare.ts";
 import { READ } from "./count-runs.ts";
-import { deployed as readDeployed } from "./deployed.ts";
+import { type Deployed, deployed as readDeployed } from "./deployed.ts";
 import { loadLatency, nextStepMs } from "./latency.ts";
 import { type Measurement, runOf } from "./measurement.ts";
 import { costPlots } from "./plots.ts";
@@ -72,12 +72,21 @@ export function costOfJobs(measurement: Measurement, jobs: number, waitS: number
     sections: [
       servicesTable(
         `${jobs.toLocaleString("en-US")} jobs of ${measurement.workflow}, ${measurement.steps} steps each`,
+        jobs,
         columns,
+        prices,
       ),
+      `One message an invocation: jobs spread over the month. Five: jobs in bursts of ${deployed.throttle.rate} a second, in which messages wait for each other.`,
       stepsTable(columns, invocations),
       ...perMillion.map(goalOf),
       ...lowered.map(({ head, all }) => alternativesTable(head, all)),
-      readingOf(measurement, jobs, columns[0]?.jobsPerSecond ?? 1, prices),
+      readingOf(
+        measurement,
+        jobs,
+        { jobsPerSecond: first?.jobsPerSecond ?? 1, calls: latency.calls },
+        deployed,
+        prices,
+      ),
       metricsOf(measurement, prices),
       waitingTable(waitS, deployed.functions.get(COMPLETION)?.memoryMb ?? 512, waiting),
       comparisonTable(comparators.products, perMillion),
@@ -140,10 +149,15 @@ function goalOf({ head, lines }: Column): string {
   return `${goal}, MISSED by ${dollars(total - GOAL_PER_MILLION)}. Most of it: ${largest.join(", ")}.`;
 }
 
-function readingOf({ read }: Measurement, jobs: number, jobsPerSecond: number, prices: Prices): string {
+function readingOf(
+  { read }: Measurement,
+  jobs: number,
+  assumptions: Assumptions,
+  deployed: Deployed,
+  prices: Prices,
+): string {
   if (read === undefined) return "";
-  const deployed = readDeployed(STAGE);
-  const units = unitsOf(READ, read, deployed, { jobsPerSecond, calls: loadLatency().calls });
+  const units = unitsOf(READ, read, deployed, assumptions);
   const own = units.reduce((sum, { price, amount }) => sum + prices.cost(price, amount * jobs), 0);
   const all = own + prices.cost("apiGateway.rest", jobs);
   return `Reading a job by GET, apart: ${dollars(all)} for ${jobs.toLocaleString("en-US")} of them. Events on the bus say when there is something to read.`;

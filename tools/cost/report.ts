@@ -17,20 +17,28 @@ export interface Column {
 export const dollars = (amount: number): string =>
   `$${amount.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
 
-/** Each service's lines, then its sum. */
-export function servicesTable(title: string, columns: readonly Column[]): Table {
-  const keys = [...new Set(columns.flatMap(({ lines }) => lines.map(({ service, what }) => `${service}: ${what}`)))];
-  const cost = ({ lines }: Column, key: string): number =>
-    totalOf(lines.filter(({ service, what }) => `${service}: ${what}` === key));
+/** Each service's lines, with what a job asks for in the price list's units, then the sum. */
+export function servicesTable(title: string, jobs: number, columns: readonly Column[], prices: Prices): Table {
+  const named = ({ service, what }: BillLine): string => `${service}: ${what}`;
+  const kinds = new Map(columns.flatMap(({ lines }) => lines.map((line) => [named(line), line.price] as const)));
+  const cells = (key: string, { lines }: Column): string[] => {
+    const of = lines.filter((line) => named(line) === key);
+    return [amount(of.reduce((total, { units }) => total + units, 0) / jobs), dollars(totalOf(of))];
+  };
   return {
     title,
-    columns: ["line", ...columns.map(({ head }) => head)],
+    columns: ["line", "unit", ...columns.flatMap(({ head }) => [`${head}: a job`, "cost"])],
     rows: [
-      ...keys.map((key) => [key, ...columns.map((column) => dollars(cost(column, key)))]),
-      ["**sum**", ...columns.map(({ lines }) => `**${dollars(totalOf(lines))}**`)],
+      ...[...kinds]
+        .sort()
+        .map(([key, price]) => [key, prices.of(price).unit, ...columns.flatMap((column) => cells(key, column))]),
+      ["**sum**", "", ...columns.flatMap(({ lines }) => ["", `**${dollars(totalOf(lines))}**`])],
     ],
   };
 }
+
+const amount = (units: number): string =>
+  units >= 0.01 || units === 0 ? String(round(units)) : units.toExponential(1);
 
 export function stepsTable(columns: readonly Column[], invocations: ReadonlyMap<string, number>): Table {
   const services = [...new Set(columns.flatMap(({ lines }) => lines.map(({ service }) => service)))];
@@ -80,6 +88,9 @@ export const waitingTable = (seconds: number, memoryMb: number, all: readonly Wa
   rows: all.map(({ answersAtOnce, perMillion }) => [answersAtOnce, dollars(perMillion)]),
 });
 
+/** Services that keep a job going, besides those that its own code runs on and is called by. */
+const ORCHESTRATION = ["DynamoDB", "EventBridge", "SQS", "S3"];
+
 export const comparisonTable = (products: readonly Product[], columns: readonly Column[]): Table => ({
   title: "A million four-step jobs in a month elsewhere (published prices)",
   columns: ["product", "counted a job", "cost", "not in it", "verified"],
@@ -89,6 +100,13 @@ export const comparisonTable = (products: readonly Product[], columns: readonly 
       "all lines above",
       dollars(totalOf(lines)),
       "waiting, model, reading",
+      "computed",
+    ]),
+    ...columns.map(({ head, lines }) => [
+      `of it its table, bus and queues, ${head}`,
+      "what the others' prices are for",
+      dollars(totalOf(lines.filter(({ service }) => ORCHESTRATION.includes(service)))),
+      "",
       "computed",
     ]),
     ...products.map((product) => [
