@@ -20,7 +20,10 @@ export interface DeployedResource {
 
 interface Template {
   readonly Resources: Readonly<
-    Record<string, { readonly Type: string; readonly Properties?: unknown; readonly Metadata?: Record<string, unknown> }>
+    Record<
+      string,
+      { readonly Type: string; readonly Properties?: unknown; readonly Metadata?: Record<string, unknown> }
+    >
   >;
 }
 

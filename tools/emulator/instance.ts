@@ -45,23 +45,39 @@ export class Instance {
 
   #context(more: Readonly<Record<string, string>> = {}): string[] {
     const { stage, name, app } = this.#options;
-    const settings = { stage, ...(name === undefined ? {} : { instance: name }), ...(app === undefined ? {} : { app }), ...more };
+    const settings = {
+      stage,
+      ...(name === undefined ? {} : { instance: name }),
+      ...(app === undefined ? {} : { app }),
+      ...more,
+    };
     return Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
   }
 
   /** `npm run deploy`. Throws, with what the CDK said, where that fails. @param more settings for this time */
   async deploy(more: Readonly<Record<string, string>> = {}): Promise<void> {
-    const { port, dir } = this.#options;
-    const flags = ["--yes", "--no-notices", "--outputs-file", this.outputsFile, "--output", join(dir, "cdk.out")];
-    await runTool("deploy", [...this.#context(more), ...flags], { env: this.env });
-    pointToEmulator(this.outputsFile, port);
+    await this.#run([...this.#context(more), "--output", join(this.#options.dir, "cdk.out")]);
+  }
+
+  /** The same of what was synthesized before. */
+  async deployAssembly(assembly: string): Promise<void> {
+    await this.#run([...this.#context(), "--app", assembly]);
+  }
+
+  async #run(flags: readonly string[]): Promise<void> {
+    await runTool("deploy", [...flags, "--yes", "--no-notices", "--outputs-file", this.outputsFile], { env: this.env });
+    pointToEmulator(this.outputsFile, this.#options.port);
   }
 
   /** `npm run destroy`. */
   async destroy(): Promise<void> {
-    await runTool("destroy", [...this.#context(), "--yes", "--no-notices", "--output", join(this.#options.dir, "cdk.out")], {
-      env: this.env,
-    });
+    await runTool(
+      "destroy",
+      [...this.#context(), "--yes", "--no-notices", "--output", join(this.#options.dir, "cdk.out")],
+      {
+        env: this.env,
+      },
+    );
   }
 
   /** `npm run key`: a key of a tenant. */
@@ -78,6 +94,9 @@ export class Instance {
 /** The name that AWS gives to an API does not exist here: API Gateway is at a path of the emulator. */
 export function pointToEmulator(outputsFile: string, port: number): void {
   const text = readFileSync(outputsFile, "utf8");
-  const local = text.replaceAll(/https:\/\/([a-z0-9]+)\.execute-api\.[a-z0-9.-]+\//g, `${urlOf(port)}/_aws/execute-api/$1/`);
+  const local = text.replaceAll(
+    /https:\/\/([a-z0-9]+)\.execute-api\.[a-z0-9.-]+\//g,
+    `${urlOf(port)}/_aws/execute-api/$1/`,
+  );
   writeFileSync(outputsFile, local);
 }

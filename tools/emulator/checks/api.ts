@@ -20,7 +20,10 @@ export const apiChecks: readonly Check[] = [
         })),
       );
       const open = routes.filter(({ guarded }) => !guarded).map(({ route }) => route);
-      return [...differs("open routes", open, OPEN), ...(routes.length > OPEN.length ? [] : ["there are no other routes"])];
+      return [
+        ...differs("open routes", open, OPEN),
+        ...(routes.length > OPEN.length ? [] : ["there are no other routes"]),
+      ];
     },
   },
   {

@@ -1,6 +1,16 @@
-import { DescribeContinuousBackupsCommand, DescribeTableCommand, DescribeTimeToLiveCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import {
+  DescribeContinuousBackupsCommand,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+  DynamoDBClient,
+} from "@aws-sdk/client-dynamodb";
 import { EventBridgeClient, ListArchivesCommand } from "@aws-sdk/client-eventbridge";
-import { GetBucketEncryptionCommand, GetBucketLifecycleConfigurationCommand, GetBucketPolicyCommand, GetPublicAccessBlockCommand } from "@aws-sdk/client-s3";
+import {
+  GetBucketEncryptionCommand,
+  GetBucketLifecycleConfigurationCommand,
+  GetBucketPolicyCommand,
+  GetPublicAccessBlockCommand,
+} from "@aws-sdk/client-s3";
 import { JOBS_PREFIX } from "../../../src/contract/bucket-keys.ts";
 import { s3Client } from "../../../src/engines/aws/aws-clients.ts";
 import { JOBS_INDEX, TABLE, WAKE_INDEX } from "../../../src/engines/aws/table-schema.ts";

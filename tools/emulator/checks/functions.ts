@@ -55,7 +55,9 @@ export const functionChecks: readonly Check[] = [
     violations: (deployment) =>
       ofEach(deployment, async ({ path, physicalId }) => {
         if (!takesMessages(path) && !path.endsWith("/Reconciler")) return [];
-        const { RecursiveLoop } = await lambda.send(new GetFunctionRecursionConfigCommand({ FunctionName: physicalId }));
+        const { RecursiveLoop } = await lambda.send(
+          new GetFunctionRecursionConfigCommand({ FunctionName: physicalId }),
+        );
         return differs(path, RecursiveLoop, "Allow");
       }),
   },

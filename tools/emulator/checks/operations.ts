@@ -8,11 +8,12 @@ const events = new EventBridgeClient({});
 async function alarmsOf(deployment: Deployment): Promise<MetricAlarm[]> {
   const ours = new Set(deployment.ofType("AWS::CloudWatch::Alarm").map(({ physicalId }) => physicalId));
   const alarms: MetricAlarm[] = [];
-  for await (const { MetricAlarms = [] } of paginateDescribeAlarms({ client: cloudWatch }, {})) alarms.push(...MetricAlarms);
+  for await (const { MetricAlarms = [] } of paginateDescribeAlarms({ client: cloudWatch }, {}))
+    alarms.push(...MetricAlarms);
   return alarms.filter(({ AlarmName = "" }) => ours.has(AlarmName));
 }
 
-const valueOf = ({ Dimensions = [] }: MetricAlarm): string | undefined => Dimensions[0]?.Value;
+const dimensionOf = ({ Dimensions = [] }: MetricAlarm): string | undefined => Dimensions[0]?.Value;
 
 export const operationChecks: readonly Check[] = [
   {
@@ -26,8 +27,10 @@ export const operationChecks: readonly Check[] = [
       }));
       return queues.flatMap(({ path, name, works }) => {
         const metric = works ? "ApproximateAgeOfOldestMessage" : "ApproximateNumberOfMessagesVisible";
-        const found = alarms.filter((alarm) => alarm.MetricName === metric && valueOf(alarm) === name);
-        const threshold = works ? found.map(({ Threshold = 0 }) => Threshold >= 300) : found.map(({ Threshold }) => Threshold === 0);
+        const found = alarms.filter((alarm) => alarm.MetricName === metric && dimensionOf(alarm) === name);
+        const threshold = works
+          ? found.map(({ Threshold = 0 }) => Threshold >= 300)
+          : found.map(({ Threshold }) => Threshold === 0);
         return differs(`${path}: an alarm of ${metric} with the right threshold`, threshold, [true]);
       });
     },
@@ -45,15 +48,24 @@ export const operationChecks: readonly Check[] = [
     what: "the reconciler is called every minute",
     async violations(deployment) {
       const { Rules = [] } = await events.send(new ListRulesCommand({}));
-      const ours = new Set(deployment.ofType("AWS::Events::Rule").map(({ physicalId }) => physicalId.split("|").at(-1)));
+      const ours = new Set(
+        deployment.ofType("AWS::Events::Rule").map(({ physicalId }) => physicalId.split("|").at(-1)),
+      );
       const timed = Rules.filter(({ Name, ScheduleExpression }) => ours.has(Name) && ScheduleExpression !== undefined);
       const targets = await Promise.all(
-        timed.map(async ({ Name = "" }) => (await events.send(new ListTargetsByRuleCommand({ Rule: Name }))).Targets ?? []),
+        timed.map(
+          async ({ Name = "" }) => (await events.send(new ListTargetsByRuleCommand({ Rule: Name }))).Targets ?? [],
+        ),
       );
-      const called = targets.flat().map(({ Arn = "" }) => /Reconciler/.test(Arn));
+      const reconciler = deployment.functions.find(({ path }) => path.endsWith("/Reconciler"))?.physicalId;
+      const called = targets.flat().map(({ Arn = "" }) => Arn.split(":").at(-1));
       return [
-        ...differs("schedules", timed.map(({ State, ScheduleExpression }) => [State, ScheduleExpression]), [["ENABLED", "rate(1 minute)"]]),
-        ...differs("it calls the reconciler", called, [true]),
+        ...differs(
+          "schedules",
+          timed.map(({ State, ScheduleExpression }) => [State, ScheduleExpression]),
+          [["ENABLED", "rate(1 minute)"]],
+        ),
+        ...differs("it calls", called, [reconciler]),
       ];
     },
   },

@@ -44,10 +44,14 @@ async function ofEachMapping(
   const lines = deployment.functions.filter(({ path }) => path.startsWith("Sluice/Pipeline/"));
   const found = mappings.map(async (mapping) => {
     const queue = queues.get(mapping.EventSourceArn ?? "");
-    if (queue === undefined) return [`a worker takes messages from ${mapping.EventSourceArn}, which is no queue of ours`];
+    if (queue === undefined)
+      return [`a worker takes messages from ${mapping.EventSourceArn}, which is no queue of ours`];
     return violations(mapping, queue, queues);
   });
-  return [...differs("workers that take messages", mappings.length, lines.length), ...(await Promise.all(found)).flat()];
+  return [
+    ...differs("workers that take messages", mappings.length, lines.length),
+    ...(await Promise.all(found)).flat(),
+  ];
 }
 
 export const queueChecks: readonly Check[] = [
@@ -67,7 +71,11 @@ export const queueChecks: readonly Check[] = [
     what: "messages are kept 4 days, dead letters 14",
     violations: async (deployment) =>
       [...(await queuesOf(deployment)).values()].flatMap(({ path, MessageRetentionPeriod, RedrivePolicy }) =>
-        differs(`${path}: retention in days`, Number(MessageRetentionPeriod) / DAY_S, RedrivePolicy === undefined ? 14 : 4),
+        differs(
+          `${path}: retention in days`,
+          Number(MessageRetentionPeriod) / DAY_S,
+          RedrivePolicy === undefined ? 14 : 4,
+        ),
       ),
   },
   {

@@ -30,7 +30,9 @@ export const ruleChecks: readonly Check[] = [
   {
     what: "every capability and workflow has a rule for its topic, which no replay of the archive sets off",
     async violations(deployment) {
-      const patterns = (await rulesOf(deployment)).map(({ EventPattern = "{}" }) => JSON.parse(EventPattern) as Pattern);
+      const patterns = (await rulesOf(deployment)).map(
+        ({ EventPattern = "{}" }) => JSON.parse(EventPattern) as Pattern,
+      );
       const topics = deployment.functions.flatMap(({ path }) => topicOf(path) ?? []);
       return [
         ...differs("topics of rules", patterns.flatMap((each) => each["detail-type"] ?? []).sort(), topics.sort()),
@@ -53,7 +55,11 @@ export const ruleChecks: readonly Check[] = [
         );
         return [
           ...differs(`${Name}: state`, State, "ENABLED"),
-          ...differs(`${Name}: group`, Targets.map(({ SqsParameters }) => SqsParameters?.MessageGroupId), ["$.detail.tenant"]),
+          ...differs(
+            `${Name}: group`,
+            Targets.map(({ SqsParameters }) => SqsParameters?.MessageGroupId),
+            ["$.detail.tenant"],
+          ),
           ...differs(`${Name}: what it cannot deliver is`, kept, ["kept"]),
         ];
       });
@@ -67,7 +73,10 @@ async function exists(queueArn: string | undefined): Promise<boolean> {
   const account = queueArn?.split(":")[4];
   if (name === undefined) return false;
   const endpoint = process.env.AWS_ENDPOINT_URL ?? `https://sqs.${process.env.AWS_REGION}.amazonaws.com`;
-  const asked = new GetQueueAttributesCommand({ QueueUrl: `${endpoint}/${account}/${name}`, AttributeNames: ["QueueArn"] });
+  const asked = new GetQueueAttributesCommand({
+    QueueUrl: `${endpoint}/${account}/${name}`,
+    AttributeNames: ["QueueArn"],
+  });
   return sqs.send(asked).then(
     () => true,
     () => false,

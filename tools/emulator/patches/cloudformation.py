@@ -32,8 +32,8 @@ def after_create_and_update(resource_type, then):
         then(physical_id, props)
         return physical_id, attributes
 
-    def updated(physical_id, old_props, new_props, stack_name, **more):
-        new_id, attributes = update(physical_id, old_props, new_props, stack_name, **more)
+    def updated(physical_id, old_props, new_props, *more):
+        new_id, attributes = update(physical_id, old_props, new_props, *more)
         then(new_id, new_props)
         return new_id, attributes
 

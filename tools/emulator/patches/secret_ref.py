@@ -23,8 +23,8 @@ def fill():
         _, attributes = create(logical_id, props, stack_name)
         return attributes["Arn"], attributes
 
-    def updated(physical_id, old_props, new_props, stack_name, logical_id=None):
-        _, attributes = update(_name(physical_id), old_props, new_props, stack_name, logical_id=logical_id)
+    def updated(physical_id, old_props, new_props, *more):
+        _, attributes = update(_name(physical_id), old_props, new_props, *more)
         return attributes["Arn"], attributes
 
     HANDLERS[TYPE].update(

@@ -1,0 +1,45 @@
+import type { JobView } from "../../src/contract/api.ts";
+
+const POLL_MS = 200;
+
+/** A caller of an instance's API with one key. */
+export class Api {
+  readonly #url: string;
+  readonly #key: string;
+
+  /** @param url ends in `/` */
+  constructor(url: string, key: string) {
+    this.#url = url;
+    this.#key = key;
+  }
+
+  async #call(path: string, init: RequestInit = {}): Promise<unknown> {
+    const response = await fetch(`${this.#url}${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${this.#key}`, "content-type": "application/json" },
+      signal: AbortSignal.timeout(30_000),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${init.method ?? "GET"} ${path}: ${response.status} ${text}`);
+    return JSON.parse(text);
+  }
+
+  async submit(workflow: string, input: unknown): Promise<JobView> {
+    return (await this.#call("v1/jobs", { method: "POST", body: JSON.stringify({ workflow, input }) })) as JobView;
+  }
+
+  async job(id: string): Promise<JobView> {
+    return (await this.#call(`v1/jobs/${id}`)) as JobView;
+  }
+
+  /** Asks until the job is no longer running. Throws after `withinMs`. */
+  async settled(id: string, withinMs = 60_000): Promise<JobView> {
+    const deadline = Date.now() + withinMs;
+    for (;;) {
+      const job = await this.job(id);
+      if (job.status !== "running") return job;
+      if (Date.now() > deadline) throw new Error(`job ${id} still runs after ${withinMs / 1_000} s`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { UsageError } from "../read-outputs.ts";
+import { clientEnvironment, DEFAULT_PORT } from "./emulator.ts";
+import { Steps } from "./steps.ts";
+
+/** `npm run emulator`: the stacks on an AWS emulator that we did not write. docs/emulator.md */
+const USAGE = `Usage: npm run emulator                 everything, from the first deployment to the last removal
+       npm run emulator -- up           starts it and deploys, for work by hand; says how to call it
+       npm run emulator -- test         looks at what is up: checks, smoke, conformance, least privilege
+       npm run emulator -- down         ends it
+       npm run emulator -- faults       plants one fault at a time, and sees the run go red
+
+  --port N      of 127.0.0.1 (default ${DEFAULT_PORT})
+  --app FILE    what \`up\` deploys (default the conformance suite's app)
+  --json FILE   writes steps and figures`;
+
+const DIR = join(import.meta.dirname, "../../node_modules/.cache/sluice-emulator");
+const COMMANDS = ["run", "up", "test", "down", "faults"] as const;
+
+async function main(): Promise<void> {
+  const { command, port, app, json, help } = flags();
+  if (help) return console.log(USAGE);
+  // The SDK of this process, and of all that it starts.
+  for (const name of Object.keys(process.env)) if (/^(AWS_|CDK_)/.test(name)) delete process.env[name];
+  Object.assign(process.env, clientEnvironment(port));
+  const steps = new Steps();
+  const options = { port, dir: join(DIR, String(port)) };
+  try {
+    switch (command) {
+      case "run":
+        await (await import("./run.ts")).runAll(steps, options);
+        break;
+      case "up":
+        await (await import("./by-hand.ts")).up(steps, options, app);
+        break;
+      case "test":
+        await (await import("./by-hand.ts")).test(steps, options);
+        break;
+      case "down":
+        await (await import("./by-hand.ts")).down(options);
+        break;
+      case "faults":
+        await (await import("./faults.ts")).runFaults(steps, options);
+        break;
+    }
+  } finally {
+    if (json !== undefined) {
+      writeFileSync(
+        json,
+        `${JSON.stringify({ date: new Date().toISOString(), steps: steps.results, ...steps.figures }, null, 2)}\n`,
+      );
+    }
+    if (command === "run" || command === "faults") console.log(`\n${steps.table()}`);
+  }
+  process.exitCode = steps.red ? 1 : 0;
+}
+
+function flags() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        port: { type: "string" },
+        app: { type: "string" },
+        json: { type: "string" },
+        help: { type: "boolean" },
+      },
+    });
+    const [name = "run", ...more] = positionals;
+    const command = COMMANDS.find((known) => known === name);
+    if (command === undefined || more.length > 0) {
+      throw new UsageError(`there is no ${JSON.stringify(positionals.join(" "))}\n\n${USAGE}`);
+    }
+    const port = Number(values.port ?? DEFAULT_PORT);
+    if (!Number.isInteger(port) || port < 1_024 || port > 65_535) {
+      throw new UsageError(`--port must be a whole number from 1024 to 65535; got ${JSON.stringify(values.port)}`);
+    }
+    return { ...values, command, port };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
+  }
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // The emulator ends with this process, and all that it started with it.
+  process.once(signal, () => process.exit(1));
+}
+main().then(
+  () => process.exit(),
+  (error: Error) => {
+    console.error(error instanceof UsageError ? error.message : (error.stack ?? error.message));
+    process.exit(1);
+  },
+);

@@ -1,0 +1,25 @@
+import type { JobView } from "../../src/contract/api.ts";
+import type { Api } from "./api.ts";
+
+const EVERY_MS = 700;
+const STEP_MS = 400;
+
+/** Has jobs under way while something is done: submitted all the time, until it is done. Resolves with all of them, ended. */
+export async function withRunningJobs(api: Api, act: () => Promise<void>): Promise<JobView[]> {
+  const ids: string[] = [];
+  let done = false;
+  const submitting = (async () => {
+    while (!done) {
+      const { id } = await api.submit("trial", { mode: "sleeps", text: "under way", size: STEP_MS });
+      ids.push(id);
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    }
+  })();
+  try {
+    await act();
+  } finally {
+    done = true;
+  }
+  await submitting;
+  return Promise.all(ids.map((id) => api.settled(id)));
+}
