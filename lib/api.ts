@@ -160,7 +160,7 @@ export class SluiceApi extends Construct {
       environment: writing,
       description: "Accepts jobs",
     });
-    data.grantWriteJobs(submit);
+    data.grantBeginJobs(submit);
     const jobs = new SluiceFunction(this, "Jobs", {
       ...common,
       kind: "jobs",

@@ -126,12 +126,18 @@ export class SluiceData extends Construct {
     acknowledgeWildcard(fn, this.#jobObjects, "Objects of jobs are named by the job and by what is in them");
   }
 
-  /** Append to logs, and bring out what follows from that. */
-  grantWriteJobs(fn: IFunction): void {
+  /** Begin jobs, and bring out what follows from that. */
+  grantBeginJobs(fn: IFunction): void {
     this.grantReadJobs(fn);
-    allow(fn, ["dynamodb:PutItem", "dynamodb:UpdateItem"], this.table.tableArn);
+    allow(fn, ["dynamodb:PutItem"], this.table.tableArn);
     allow(fn, ["s3:PutObject"], this.#jobObjects);
     allow(fn, ["events:PutEvents"], this.bus.eventBusArn);
+  }
+
+  /** Bring jobs forward to their end: a job's head, which is in its first item, is changed where its status does. */
+  grantWriteJobs(fn: IFunction): void {
+    this.grantBeginJobs(fn);
+    allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn);
   }
 
   /** Find a tenant's jobs. */

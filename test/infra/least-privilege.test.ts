@@ -51,13 +51,13 @@ const own = (fn: string): string[] => [
   "xray:PutTraceSegments *",
 ];
 const READ = ["dynamodb:Query <Data/Table>.Arn", "s3:GetObject <Data/Bucket>.Arn/jobs/*"];
-const WRITE = [
+const BEGIN = [
   ...READ,
   "dynamodb:PutItem <Data/Table>.Arn",
-  "dynamodb:UpdateItem <Data/Table>.Arn",
   "events:PutEvents <Data/Bus>.Arn",
   "s3:PutObject <Data/Bucket>.Arn/jobs/*",
 ];
+const WRITE = [...BEGIN, "dynamodb:UpdateItem <Data/Table>.Arn"];
 const CORPUS = ["s3:GetObject <Data/Bucket>.Arn/corpus/index"];
 const consume = (line: string): string[] => [
   ...["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility", "SendMessage"].map(
@@ -109,7 +109,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     `ses:SendEmail ${SES}`,
   ],
   "Sluice/Pipeline/Workflow-main/Worker": [...WRITE, ...consume("Sluice/Pipeline/Workflow-main")],
-  "Sluice/Api/Submit": WRITE,
+  "Sluice/Api/Submit": BEGIN,
   "Sluice/Api/Jobs": [...READ, "dynamodb:Query <Data/Table>.Arn/index/jobs"],
   "Sluice/Api/Events": READ,
   "Sluice/Api/Capabilities": BACKLOGS,
