@@ -1,6 +1,5 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { advanceQueue } from "../src/contract/messages.ts";
 import { sqsSuffix } from "../src/contract/queue-names.ts";
 import type { App } from "../src/core/define-app.ts";
 import type { Corpus, Resources } from "../src/core/resources.ts";
@@ -82,10 +81,9 @@ export const bundled = (file: string): string => join(import.meta.dirname, file)
 
 function queueAges(app: App, urlPrefix: string, logger: Logger): QueueAges {
   const prefix = urlPrefix.slice(urlPrefix.lastIndexOf("/") + 1);
-  const queues = [...app.capabilities.keys(), ...[...app.workflows.keys()].map(advanceQueue)];
   return new QueueAges({
     client: cloudWatchClient(),
-    queueNames: queues.map((queue) => prefix + sqsSuffix(queue)),
+    queueNames: [...app.capabilities.keys()].map((name) => prefix + sqsSuffix(name)),
     clock: systemClock,
     onError: (error) => logger.warn("ages of backlogs are not known", { error: (error as Error).name }),
   });

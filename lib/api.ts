@@ -183,6 +183,7 @@ export class SluiceApi extends Construct {
       description: "Shows capabilities and their backlogs",
     });
     grantBacklogs(capabilities, pipeline);
+    grantDeadLetters(capabilities, pipeline);
     const openapi = new SluiceFunction(this, "OpenApi", {
       ...common,
       kind: "openapi",
@@ -218,13 +219,17 @@ export class SluiceApi extends Construct {
   }
 }
 
-/** How much waits, and since when: the latter is known to CloudWatch only, whose metrics no policy can name. */
-export function grantBacklogs(fn: IFunction, { queueWorkers }: SluicePipeline): void {
-  for (const { topicQueue } of queueWorkers) {
-    allow(fn, ["sqs:GetQueueAttributes"], topicQueue.queue.queueArn);
+/** How much waits for each capability, and since when: the latter is known to CloudWatch only, whose metrics no policy can name. */
+export function grantBacklogs(fn: IFunction, { capabilities }: SluicePipeline): void {
+  for (const { topicQueue } of capabilities.values()) allow(fn, ["sqs:GetQueueAttributes"], topicQueue.queue.queueArn);
+  allow(fn, ["cloudwatch:GetMetricData"], "*");
+}
+
+/** How many dead letters of each capability wait for a person. */
+function grantDeadLetters(fn: IFunction, { capabilities }: SluicePipeline): void {
+  for (const { topicQueue } of capabilities.values()) {
     allow(fn, ["sqs:GetQueueAttributes"], topicQueue.deadLetters.queueArn);
   }
-  allow(fn, ["cloudwatch:GetMetricData"], "*");
 }
 
 /**

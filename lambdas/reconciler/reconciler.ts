@@ -106,6 +106,6 @@ const OPEN: readonly StepStatus[] = ["requested", "retrying", "running"];
 
 /** Of all capabilities. A queue that has something ready and does not tell how old it is counts as very old. */
 async function oldestBacklogMs({ app, queue }: Runtime): Promise<number> {
-  const stats = await Promise.all([...app.capabilities.keys()].map((name) => queue.stats(name)));
-  return Math.max(0, ...stats.map(({ oldestAgeMs, ready }) => oldestAgeMs ?? (ready > 0 ? MAX_WAIT_MS / 2 : 0)));
+  const backlogs = await Promise.all([...app.capabilities.keys()].map((name) => queue.backlog(name)));
+  return Math.max(0, ...backlogs.map(({ oldestAgeMs, ready }) => oldestAgeMs ?? (ready > 0 ? MAX_WAIT_MS / 2 : 0)));
 }

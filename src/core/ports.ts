@@ -125,14 +125,17 @@ export interface Delivery extends Receipt {
   readonly claimedBy?: CommitId;
 }
 
-export interface QueueStats {
+export interface Backlog {
   /** May be received now. */
   readonly ready: number;
+  /** Age of the oldest message that is ready, in ms; 0 when there is none, undefined when the queue does not tell. */
+  readonly oldestAgeMs: number | undefined;
+}
+
+export interface QueueStats extends Backlog {
   readonly delayed: number;
   readonly inFlight: number;
   readonly deadLetters: number;
-  /** Age of the oldest message that is ready, in ms; 0 when there is none, undefined when the queue does not tell. */
-  readonly oldestAgeMs: number | undefined;
 }
 
 /** Why a message was set aside. `seq` is the dead-letter event's: only a message that has it is a person's redrive. */
@@ -160,6 +163,8 @@ export interface WorkQueue {
   /** The oldest dead letters, oldest first. */
   deadLetters(queue: string, max: number): Promise<readonly DeadLetter[]>;
   stats(queue: string): Promise<QueueStats>;
+  /** The part of its stats that costs least: its dead letters are not asked. */
+  backlog(queue: string): Promise<Backlog>;
 }
 
 /** Receive counts above which a queue sets a message aside by itself: it kills whoever takes it. */

@@ -65,15 +65,11 @@ const consume = (line: string): string[] => [
   ),
   `sqs:SendMessage <${line}/Topic/DeadLetters>.Arn`,
 ];
-const LINES = ["Capability-plain", "Capability-thinker", "Capability-mailer", "Workflow-main"].map(
-  (name) => `Sluice/Pipeline/${name}`,
-);
-const BACKLOGS = [
-  "cloudwatch:GetMetricData *",
-  ...LINES.flatMap((line) =>
-    ["Queue", "DeadLetters"].map((queue) => `sqs:GetQueueAttributes <${line}/Topic/${queue}>.Arn`),
-  ),
-];
+const attributes = (queue: string): string[] =>
+  ["plain", "thinker", "mailer"].map(
+    (name) => `sqs:GetQueueAttributes <Sluice/Pipeline/Capability-${name}/Topic/${queue}>.Arn`,
+  );
+const BACKLOGS = ["cloudwatch:GetMetricData *", ...attributes("Queue")];
 const secret = (action: string, name: string, suffix = "-??????"): string =>
   `secretsmanager:${action} arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:sluice/dev/${name}${suffix}`;
 const invoke = (resource: string, condition = ""): string[] =>
@@ -112,7 +108,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   "Sluice/Api/Submit": BEGIN,
   "Sluice/Api/Jobs": [...READ, "dynamodb:Query <Data/Table>.Arn/index/jobs"],
   "Sluice/Api/Events": READ,
-  "Sluice/Api/Capabilities": BACKLOGS,
+  "Sluice/Api/Capabilities": [...BACKLOGS, ...attributes("DeadLetters")],
   "Sluice/Api/OpenApi": [],
   "Sluice/Api/Health": [],
   "Sluice/Api/AuthorizerFunction": ["secretsmanager:GetSecretValue <Data/Keys>"],

@@ -11,7 +11,15 @@ import {
 } from "@aws-sdk/client-sqs";
 import { BusEvent, EVENT_SOURCE, type Message, type MessageDetail } from "../../contract/messages.ts";
 import { sqsDeadLetterSuffix, sqsSuffix } from "../../contract/queue-names.ts";
-import type { DeadLetter, DeadLetterReason, Delivery, QueueStats, Receipt, WorkQueue } from "../../core/ports.ts";
+import type {
+  Backlog,
+  DeadLetter,
+  DeadLetterReason,
+  Delivery,
+  QueueStats,
+  Receipt,
+  WorkQueue,
+} from "../../core/ports.ts";
 import type { QueueAges } from "./queue-ages.ts";
 
 export interface SqsWorkQueueProps {
@@ -155,11 +163,21 @@ export class SqsWorkQueue implements WorkQueue {
   }
 
   async stats(queue: string): Promise<QueueStats> {
-    const [own, dead] = await Promise.all([this.#counts(this.#url(queue)), this.#counts(this.#deadLetterUrl(queue))]);
-    const [ready, delayed, inFlight] = own;
-    const oldestAgeMs = ready === 0 ? 0 : await this.#ages?.oldestAgeMs(nameOf(this.#url(queue)));
+    const [own, dead] = await Promise.all([this.#own(queue), this.#counts(this.#deadLetterUrl(queue))]);
     // A dead letter that somebody looks at is in flight for a moment: it is one all the same.
-    return { ready, delayed, inFlight, deadLetters: dead[0] + dead[1] + dead[2], oldestAgeMs };
+    return { ...own, deadLetters: dead[0] + dead[1] + dead[2] };
+  }
+
+  async backlog(queue: string): Promise<Backlog> {
+    const { ready, oldestAgeMs } = await this.#own(queue);
+    return { ready, oldestAgeMs };
+  }
+
+  async #own(queue: string): Promise<Omit<QueueStats, "deadLetters">> {
+    const url = this.#url(queue);
+    const [ready, delayed, inFlight] = await this.#counts(url);
+    const oldestAgeMs = ready === 0 ? 0 : await this.#ages?.oldestAgeMs(nameOf(url));
+    return { ready, delayed, inFlight, oldestAgeMs };
   }
 
   async #counts(url: string): Promise<[visible: number, delayed: number, notVisible: number]> {

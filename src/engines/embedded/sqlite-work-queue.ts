@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { CommitId, TenantId } from "../../contract/ids.ts";
 import type { Message } from "../../contract/messages.ts";
 import {
+  type Backlog,
   type Clock,
   type DeadLetter,
   type DeadLetterReason,
@@ -165,12 +166,19 @@ export class SqliteWorkQueue implements WorkQueue {
 
   async stats(queue: string): Promise<QueueStats> {
     const state = this.#queues.get(queue);
-    const oldest = state?.ready.oldestMs() ?? Number.POSITIVE_INFINITY;
     return {
-      ready: state?.ready.size ?? 0,
+      ...(await this.backlog(queue)),
       delayed: state?.delayed ?? 0,
       inFlight: state?.inFlight.size ?? 0,
       deadLetters: (this.#countBuried.get(queue) as { n: number }).n,
+    };
+  }
+
+  async backlog(queue: string): Promise<Backlog> {
+    const ready = this.#queues.get(queue)?.ready;
+    const oldest = ready?.oldestMs() ?? Number.POSITIVE_INFINITY;
+    return {
+      ready: ready?.size ?? 0,
       oldestAgeMs: Number.isFinite(oldest) ? Math.max(0, this.#clock.now() - oldest) : 0,
     };
   }

@@ -202,6 +202,7 @@ export function testWorkQueue(
       const { queue, queueName, wait } = port;
       const counts = async () => {
         const { ready, delayed, inFlight, deadLetters } = await queue.stats(queueName);
+        expect((await queue.backlog(queueName)).ready).toBe(ready);
         return { ready, delayed, inFlight, deadLetters };
       };
       const become = async (expected: Awaited<ReturnType<typeof counts>>): Promise<void> => {
@@ -232,7 +233,7 @@ export function testWorkQueue(
         await wait(3 * SECOND_MS);
         const age = await eventually(
           wait,
-          async () => (await queue.stats(queueName)).oldestAgeMs ?? 0,
+          async () => (await queue.backlog(queueName)).oldestAgeMs ?? 0,
           (ageMs) => ageMs >= 8 * SECOND_MS,
         );
         expect(age).toBeGreaterThanOrEqual(8 * SECOND_MS);
