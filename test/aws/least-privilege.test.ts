@@ -1,0 +1,202 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import authorizerEvent from "../../lambdas/authorizer/event.json" with { type: "json" };
+import deploymentEvent from "../../lambdas/deployment/event.json" with { type: "json" };
+import type { JobView } from "../../src/contract/api.ts";
+import { CORPUS_KEY } from "../../src/contract/bucket-keys.ts";
+import { advanceQueue, EVENT_SOURCE, topics } from "../../src/contract/messages.ts";
+import { buildIndex } from "../../src/corpus/build-index.ts";
+import type { AccessLine, Statement } from "../../tools/emulator/access-log.ts";
+import { ACKNOWLEDGED } from "../../tools/emulator/acknowledged-actions.ts";
+import { compare, describeComparison } from "../../tools/emulator/least-privilege.ts";
+import { SCRATCH } from "../infra/scratch.ts";
+import app, { text } from "./stack/app.ts";
+import type { FunctionProcess } from "./stack/function-process.ts";
+import { APP_FILE, LATER_APP_FILE, LocalStack } from "./stack/local-stack.ts";
+
+/** Everything that functions do, done once: the calls of a whole run are what the roles are compared with. */
+let stack: LocalStack;
+let lines: AccessLine[];
+
+interface Answer {
+  readonly statusCode: number;
+  readonly body: string;
+}
+const MINUTE_MS = 60_000;
+const POLL_MS = 50;
+
+beforeAll(async () => {
+  stack = await LocalStack.start(app, APP_FILE);
+  await pushCorpus();
+  await deploy();
+  await Promise.all([
+    ...["retrieval", "echo", "moody"].map((name) =>
+      stack.startWorker(`Sluice/Pipeline/Capability-${name}/Worker`, name),
+    ),
+    stack.startWorker("Sluice/Pipeline/Workflow-ways/Worker", advanceQueue("ways")),
+  ]);
+  await useApi();
+  lines = stack.lines();
+}, 120_000);
+afterAll(() => stack?.close());
+
+async function pushCorpus(): Promise<void> {
+  const documents = mkdtempSync(join(SCRATCH, "documents-"));
+  writeFileSync(join(documents, "queues.md"), "# Queues\n\nA queue keeps messages in any order.\n");
+  const file = `${documents}.index`;
+  buildIndex(documents, file, { portable: true });
+  await stack.aws.clients.s3.send(
+    new PutObjectCommand({ Bucket: stack.aws.bucket, Key: CORPUS_KEY, Body: readFileSync(file) }),
+  );
+}
+
+/** As CloudFormation asks for it: first without the secret, then with it. */
+async function deploy(): Promise<void> {
+  const deployment = await stack.start("Sluice/Deployment/Function");
+  const answers: { Status: string }[] = [];
+  const cloudFormation = createServer(async (request, response) => {
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    answers.push(JSON.parse(body));
+    response.end();
+  });
+  const ResponseURL = await listening(cloudFormation);
+  const arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:sluice/dev/SEARCH_KEY";
+  const Secrets = [{ variable: "SEARCH_KEY", arn }];
+  const event = { ...deploymentEvent, ResponseURL, ResourceProperties: { Secrets } };
+  await deployment.invoke(event);
+  stack.createSecret("SEARCH_KEY", "key");
+  await deployment.invoke(event);
+  cloudFormation.closeAllConnections();
+  cloudFormation.close();
+  expect(answers.map(({ Status }) => Status)).toEqual(["FAILED", "SUCCESS"]);
+}
+
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+async function useApi(): Promise<void> {
+  const start = (name: string): Promise<FunctionProcess> => stack.start(`Sluice/Api/${name}`);
+  const [submit, submitAgain, jobs, events, capabilities, authorizer] = await Promise.all([
+    start("Submit"),
+    start("Submit"),
+    start("Jobs"),
+    start("Events"),
+    start("Capabilities"),
+    start("AuthorizerFunction"),
+  ]);
+  await expect(authorizer.invoke(authorizerEvent)).rejects.toThrow("Unauthorized");
+  const begin = async (input: object, by = submit): Promise<string> => {
+    const headers = { "content-type": "application/json", "idempotency-key": keyOf(input) };
+    const body = JSON.stringify({ workflow: "ways", input });
+    return ((await call(by, "/v1/jobs", { headers, body })) as JobView).id;
+  };
+  const until = async (id: string, ...statuses: JobView["status"][]): Promise<JobView> => {
+    for (;;) {
+      const job = (await call(jobs, "/v1/jobs/{jobId}", { pathParameters: { jobId: id } })) as JobView;
+      if (statuses.includes(job.status)) return job;
+      if (job.status !== "running") throw new Error(`${id} is ${job.status}: ${JSON.stringify(job)}`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  };
+  const eventsOf = (jobId: string) =>
+    call(events, "/v1/jobs/{jobId}/events", {
+      pathParameters: { jobId },
+      queryStringParameters: { limit: "1000" },
+    }) as Promise<{ events: { type: string; stepId?: string }[] }>;
+  const untilRequested = async (id: string, stepId: string): Promise<void> => {
+    for (;;) {
+      const { events: all } = await eventsOf(id);
+      if (all.some((event) => event.type === "step.requested" && event.stepId === stepId)) return;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  };
+
+  const search = { way: "find", query: "What keeps a queue?", note: text(150_000) };
+  const find = await begin(search);
+  const moods = await Promise.all(["throttled", "fails once"].map((mood) => begin({ way: "mood", mood })));
+  const doomed = await begin({ way: "mood", mood: "doomed" });
+  const advanced = await begin({ way: "no worker goes on" });
+  const broken = await begin({ way: "broken" });
+  // The reconciler's commit is the sixteenth of the one, and the other has a snapshot by then.
+  const chains = [await begin({ way: "chain", steps: 7 }), await begin({ way: "chain", steps: 12 })];
+  for (const id of [find, ...moods, advanced]) await until(id, "completed");
+  for (const id of [doomed, broken]) await until(id, "dead-lettered");
+  for (const id of chains) await untilRequested(id, "gone");
+  // Another container knows nothing of the job that it is asked for again.
+  expect(await begin(search, submitAgain)).toBe(find);
+  await eventsOf(find);
+  await call(jobs, "/v1/jobs", {});
+  await call(capabilities, "/v1/capabilities", {});
+  await meetNewerCode(chains[0] ?? "");
+  await reconcile();
+  for (const id of chains) await until(id, "dead-lettered");
+}
+
+const keyOf = (input: object): string => createHash("sha256").update(JSON.stringify(input)).digest("hex");
+
+async function call(fn: FunctionProcess, resource: string, event: object): Promise<unknown> {
+  const requestContext = { requestId: "test", authorizer: { tenant: "acme" } };
+  const answer = (await fn.invoke({ headers: {}, resource, path: resource, ...event, requestContext })) as Answer;
+  if (answer.statusCode >= 400) throw new Error(`${resource} was answered ${answer.statusCode}: ${answer.body}`);
+  return JSON.parse(answer.body);
+}
+
+/** A function of the deployment before is told to bring a job forward that this one has worked on. */
+async function meetNewerCode(jobId: string): Promise<void> {
+  const older = await stack.start("Sluice/Pipeline/Workflow-ways/Worker", { environment: { SLUICE_DEPLOY_SEQ: "1" } });
+  const detail = { tenant: "acme", jobId, seq: 1 };
+  const body = JSON.stringify({ source: EVENT_SOURCE, "detail-type": topics.advance("ways"), detail });
+  const record = { messageId: "1", receiptHandle: "1", body, attributes: {}, messageAttributes: {} };
+  expect(await older.invoke({ Records: [{ ...record, eventSource: "aws:sqs" }] })).toEqual({ batchItemFailures: [] });
+}
+
+/** Half an hour later, and again when a deployment has taken a capability away. */
+async function reconcile(): Promise<void> {
+  const later: Record<string, string>[] = [
+    { SLUICE_TEST_AHEAD_MS: String(30 * MINUTE_MS) },
+    { SLUICE_TEST_AHEAD_MS: String(90 * MINUTE_MS), SLUICE_TEST_APP: LATER_APP_FILE },
+  ];
+  for (const environment of later) {
+    const reconciler = await stack.start("Sluice/Operations/Reconciler", { environment });
+    await reconciler.invoke({});
+    await reconciler.stop();
+  }
+}
+
+test("functions may do what they do, and nothing that they do not", () => {
+  expect(stack.errors).toEqual([]);
+  expect(describeComparison(compare(lines, ACKNOWLEDGED))).toEqual([]);
+});
+
+describe("it would be seen if", () => {
+  const changed = (change: (statements: readonly Statement[]) => Statement[]): string[] => {
+    const other = lines.map((line) =>
+      line.kind === "role" && line.function.includes("/Capability-")
+        ? { ...line, statements: change(line.statements) }
+        : line,
+    );
+    return describeComparison(compare(other, ACKNOWLEDGED)).map((line) => line.replace(/, \d+ ×.*/, ""));
+  };
+
+  test("workers lacked the right to their dead letters", () => {
+    const isOfDeadLetters = ({ Resource }: Statement): boolean => JSON.stringify(Resource).includes("_dead");
+    expect(changed((statements) => statements.filter((each) => !isOfDeadLetters(each)))).toEqual([
+      "denied   Sluice/Pipeline/Capability-*/Worker: sqs:SendMessage on <Sluice/Pipeline/Capability-*/Topic/DeadLetters>",
+    ]);
+  });
+
+  test("they had one too many", () => {
+    const one = { Effect: "Allow", Action: "dynamodb:DeleteItem", Resource: "*" } as const;
+    expect(changed((statements) => [...statements, one])).toEqual([
+      "unused   Sluice/Pipeline/Capability-*/Worker: dynamodb:DeleteItem on *",
+    ]);
+  });
+});

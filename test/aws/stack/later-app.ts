@@ -1,0 +1,2 @@
+/** The app after a deployment that took a capability away. */
+export { later as default } from "./app.ts";
