@@ -2,7 +2,10 @@ import type { JobView } from "../../src/contract/api.ts";
 
 const POLL_MS = 200;
 
-/** A caller of an instance's API with one key. */
+/** A new key counts within seconds, but one that was asked for before it did is remembered as unknown for a while. */
+const NEW_KEY_MS = 90_000;
+
+/** A caller of an instance's API with one key, which may be new. */
 export class Api {
   readonly #url: string;
   readonly #key: string;
@@ -22,6 +25,20 @@ export class Api {
     const text = await response.text();
     if (!response.ok) throw new Error(`${init.method ?? "GET"} ${path}: ${response.status} ${text}`);
     return JSON.parse(text);
+  }
+
+  /** Resolves when the key counts. */
+  async admitted(): Promise<this> {
+    const deadline = Date.now() + NEW_KEY_MS;
+    for (;;) {
+      try {
+        await this.#call("v1/jobs");
+        return this;
+      } catch (error) {
+        if (!(error as Error).message.includes(": 401 ") || Date.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 5 * POLL_MS));
+      }
+    }
   }
 
   async submit(workflow: string, input: unknown): Promise<JobView> {

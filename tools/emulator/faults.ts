@@ -1,12 +1,10 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { accessLines } from "./access-lines.ts";
-import { ACKNOWLEDGED } from "./acknowledged-actions.ts";
 import { Emulator, type EmulatorOptions } from "./emulator.ts";
 import { Instance } from "./instance.ts";
-import { compare, describeComparison } from "./least-privilege.ts";
 import { PLANTED_FAULTS, type PlantedFault, type Template } from "./planted-faults.ts";
-import { bootstrap, checkPromises } from "./run.ts";
+import { bootstrap, checkPromises, checkRoles } from "./run.ts";
 import { CommandError, runTool } from "./run-command.ts";
 import { type Steps, Violations } from "./steps.ts";
 
@@ -66,7 +64,7 @@ async function findings(instance: Instance, options: EmulatorOptions, deploy: ()
     const flags = ["--outputs", instance.outputsFile, "--timeout", String(SMOKE_WITHIN_S)];
     const smoke = await output(runTool("smoke", flags, { env: instance.env }));
     const lines = await accessLines(await instance.deployment(), emulator.recordFile);
-    const rights = describeComparison(compare(lines, ACKNOWLEDGED));
+    const rights = checkRoles(lines);
     return {
       found: [...promised.map((line) => `check: ${line}`), ...(smoke === undefined ? [] : [`smoke: ${smoke}`])],
       rights: rights.map((line) => `least privilege: ${line}`),

@@ -15,11 +15,9 @@ export async function withRunningJobs(api: Api, act: () => Promise<void>): Promi
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
   })();
-  try {
-    await act();
-  } finally {
+  const acting = act().finally(() => {
     done = true;
-  }
-  await submitting;
+  });
+  await Promise.all([acting, submitting]);
   return Promise.all(ids.map((id) => api.settled(id)));
 }
