@@ -3,12 +3,16 @@ import { problemOf } from "./caller.ts";
 import { test } from "./suite.ts";
 
 describe("the edge", () => {
-  test.for(["v2/jobs", "v1/nothing", "v1/jobs/a/b/c", "nothing"])("GET %s is a 404", async (path, { api }) => {
-    expect((await problemOf(await api.get(path))).status).toBe(404);
+  test.for(["v2/jobs", "v1/nothing", "v1/jobs/a/b/c", "nothing"])("GET %s is a 404", async (path, { nobody }) => {
+    expect((await problemOf(await nobody.get(path))).status).toBe(404);
   });
 
-  test.for(["PUT", "DELETE", "PATCH"])("%s of a path that does not take it is refused", async (method, { api }) => {
-    const { status } = await problemOf(await api.call("v1/jobs", { method }));
+  test("a path that there is not is a 404 for a caller with a key, too", async ({ api }) => {
+    expect((await problemOf(await api.get("v2/jobs"))).status).toBe(404);
+  });
+
+  test.for(["PUT", "DELETE", "PATCH"])("%s of a path that does not take it is refused", async (method, { nobody }) => {
+    const { status } = await problemOf(await nobody.call("v1/jobs", { method }));
     expect([404, 405]).toContain(status);
   });
 

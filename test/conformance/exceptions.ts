@@ -14,9 +14,18 @@ export const exceptions: readonly Exception[] = [
   ...(["emulator", "aws"] as const).map((target) => ({
     target,
     test: "the edge > a method that a path does not take is a 405 with those that it takes",
-    reason:
-      "API Gateway has no 405: it answers a method that it has no integration for like a path that it does not know, with a 404 in our words (lib/api-problems.ts, test/infra/api.test.ts)",
+    reason: "API Gateway knows a method only together with its path, and answers 404 for both",
   })),
+  {
+    target: "aws",
+    test: "the edge > a path that there is not is a 404 for a caller with a key, too",
+    reason: "API Gateway takes a bearer key on an unknown path for a signature that is incomplete, and answers 403",
+  },
+  {
+    target: "aws",
+    test: "the capabilities > say how much waits for them",
+    reason: "SQS's counts are approximate, and up to a minute late: a short backlog may never be seen",
+  },
 ];
 
 /** Entries that name no case of the suite: their case was renamed or taken out. */
