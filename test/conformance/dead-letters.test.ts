@@ -28,7 +28,9 @@ describe("a step that is given up", () => {
     expect(job.steps[0]?.attempts).toHaveLength(1);
     const failed = (await api.events(job.id)).find((event) => event.type === "step.failed");
     expect(failed).toMatchObject({ final: true, output: { text: 7, count: "many" }, error: { name: "OutputError" } });
-    expect(JSON.stringify(failed)).toContain("/output/text");
+    const said = failed?.type === "step.failed" ? JSON.stringify(failed.error.detail) : "";
+    expect(said).toContain("/output/text");
+    expect(said).toContain("/output/count");
   });
 
   test("at its timeout says so", async ({ api }) => {

@@ -28,7 +28,7 @@ export const fragile = defineCapability({
   name: "fragile",
   description: "Fails as it is told",
   input: Text.extend({ fate: Fate }),
-  output: Text,
+  output: Text.extend({ count: z.number().optional() }),
   retry,
   run({ text, fate }, step) {
     switch (fate) {
