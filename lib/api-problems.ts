@@ -24,6 +24,13 @@ const PROBLEMS: readonly (readonly [
     "No such route",
     '"there is no such path, or no such method of it: see /v1/openapi.json"',
   ],
+  // And this is what it says of it to a caller with a key: it takes every such Authorization for a signature.
+  [
+    ResponseType.INVALID_SIGNATURE,
+    404,
+    "No such route",
+    '"there is no such path, or no such method of it: see /v1/openapi.json"',
+  ],
   [ResponseType.RESOURCE_NOT_FOUND, 404, "No such route", '"there is no such path: see /v1/openapi.json"'],
   [ResponseType.BAD_REQUEST_BODY, 400, "Invalid request", '"the body must be a JSON object: see /v1/openapi.json"'],
   [ResponseType.BAD_REQUEST_PARAMETERS, 400, "Invalid request", "$context.error.messageString"],
@@ -42,7 +49,13 @@ const PROBLEMS: readonly (readonly [
     { "Retry-After": "'1'" },
   ],
   [ResponseType.QUOTA_EXCEEDED, 429, "Too many requests", '"the quota is used up"', { "Retry-After": "'60'" }],
-  [ResponseType.DEFAULT_4XX, 400, "Invalid request", "$context.error.messageString"],
+  // Not in API Gateway's words: of a signature that it misses they repeat the Authorization header, and with it the key.
+  [
+    ResponseType.DEFAULT_4XX,
+    400,
+    "Invalid request",
+    '"the request was refused before it was looked at: see /v1/openapi.json"',
+  ],
   [
     ResponseType.AUTHORIZER_FAILURE,
     503,

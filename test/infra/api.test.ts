@@ -172,6 +172,13 @@ describe("what API Gateway answers by itself is a problem document", () => {
     expect(kinds).toEqual(expect.arrayContaining(["DEFAULT_4XX", "DEFAULT_5XX", "UNAUTHORIZED", "THROTTLED"]));
   });
 
+  test("that repeats nothing of the Authorization header", () => {
+    const quoting = responses().filter(({ properties }) =>
+      properties.ResponseTemplates["application/json"].includes("$context.error"),
+    );
+    expect(quoting.map(({ properties }) => properties.ResponseType)).toEqual(["BAD_REQUEST_PARAMETERS"]);
+  });
+
   test("and says in headers who is asked for and when to come again", () => {
     const header = (type: string, name: string): string | undefined =>
       responses().find(({ properties }) => properties.ResponseType === type)?.properties.ResponseParameters[
