@@ -73,11 +73,15 @@ export class Caller {
     return read(CapabilityList, await this.get("v1/capabilities"));
   }
 
-  /** The whole log, page by page. */
+  /** The whole log, page by page. Throws where a page does not go on where the one before ended. */
   async events(id: string): Promise<JobEvent[]> {
     const events: JobEvent[] = [];
     for (;;) {
       const page = await this.page(id, `?limit=1000&after=${events.length}`);
+      const [first] = page.events;
+      if (first && first.seq !== events.length + 1) {
+        throw new Error(`the page of ${id} after seq ${events.length} begins with seq ${first.seq}`);
+      }
       events.push(...(page.events as JobEvent[]));
       if (page.ended || page.events.length === 0) return events;
     }

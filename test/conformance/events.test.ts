@@ -38,6 +38,7 @@ describe("events", () => {
         expect(page.events.length).toBeGreaterThan(0);
         expect(page.events.length).toBeLessThanOrEqual(limit);
         expect(page.next).toBe(page.events.at(-1)?.seq);
+        expect(page.next).toBeGreaterThan(after);
         read.push(...(page.events as JobEvent[]));
         ({ ended, next: after } = page);
       }
