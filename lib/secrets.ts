@@ -15,9 +15,26 @@ export interface SecretsProps {
 }
 
 /** The variable that a provider's package reads its key from. Bedrock asks for a role, not for a key. */
-const KEY_VARIABLES = { openai: "OPENAI_API_KEY", anthropic: "ANTHROPIC_API_KEY" } as const;
+export const KEY_VARIABLES = { openai: "OPENAI_API_KEY", anthropic: "ANTHROPIC_API_KEY" } as const;
 /** An OpenAI-compatible server may want a key; only its owner knows. */
 const OPTIONAL_VARIABLE = "SLUICE_MODEL_API_KEY";
+
+/** The variables that a capability reads from secrets, in order. `given`: those whose secrets are there by other means. */
+export function secretVariablesOf(
+  { secrets, usesModel }: Pick<CapabilityManifest, "secrets" | "usesModel">,
+  models: readonly string[],
+  given: readonly string[] = [],
+): string[] {
+  const ofModels = models.flatMap((name) => {
+    const { provider } = parseModelName(name);
+    if (provider === "openai" || provider === "anthropic") return [KEY_VARIABLES[provider]];
+    return provider === "openai-compatible" && given.includes(OPTIONAL_VARIABLE) ? [OPTIONAL_VARIABLE] : [];
+  });
+  return [...new Set([...secrets, ...(usesModel ? ofModels : [])])].sort();
+}
+
+/** What names of an instance's secrets begin with. */
+export const secretPrefix = (stage: string): string => `sluice/${stage}/`;
 
 /** The secrets of each capability: those that it names, and the keys of the models' providers if it calls models. */
 export class Secrets {
@@ -28,9 +45,10 @@ export class Secrets {
     this.#props = props;
   }
 
-  of({ secrets, usesModel }: CapabilityManifest): ReadonlyMap<string, ISecret> {
-    const variables = new Set([...secrets, ...(usesModel ? this.#keysOfModels() : [])]);
-    return new Map([...variables].sort().map((variable) => [variable, this.#secret(variable)]));
+  of(capability: CapabilityManifest): ReadonlyMap<string, ISecret> {
+    const { models, given } = this.#props;
+    const variables = secretVariablesOf(capability, models, Object.keys(given));
+    return new Map(variables.map((variable) => [variable, this.#secret(variable)]));
   }
 
   /** All that any capability uses. Throws {@link SynthError} where one was given that none does. */
@@ -42,14 +60,6 @@ export class Secrets {
       );
     }
     return this.#used;
-  }
-
-  #keysOfModels(): string[] {
-    return this.#props.models.flatMap((name) => {
-      const { provider } = parseModelName(name);
-      if (provider === "openai" || provider === "anthropic") return [KEY_VARIABLES[provider]];
-      return provider === "openai-compatible" && OPTIONAL_VARIABLE in this.#props.given ? [OPTIONAL_VARIABLE] : [];
-    });
   }
 
   #secret(variable: string): ISecret {

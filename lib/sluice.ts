@@ -23,7 +23,7 @@ import { DeploymentNumber } from "./deployment-number.ts";
 import type { Instance } from "./instance.ts";
 import { SluiceOperations } from "./operations.ts";
 import { SluicePipeline } from "./pipeline.ts";
-import { Secrets } from "./secrets.ts";
+import { Secrets, secretPrefix } from "./secrets.ts";
 import type { FunctionDefaults, LogLevel } from "./sluice-function.ts";
 import { SynthError } from "./synth-error.ts";
 
@@ -89,7 +89,7 @@ export class Sluice extends Construct {
     const secrets = new Secrets({
       scope: this,
       given: props.secrets ?? {},
-      namePrefix: `sluice/${stage}/`,
+      namePrefix: secretPrefix(stage),
       models: [model, ...this.manifest.models],
     });
     const secretsByCapability = new Map(this.manifest.capabilities.map((each) => [each.name, secrets.of(each)]));

@@ -11,6 +11,9 @@ export interface WorkflowQueueProps {
   readonly workflow: string;
 }
 
+/** Workers of each workflow's own queue at once. */
+export const WORKFLOW_CONCURRENCY = 20;
+
 /** A workflow's own queue: jobs that could not be brought forward together with the result that asked for it. */
 export class WorkflowQueue extends QueueWorker<"advance"> {
   constructor(scope: Construct, id: string, { instance, workflow }: WorkflowQueueProps) {
@@ -24,7 +27,7 @@ export class WorkflowQueue extends QueueWorker<"advance"> {
       timeout: Duration.minutes(1),
       memoryMb: 512,
       batchSize: 10,
-      maxConcurrency: 20,
+      maxConcurrency: WORKFLOW_CONCURRENCY,
       environment: { ...writerVariables(instance), SLUICE_WORKFLOW: workflow },
       failures: [ownMetric("WorkflowErrors", stage, { workflow }, { label: "workflow errors" })],
       durations: [ownMetric("JobDuration", stage, { workflow }, { statistic: Stats.p(50), label: "job p50" })],

@@ -31,7 +31,8 @@ export async function unusableSecrets(
   return `secrets that the app's capabilities need: ${named}. Then deploy again: ${[...new Set(commands)].join("; ")}`;
 }
 
-function commandOf(name: string, state: SecretState): string {
+/** What helps, as an argument of `aws secretsmanager`. */
+export function commandOf(name: string, state: SecretState): string {
   if (state === "deleted") return `restore-secret --secret-id ${name}`;
   return state === "empty"
     ? `put-secret-value --secret-id ${name} --secret-string …`

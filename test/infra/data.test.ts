@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { addStacks } from "../../lib/sluice-app.ts";
 import { createTableInput, TABLE } from "../../src/engines/aws/table-schema.ts";
-import { labelled, type Synthesized, type SynthesizedStack, synthesize } from "./synthesize.ts";
+import { BOOTSTRAP_VERSION } from "../../tools/doctor/check-bootstrap.ts";
+import { CREDENTIALS, cdkApp, labelled, type Synthesized, type SynthesizedStack, synthesize } from "./synthesize.ts";
 
 let dev: Synthesized;
 let prod: Synthesized;
@@ -96,6 +98,16 @@ test("what a deployed App stack imports of the Data stack stays exported, and th
     ]);
     const exported = Object.values(app.json.Outputs as Record<string, { Export?: unknown }>).filter((o) => o.Export);
     expect(exported).toEqual([]);
+  }
+});
+
+test("the doctor asks for the CDK's resources in the version that these stacks need", () => {
+  const app = cdkApp();
+  addStacks(app, CREDENTIALS);
+  for (const { requiresBootstrapStackVersion, lookupRole } of app.synth().stacks) {
+    expect({ stacks: requiresBootstrapStackVersion, lookups: lookupRole?.requiresBootstrapStackVersion }).toEqual(
+      BOOTSTRAP_VERSION,
+    );
   }
 });
 

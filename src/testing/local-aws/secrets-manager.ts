@@ -11,7 +11,8 @@ interface Secret {
 
 type Input = Readonly<Record<string, string | undefined>> & { readonly VersionStages?: readonly string[] };
 
-class ServiceError extends Error {
+/** What the service answers instead: thrown by `before`, for one that this server would not make. */
+export class ServiceError extends Error {
   readonly type: string;
   readonly status: number;
 
@@ -34,7 +35,7 @@ export class SecretsManager extends LocalServer {
   readonly calls: string[] = [];
   /** ARNs of secrets that somebody has deleted and can restore. */
   readonly deleted = new Set<string>();
-  /** Before a call is served: what it throws is the answer (a 500), what it awaits is waited for. */
+  /** Before a call is served: what it throws is the answer (a 500, unless it is a {@link ServiceError}), what it awaits is waited for. */
   before: (call: string, input: Input) => void | Promise<void> = () => {};
 
   constructor() {
@@ -56,7 +57,7 @@ export class SecretsManager extends LocalServer {
 
   /** Makes a secret, with a value unless `text` is undefined. Resolves with its ARN. */
   create(name: string, text: string | undefined): string {
-    const arn = `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}-AbCdEf`;
+    const arn = arnOf(name);
     const secret: Secret = { arn, versions: new Map(), labels: new Map() };
     this.#secrets.set(arn, secret);
     if (text !== undefined) put(secret, { SecretString: text });
@@ -101,12 +102,14 @@ export class SecretsManager extends LocalServer {
     }
   }
 
-  #find(arn: string): Secret {
-    const secret = this.#secrets.get(arn);
+  #find(id: string): Secret {
+    const secret = this.#secrets.get(id) ?? this.#secrets.get(arnOf(id));
     if (secret) return secret;
     throw new ServiceError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
   }
 }
+
+const arnOf = (name: string): string => `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}-AbCdEf`;
 
 function get(secret: Secret, { VersionId, VersionStage = "AWSCURRENT" }: Input): object {
   const version = VersionId ?? secret.labels.get(VersionStage) ?? "";
