@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { PARAGRAPHS } from "../../lib/monitoring.ts";
 
@@ -10,8 +10,18 @@ const anchorOf = (heading: string): string =>
     .replaceAll(/[^\w\- ]/g, "")
     .replaceAll(" ", "-");
 
+const text = readFileSync(new URL("../../docs/runbook.md", import.meta.url), "utf8");
+const anchors = [...text.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) => anchorOf(heading));
+
 test("docs/runbook.md has a paragraph for everything that an alarm's description leads to", () => {
-  const text = readFileSync(new URL("../../docs/runbook.md", import.meta.url), "utf8");
-  const anchors = [...text.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) => anchorOf(heading));
   expect(anchors).toEqual(expect.arrayContaining([...PARAGRAPHS]));
+});
+
+test("and for everything that a tool's message leads to", () => {
+  const messages = globSync("tools/**/*.ts").map((file) => readFileSync(file, "utf8"));
+  const led = messages.flatMap((message) =>
+    [...message.matchAll(/docs\/runbook\.md#([\w-]+)/g)].map(([, to = ""]) => to),
+  );
+  expect(led.length).toBeGreaterThan(0);
+  expect(anchors).toEqual(expect.arrayContaining(led));
 });
