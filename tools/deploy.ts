@@ -43,20 +43,31 @@ async function main(): Promise<number> {
 
 function next(name: string, outputsFile: string): string {
   if (!existsSync(outputsFile)) return `The CDK is done. It wrote no outputs to ${outputsFile}.`;
-  const { ApiUrl } = readOutputs(outputsFile);
-  return `Instance ${name} is at ${ApiUrl}
+  let url: string;
+  try {
+    url = readOutputs(outputsFile).ApiUrl;
+  } catch (error) {
+    // It is deployed all the same.
+    if (error instanceof UsageError) return `The CDK is done. ${error.message}`;
+    throw error;
+  }
+  return `Instance ${name} is at ${url}
 Its outputs are in ${outputsFile}. Next:
 
   npm run smoke -- --outputs ${outputsFile}    # one job to its answer, with a key of its own
   npm run key -- --outputs ${outputsFile}      # a key to call it with: printed this once`;
 }
 
+const ROLE = "createApiGatewayAccountRole";
+const isOf = (name: string, flag = ""): boolean => flag.startsWith(`${name}=`);
+
 function helpFor(contextFlags: readonly string[], status: number): string {
-  const deploy = `npm run deploy -- ${contextFlags.join(" ")}`;
+  const flags = contextFlags.filter((flag, index) => !isOf(ROLE, flag) && !isOf(ROLE, contextFlags[index + 1]));
+  const deploy = `npm run deploy -- ${flags.join(" ")}`;
   return `The CDK ended with ${status}; what it says above is why. What first deployments stumble over:
 
   "CloudWatch Logs role ARN must be set in account settings": once for the account and region
-      ${deploy} -c createApiGatewayAccountRole=true
+      ${deploy} -c ${ROLE}=true
   "Has the environment been bootstrapped?", "SSM parameter /cdk-bootstrap/… not found": once for the account and region
       npx cdk bootstrap
 

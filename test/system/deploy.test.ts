@@ -70,11 +70,20 @@ describe("npm run deploy", () => {
     expect(project.calls).toEqual([]);
   });
 
+  test("says what is odd about the outputs of a deployment that succeeded", async () => {
+    const none = await deploy([], {});
+    expect(none).toMatchObject({ code: 0, stdout: "\nThe CDK is done. It wrote no outputs to outputs.dev.json.\n" });
+    const other = await deploy([], { FAKE_OUTPUTS: '{"Stack":{}}' });
+    expect(other.code).toBe(0);
+    expect(other.stdout).toContain("The CDK is done. outputs.dev.json has no outputs of an instance");
+  });
+
   test("ends as the CDK does, with what first deployments stumble over", async () => {
-    const { code, stdout, stderr } = await deploy(["-c", "stage=prod"], { FAKE_STATUS: "3" });
+    const settings = ["-c", "createApiGatewayAccountRole=false", "-c", "stage=prod"];
+    const { code, stdout, stderr } = await deploy(settings, { FAKE_STATUS: "3" });
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
     expect(stderr).toContain("npm run deploy -- -c stage=prod -c createApiGatewayAccountRole=true");
     expect(stderr).toContain("npx cdk bootstrap");
-    expect(stderr).toContain("npm run doctor -- -c stage=prod");
+    expect(stderr).toContain("npm run doctor -- -c stage=prod -c createApiGatewayAccountRole=false");
   });
 });
