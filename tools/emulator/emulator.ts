@@ -49,7 +49,7 @@ export class Emulator {
     }
     const { python } = await emulatorVenv();
     rmSync(dir, { recursive: true, force: true });
-    mkdirSync(dir, { recursive: true });
+    mkdirSync(join(dir, "tmp"), { recursive: true });
     const log = createWriteStream(join(dir, "emulator.log"));
     const child = spawn(python, [join(import.meta.dirname, "launcher.py")], {
       cwd: dir,
@@ -117,11 +117,10 @@ export function clientEnvironment(port: number): NodeJS.ProcessEnv {
 
 /** The emulator's own, which its functions inherit: nothing of this process's but where programs are. */
 function environmentOf({ port, dir }: EmulatorOptions, owner: number | undefined): NodeJS.ProcessEnv {
-  const { HOME = "/", LANG = "C.UTF-8", TMPDIR = "/tmp", PATH = "" } = process.env;
+  const { HOME = "/", LANG = "C.UTF-8", PATH = "" } = process.env;
   return {
     HOME,
     LANG,
-    TMPDIR,
     // It runs `node` from here, whatever the runtime is called.
     PATH: [join(ROOT, "node_modules/node/bin"), PATH].join(delimiter),
     // The CDK's own functions expect the SDK that Lambda has.
@@ -130,6 +129,8 @@ function environmentOf({ port, dir }: EmulatorOptions, owner: number | undefined
     MINISTACK_HOST: "127.0.0.1",
     GATEWAY_PORT: String(port),
     AUTH: "true",
+    // What its functions are unpacked into goes with it.
+    TMPDIR: join(dir, "tmp"),
     S3_DATA_DIR: join(dir, "s3"),
     STATE_DIR: join(dir, "state"),
     SLUICE_EMULATOR_RECORD: recordFileOf(dir),
