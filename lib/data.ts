@@ -1,7 +1,8 @@
-import { Duration, RemovalPolicy, SecretValue, Stack } from "aws-cdk-lib";
+import { CfnResource, Duration, RemovalPolicy, SecretValue, Stack } from "aws-cdk-lib";
 import { AttributeType, Billing, ProjectionType, TableEncryptionV2, TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { EventBus } from "aws-cdk-lib/aws-events";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
+import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { BlockPublicAccess, Bucket, BucketEncryption } from "aws-cdk-lib/aws-s3";
 import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import { Construct } from "constructs";
@@ -112,7 +113,7 @@ export class SluiceData extends Construct {
       "AwsSolutions-SMG4",
       "It holds hashes of keys, which cannot be rotated without their holders; keys are added and revoked by npm run key",
     );
-    if (!retain) acknowledgeAutoDelete(this);
+    if (!retain) tidyAutoDelete(this);
   }
 
   get #jobObjects(): string {
@@ -168,10 +169,19 @@ export class SluiceData extends Construct {
 }
 
 /** The function that empties the bucket when a stack is removed is the CDK's own. */
-function acknowledgeAutoDelete(scope: Construct): void {
+function tidyAutoDelete(scope: Construct): void {
   const stack = Stack.of(scope);
   const provider = stack.node.tryFindChild("Custom::S3AutoDeleteObjectsCustomResourceProvider");
   if (provider === undefined) return;
+  const handler = provider.node.tryFindChild("Handler");
+  if (handler instanceof CfnResource && provider.node.tryFindChild("Logs") === undefined) {
+    // The one that Lambda would make by itself stays when everything else has gone.
+    const logs = new LogGroup(provider, "Logs", {
+      retention: RetentionDays.ONE_WEEK,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    handler.addPropertyOverride("LoggingConfig", { LogGroup: logs.logGroupName });
+  }
   const reason = "A custom resource of the CDK, in stacks whose data is not retained";
   acknowledge(
     provider,

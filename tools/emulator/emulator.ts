@@ -125,6 +125,7 @@ function environmentOf({ port, dir }: EmulatorOptions, owner: number | undefined
     PATH: [join(ROOT, "node_modules/node/bin"), PATH].join(delimiter),
     // The CDK's own functions expect the SDK that Lambda has.
     NODE_PATH: join(ROOT, "node_modules"),
+    PYTHONDONTWRITEBYTECODE: "1",
     BIND_HOST: "127.0.0.1",
     MINISTACK_HOST: "127.0.0.1",
     GATEWAY_PORT: String(port),

@@ -11,7 +11,7 @@ export const logChecks: readonly Check[] = [
       for await (const { logGroups = [] } of paginateDescribeLogGroups({ client: logs }, {})) {
         for (const { logGroupName = "", retentionInDays } of logGroups) days.set(logGroupName, retentionInDays);
       }
-      const groups = deployment.ofType("AWS::Logs::LogGroup");
+      const groups = deployment.ofType("AWS::Logs::LogGroup").filter(({ path }) => !path.startsWith("Custom::"));
       const expected = deployment.retained ? 90 : 7;
       return [
         ...differs("groups", groups.length, deployment.functions.length + 1),

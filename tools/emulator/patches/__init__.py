@@ -11,6 +11,7 @@ NAMES = [
     "event_archive",
     "table_settings",
     "bucket_lifecycle",
+    "bucket_tags",
     "request_validator",
     "metric_math_alarm",
     "recursive_loop",
