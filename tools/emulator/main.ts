@@ -11,16 +11,17 @@ const USAGE = `Usage: npm run emulator                 everything, from the firs
        npm run emulator -- test         looks at what is up: checks, smoke, conformance, least privilege
        npm run emulator -- down         ends it
        npm run emulator -- faults       plants one fault at a time, and sees the run go red
+       npm run emulator -- measure FILE   writes what jobs do, for npm run cost -- --measured FILE
 
   --port N      of 127.0.0.1 (default ${DEFAULT_PORT})
   --app FILE    what \`up\` deploys (default the conformance suite's app)
   --json FILE   writes steps and figures`;
 
 const DIR = join(import.meta.dirname, "../../node_modules/.cache/sluice-emulator");
-const COMMANDS = ["run", "up", "test", "down", "faults"] as const;
+const COMMANDS = ["run", "up", "test", "down", "faults", "measure"] as const;
 
 async function main(): Promise<void> {
-  const { command, port, app, json, help } = flags();
+  const { command, file, port, app, json, help } = flags();
   if (help) return console.log(USAGE);
   // The SDK of this process, and of all that it starts.
   for (const name of Object.keys(process.env)) if (/^(AWS_|CDK_)/.test(name)) delete process.env[name];
@@ -43,6 +44,9 @@ async function main(): Promise<void> {
         break;
       case "faults":
         await (await import("./faults.ts")).runFaults(steps, options);
+        break;
+      case "measure":
+        await (await import("./measure.ts")).measure(steps, options, file);
         break;
     }
   } finally {
@@ -68,16 +72,16 @@ function flags() {
         help: { type: "boolean" },
       },
     });
-    const [name = "run", ...more] = positionals;
+    const [name = "run", file = "", ...more] = positionals;
     const command = COMMANDS.find((known) => known === name);
-    if (command === undefined || more.length > 0) {
+    if (command === undefined || more.length > 0 || (file === "") === (command === "measure")) {
       throw new UsageError(`there is no ${JSON.stringify(positionals.join(" "))}\n\n${USAGE}`);
     }
     const port = Number(values.port ?? DEFAULT_PORT);
     if (!Number.isInteger(port) || port < 1_024 || port > 65_535) {
       throw new UsageError(`--port must be a whole number from 1024 to 65535; got ${JSON.stringify(values.port)}`);
     }
-    return { ...values, command, port };
+    return { ...values, command, file, port };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);

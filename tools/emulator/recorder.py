@@ -2,7 +2,8 @@
 
     {"kind":"call","time":ms,"role":ARN,"action":"dynamodb:PutItem","resource":ARN,"allowed":true,
      "requestBytes":n,"responseBytes":n,"body":…,"error":"ConditionalCheckFailedException"}
-    {"kind":"invocation","time":ms,"function":NAME,"role":ARN,"durationMs":n,"initMs":n,"cold":bool,"records":n,"logBytes":n}
+    {"kind":"invocation","time":ms,"function":NAME,"role":ARN,"durationMs":n,"initMs":n,"cold":bool,"records":n,"logBytes":n,
+     "metrics":["NAMESPACE NAME dimension=value …"]}
 
 Whether a call was allowed is what the emulator's own IAM said. `body` is the request, where it is JSON.
 """
@@ -139,12 +140,30 @@ def _record_invocations(write):
                 "cold": bool(response.get("cold_start")),
                 "records": len(records) if isinstance(records, list) else 0,
                 "logBytes": len((response.get("log") or "").encode()),
+                "metrics": _metrics(response.get("log") or ""),
                 **({"error": response.get("error")} if response.get("status") == "error" else {}),
             }
         )
         return response
 
     worker._spawn, worker.invoke, worker._drain_stderr_bounded = timed_spawn, timed_invoke, timed_drain
+
+
+def _metrics(log):
+    """What a function measured, in the embedded metric format: each metric with its dimensions."""
+    found = set()
+    for line in log.splitlines():
+        if '"_aws"' not in line:
+            continue
+        try:
+            values = json.loads(line[line.index("{"):])
+        except ValueError:
+            continue
+        for directive in values["_aws"]["CloudWatchMetrics"]:
+            for dimensions in directive["Dimensions"]:
+                where = " ".join(f"{name}={values.get(name)}" for name in sorted(dimensions))
+                found.update(f"{directive['Namespace']} {metric['Name']} {where}" for metric in directive["Metrics"])
+    return sorted(found)
 
 
 def _body(request):
