@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import type { TenantId } from "../src/contract/ids.ts";
 import { secretsClient } from "../src/engines/aws/aws-clients.ts";
 import type { CaseReport } from "../test/conformance/case-reporter.ts";
 import { type Connection, TARGETS, type Target, withSlash } from "../test/conformance/target.ts";
@@ -38,9 +40,11 @@ async function main(): Promise<number> {
   if (values.outputs !== undefined) {
     const { ApiUrl, KeysSecretArn, Region } = readOutputs(values.outputs, values.instance);
     const secret = new KeySecret(secretsClient({ region: Region }), KeysSecretArn);
-    const run = (keys: { key: string; otherKey: string }) =>
-      conform({ target, url: withSlash(ApiUrl), ...keys }, values, NEW_KEYS_MS);
-    return withTemporaryKeys(secret, run, (message) => console.error(message));
+    const name = `conformance-${randomBytes(4).toString("hex")}`;
+    const run = (key = "", otherKey = "") =>
+      conform({ target, url: withSlash(ApiUrl), key, otherKey }, values, NEW_KEYS_MS);
+    const tenants = [`${name}-a`, `${name}-b`] as TenantId[];
+    return withTemporaryKeys(secret, tenants, run, (message) => console.error(message));
   }
   const { url, key, "other-key": otherKey } = values;
   const missing = Object.entries({ "--url": url, "--key": key, "--other-key": otherKey }).filter(([, value]) => !value);

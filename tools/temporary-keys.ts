@@ -1,36 +1,28 @@
-import { randomBytes } from "node:crypto";
 import { hashOf } from "../lambdas/authorizer/keys.ts";
 import type { TenantId } from "../src/contract/ids.ts";
 import type { KeySecret } from "./key-secret.ts";
 
-export interface TemporaryKeys {
-  readonly key: string;
-  readonly otherKey: string;
-}
-
 /**
- * Gives keys of two new tenants to `use`, and revokes them whatever comes of it.
+ * Gives a key of each tenant to `use`, in that order, and takes them out again whatever comes of it.
  *
- * @param tell says which key is left, should one not be revoked
+ * @param tell says which key is left, and how to take it out, should that fail
  */
 export async function withTemporaryKeys<T>(
   secret: KeySecret,
-  use: (keys: TemporaryKeys) => Promise<T>,
+  tenants: readonly TenantId[],
+  use: (...keys: string[]) => Promise<T>,
   tell: (message: string) => void,
 ): Promise<T> {
-  const made: string[] = [];
-  const name = `conformance-${randomBytes(4).toString("hex")}`;
+  const made: { readonly tenant: TenantId; readonly key: string }[] = [];
   try {
-    for (const tenant of [`${name}-a`, `${name}-b`]) made.push(await secret.add(tenant as TenantId));
-    const [key = "", otherKey = ""] = made;
-    return await use({ key, otherKey });
+    for (const tenant of tenants) made.push({ tenant, key: await secret.add(tenant) });
+    return await use(...made.map(({ key }) => key));
   } finally {
-    for (const key of made) {
+    for (const { tenant, key } of made) {
       const hash = hashOf(key);
-      await secret.revoke(hash).catch((error: Error) => {
-        tell(
-          `a key of ${name} is left (${error.message}): npm run key -- --outputs FILE --revoke ${hash.slice(0, 16)}`,
-        );
+      await secret.revoke(hash).catch(({ name, message }: Error) => {
+        const help = `npm run key -- --outputs FILE --revoke ${hash.slice(0, 16)}`;
+        tell(`the key of tenant ${tenant} is still there: ${name}: ${message}. Take it out: ${help}`);
       });
     }
   }

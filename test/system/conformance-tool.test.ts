@@ -169,7 +169,7 @@ describe("keys for a deployed instance", () => {
     const { code, stderr } = await conformance("--outputs", outputs(), "--only", QUICK);
     secrets.before = () => {};
     expect(code).toBe(0);
-    expect(stderr).toMatch(/a key of conformance-[0-9a-f]{8} is left .*--revoke [0-9a-f]{16}/);
+    expect(stderr).toMatch(/the key of tenant conformance-[0-9a-f]{8}-[ab] is still there: .*--revoke [0-9a-f]{16}/);
     expect(keysLeft()).toHaveLength(2);
   });
 });

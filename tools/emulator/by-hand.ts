@@ -24,7 +24,7 @@ export async function up(steps: Steps, options: EmulatorOptions, app = CONFORMAN
   const emulator = await Emulator.start({ ...options, owned: false });
   writeFileSync(stateOf(dir), JSON.stringify({ pid: emulator.pid, app } satisfies Up));
   const instance = instanceOf(options, app);
-  await steps.step("cdk bootstrap", () => bootstrap(port));
+  await steps.step("cdk bootstrap", () => bootstrap(options));
   await steps.step(`npm run deploy: ${app}`, () => instance.deploy());
   const key = await instance.key("default");
   const exported = Object.entries(clientEnvironment(port)).filter(([name]) => /^(AWS|CDK)_/.test(name));

@@ -57,7 +57,7 @@ interface Findings {
 async function findings(instance: Instance, options: EmulatorOptions, deploy: () => Promise<void>): Promise<Findings> {
   const emulator = await Emulator.start(options);
   try {
-    await bootstrap(options.port);
+    await bootstrap(options);
     const undeployed = await output(deploy());
     if (undeployed !== undefined) return { found: [`deploy: ${undeployed}`], rights: [] };
     const promised = await checkPromises(await instance.deployment());

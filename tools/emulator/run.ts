@@ -1,18 +1,29 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { CORPUS_KEY } from "../../src/contract/bucket-keys.ts";
 import { accessLines } from "./access-lines.ts";
 import type { AccessLine } from "./access-log.ts";
 import { ACKNOWLEDGED, NOT_IN_EVERY_RUN } from "./acknowledged-actions.ts";
 import { Api } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import type { Deployment } from "./checks/check.ts";
-import { clientEnvironment, EMULATOR, Emulator, type EmulatorOptions, emulatorVenv, recordFileOf } from "./emulator.ts";
+import {
+  ACCOUNT,
+  clientEnvironment,
+  EMULATOR,
+  Emulator,
+  type EmulatorOptions,
+  emulatorVenv,
+  REGION,
+  recordFileOf,
+} from "./emulator.ts";
 import { Instance } from "./instance.ts";
 import { compare, describeComparison } from "./least-privilege.ts";
 import { leftovers } from "./leftovers.ts";
 import { CommandError, runCommand, runTool } from "./run-command.ts";
 import { withRunningJobs } from "./running-jobs.ts";
 import { type Steps, Violations } from "./steps.ts";
+import { withoutPermission } from "./without-permission.ts";
 
 export const CONFORMANCE_APP = "test/conformance/app/sluice.ts";
 const CHANGED_APP = "test/conformance/app/changed.ts";
@@ -27,7 +38,7 @@ export async function runAll(steps: Steps, options: EmulatorOptions): Promise<vo
   mkdirSync(work, { recursive: true });
   const dev = new Instance({ port, dir: work, stage: "dev", name: "conformance", app: CONFORMANCE_APP });
   try {
-    await steps.step("cdk bootstrap", () => bootstrap(port));
+    await steps.step("cdk bootstrap", () => bootstrap(options));
     await steps.step("npm run deploy: the suite's app, in dev", () => dev.deploy());
     await showInstance(steps, dev, dir);
     await changeInstance(steps, dev);
@@ -51,8 +62,9 @@ export async function startEmulator(steps: Steps, options: EmulatorOptions): Pro
   return started;
 }
 
-export async function bootstrap(port: number): Promise<void> {
-  const cdk = ["bootstrap", "aws://000000000000/us-east-1", "--app", "true", "--no-notices"];
+export async function bootstrap({ port, dir }: EmulatorOptions): Promise<void> {
+  const place = `aws://${ACCOUNT}/${REGION}`;
+  const cdk = ["bootstrap", place, "--app", "true", "--no-notices", "--output", join(dir, "bootstrap.out")];
   await runCommand("node_modules/.bin/cdk", cdk, { env: clientEnvironment(port) });
 }
 
@@ -128,10 +140,28 @@ async function changeInstance(steps: Steps, dev: Instance): Promise<void> {
 
 async function keepData(steps: Steps, prod: Instance): Promise<void> {
   let [key, id] = ["", ""];
-  await steps.step("npm run deploy: prod, with a job", async () => {
+  await steps.step("npm run deploy: prod", async () => {
     await prod.deploy();
     key = await prod.key("kept");
-    const api = await new Api(prod.url, key).admitted();
+    await new Api(prod.url, key).admitted();
+  });
+  await steps.step("a worker without a permission: its step waits for a person, with the error", async () => {
+    const api = new Api(prod.url, key);
+    const { functions } = await prod.deployment();
+    const worker = functions.find(({ path }) => path.endsWith("/Capability-retrieval/Worker"));
+    if (worker === undefined) throw new Violations(["there is no worker of retrieval"]);
+    const job = await withoutPermission(worker, `/${CORPUS_KEY}`, async () =>
+      api.settled((await api.submit("analysis", { query: "Who may read this?" })).id),
+    );
+    const said = job.steps[0]?.error?.message ?? "";
+    violated([
+      ...(job.status === "dead-lettered" ? [] : [`job ${job.id} is ${job.status}`]),
+      ...(said.includes("s3:GetObject") ? [] : [`its error says ${JSON.stringify(said)}`]),
+    ]);
+    return said;
+  });
+  await steps.step("an analysis, in prod", async () => {
+    const api = new Api(prod.url, key);
     id = (await api.submit("analysis", { query: "How are SQS queues encrypted by default?" })).id;
     const { status } = await api.settled(id);
     violated(status === "completed" ? [] : [`job ${id} is ${status}`]);
