@@ -85,7 +85,7 @@ function linesOf(record: readonly Readonly<Record<string, unknown>>[], deploymen
     if (path !== undefined) byRole.set(role, path);
   }
   const series = new Set(record.flatMap(({ metrics }) => (metrics as string[] | undefined) ?? []));
-  const lines = record.flatMap((line) => {
+  const lines = record.flatMap((line): object[] => {
     const path = byRole.get(line.role);
     if (path === undefined) return [];
     const [service, action] = String(line.action).split(":");

@@ -25,6 +25,7 @@ import { withRunningJobs } from "./running-jobs.ts";
 import { type Steps, Violations } from "./steps.ts";
 import { withoutPermission } from "./without-permission.ts";
 
+const ROOT = join(import.meta.dirname, "../..");
 export const CONFORMANCE_APP = "test/conformance/app/sluice.ts";
 const CHANGED_APP = "test/conformance/app/changed.ts";
 const NOT_THERE = "openai:gpt-5";
@@ -63,9 +64,13 @@ export async function startEmulator(steps: Steps, options: EmulatorOptions): Pro
 }
 
 export async function bootstrap({ port, dir }: EmulatorOptions): Promise<void> {
-  const place = `aws://${ACCOUNT}/${REGION}`;
-  const cdk = ["bootstrap", place, "--app", "true", "--no-notices", "--output", join(dir, "bootstrap.out")];
-  await runCommand("node_modules/.bin/cdk", cdk, { env: clientEnvironment(port) });
+  // In a folder without an app, which it needs none of.
+  const options = { env: clientEnvironment(port), cwd: dir };
+  await runCommand(
+    join(ROOT, "node_modules/.bin/cdk"),
+    ["bootstrap", `aws://${ACCOUNT}/${REGION}`, "--no-notices"],
+    options,
+  );
 }
 
 /** What is there after a deployment, and that it works. */
