@@ -1,7 +1,7 @@
 import { CfnOutput, type Duration, Names, type RemovalPolicy, Stack } from "aws-cdk-lib";
 import type { IAlarmAction } from "aws-cdk-lib/aws-cloudwatch";
 import type { ISecurityGroup, IVpc } from "aws-cdk-lib/aws-ec2";
-import type { IFunction } from "aws-cdk-lib/aws-lambda";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import { Construct } from "constructs";
@@ -71,6 +71,7 @@ export interface SluiceProps {
  * @example
  * const sluice = new Sluice(stack, "Ai", { app: join(import.meta.dirname, "sluice.ts") });
  * table.grantReadData(sluice.worker("summarise"));
+ * sluice.worker("summarise").addEnvironment("TABLE", table.tableName);
  */
 export class Sluice extends Construct {
   readonly data: SluiceData;
@@ -133,8 +134,11 @@ export class Sluice extends Construct {
     this.#addOutputs(id);
   }
 
-  /** The function that works on steps of a capability: for grants. Throws {@link SynthError} for one that the app does not have. */
-  worker(capability: string): IFunction {
+  /**
+   * The function that works on steps of a capability: for grants, and for variables that its code reads. Throws
+   * {@link SynthError} for one that the app does not have.
+   */
+  worker(capability: string): LambdaFunction {
     return this.pipeline.capability(capability).worker;
   }
 

@@ -43,6 +43,16 @@ describe("in a stack of a user's own, whose app knows nothing of our flags,", ()
     expect(granted).toEqual(["Ai/Pipeline/Capability-summarise/WorkerRole/DefaultPolicy"]);
   });
 
+  test("a worker takes variables, and it alone", () => {
+    const stack = new Stack(cdkApp(), "Mine");
+    new Sluice(stack, "Ai", { app }).worker("summarise").addEnvironment("TABLE", "theirs");
+    const told = new SynthesizedStack(stack)
+      .ofType("AWS::Lambda::Function")
+      .filter(({ properties }) => properties.Environment?.Variables.TABLE === "theirs")
+      .map(({ path }) => path);
+    expect(told).toEqual(["Ai/Pipeline/Capability-summarise/Worker"]);
+  });
+
   test("an instance is called by its place, unless it is told its name", () => {
     const stageOf = (stack: SynthesizedStack, id = "Ai"): string =>
       stack.at(`${id}/Api/Submit`).properties.Environment.Variables.SLUICE_STAGE;
