@@ -1,15 +1,16 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { startsAndRunsAJob } from "./embedded-start.ts";
+import { INSTALL, packInto } from "./example-folder.ts";
+import { exampleSteps } from "./example-steps.ts";
 import { faultsOf, hasConstructs } from "./tarball.ts";
 import { CDK_FILES, USER_FILES } from "./user-files.ts";
 import { UserFolder } from "./user-folder.ts";
 
 /**
  * `npm run test:package`: packs the package, installs it into an empty folder, and does there what a user does: an app in
- * TypeScript with its types checked, the embedded host, a test with `runWorkflow`, a CDK app. Uses the registry that npm
- * is set to, and npm's cache before it.
+ * TypeScript with its types checked, the embedded host, a test with `runWorkflow`, a CDK app, `examples/embed`. Uses the
+ * registry that npm is set to, and npm's cache before it.
  */
 const repository = resolve(import.meta.dirname, "../..");
 const { devDependencies } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as {
@@ -20,15 +21,12 @@ const QUIET_CDK = { AWS_EC2_METADATA_DISABLED: "true", CDK_DISABLE_CLI_TELEMETRY
 
 async function main(): Promise<void> {
   const folder = new UserFolder();
-  const install = (...what: string[]) =>
-    folder.run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--save-exact", ...what]);
+  const install = (...what: string[]) => folder.run("npm", [...INSTALL, "--save-exact", ...what]);
   const sluice = join(folder.path, "node_modules/sluice");
   let tarball = "";
 
   await step("pack", () => {
-    const packed = ["pack", "--pack-destination", folder.path, "--loglevel", "error"];
-    const name = execFileSync("npm", packed, { cwd: repository, encoding: "utf8" }).trim().split("\n").at(-1) ?? "";
-    tarball = `./${name}`;
+    tarball = `./${packInto(folder.path)}`;
   });
   folder.write({ ...USER_FILES, "package.json": '{ "name": "users-app", "private": true, "type": "module" }' });
   await step("install", () => install(tarball, ...["zod", "typescript", "@types/node"].map(asHere)));
@@ -52,12 +50,14 @@ async function main(): Promise<void> {
     await step("install for the CDK", () => install(...["aws-cdk-lib", "constructs", "aws-cdk"].map(asHere)));
     folder.write(CDK_FILES);
     await step("types of the CDK app", () => folder.run(folder.bin("tsc"), ["-p", "."]));
+    const env = { ...QUIET_CDK, HOME: folder.path };
     const synth = ["synth", "--quiet", "--no-notices", "--app", "node cdk.ts"];
     await step("cdk synth", async () => {
-      await folder.run(folder.bin("cdk"), synth, { env: { ...QUIET_CDK, HOME: folder.path } });
+      await folder.run(folder.bin("cdk"), synth, { env });
       const template = readFileSync(join(folder.path, "cdk.out/Users.template.json"), "utf8");
       if (!template.includes('"AWS::Lambda::Function"')) throw new Error("the template has no function");
     });
+    for (const [what, act] of exampleSteps(folder, env)) await step(what, act);
   } else {
     console.log("cdk synth: left out, there is no lib/index.ts");
   }

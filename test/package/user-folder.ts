@@ -6,6 +6,15 @@ import { adopt } from "../../bench/children.ts";
 
 const COMMAND_TIMEOUT_MS = 240_000;
 
+export interface RunOptions {
+  /** Besides the user's. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** The exit status that is expected. @default 0 */
+  readonly status?: number;
+  /** Where, in the user's folder. @default "." */
+  readonly folder?: string;
+}
+
 /** A folder of a user who has this package and nothing of the repository. It ends with the process. */
 export class UserFolder {
   readonly path: string;
@@ -24,11 +33,11 @@ export class UserFolder {
     return join(this.path, "node_modules/.bin", name);
   }
 
-  /** Starts a program here with the user's environment. */
-  start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  /** Starts a program here, or in a folder of this one, with the user's environment. */
+  start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, folder = ".") {
     return adopt(
       spawn(command, args, {
-        cwd: this.path,
+        cwd: join(this.path, folder),
         env: { ...usersEnvironment(), ...env },
         stdio: ["ignore", "pipe", "pipe"],
       }),
@@ -36,8 +45,12 @@ export class UserFolder {
   }
 
   /** Runs a program here; resolves with all that it wrote. Rejects, with that, when its exit status is another than expected. */
-  async run(command: string, args: readonly string[], { env = {}, status = 0 } = {}): Promise<string> {
-    const child = this.start(command, args, env);
+  async run(
+    command: string,
+    args: readonly string[],
+    { env = {}, status = 0, folder = "." }: RunOptions = {},
+  ): Promise<string> {
+    const child = this.start(command, args, env, folder);
     const timer = setTimeout(() => child.kill("SIGKILL"), COMMAND_TIMEOUT_MS);
     const written: Buffer[] = [];
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => written.push(chunk));
@@ -59,10 +72,10 @@ export class UserFolder {
   }
 }
 
-/** This process's, without what `npm run` puts there about the repository. The Node is the one that runs this. */
-function usersEnvironment(): NodeJS.ProcessEnv {
+/** An environment without what `npm run` puts there about the repository. The Node is the one that runs this. */
+export function usersEnvironment(of: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   const ofNpm = /^(npm_(package|lifecycle|config_local_prefix|command|execpath)|INIT_CWD|NODE_PATH|NODE_OPTIONS)/i;
-  const kept = Object.entries(process.env).filter(([name]) => !ofNpm.test(name));
-  const folders = (process.env.PATH ?? "").split(delimiter).filter((folder) => !folder.includes("node_modules"));
+  const kept = Object.entries(of).filter(([name]) => !ofNpm.test(name));
+  const folders = (of.PATH ?? "").split(delimiter).filter((folder) => !folder.includes("node_modules"));
   return { ...Object.fromEntries(kept), PATH: [dirname(process.execPath), ...folders].join(delimiter), CI: "true" };
 }
