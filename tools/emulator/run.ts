@@ -1,4 +1,5 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CORPUS_KEY } from "../../src/contract/bucket-keys.ts";
 import { accessLines } from "./access-lines.ts";
@@ -7,6 +8,7 @@ import { ACKNOWLEDGED, NOT_IN_EVERY_RUN } from "./acknowledged-actions.ts";
 import { Api } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import type { Deployment } from "./checks/check.ts";
+import { showExample } from "./embed-example.ts";
 import {
   ACCOUNT,
   clientEnvironment,
@@ -48,6 +50,7 @@ export async function runAll(steps: Steps, options: EmulatorOptions): Promise<vo
       violated((await leftovers()).map((left) => `left: ${left}`));
     });
     await keepData(steps, new Instance({ port, dir: work, stage: "prod" }));
+    await steps.step("examples/embed: a user's own CDK app, with the packed package", () => ownApp(port));
   } finally {
     await emulator.stop();
   }
@@ -141,6 +144,16 @@ async function changeInstance(steps: Steps, dev: Instance): Promise<void> {
     const left = (await dev.deployment()).functions.filter(({ path }) => path.includes("measure"));
     violated(left.map(({ path }) => `left: ${path}`));
   });
+}
+
+/** Outside of this folder, whose packages it must not find. */
+async function ownApp(port: number): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), "sluice-embed-"));
+  try {
+    return await showExample({ env: clientEnvironment(port), port, dir });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 }
 
 async function keepData(steps: Steps, prod: Instance): Promise<void> {
