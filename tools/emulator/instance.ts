@@ -80,6 +80,11 @@ export class Instance {
     );
   }
 
+  /** `npm run doctor`. Resolves with what it says; throws where something fails. */
+  doctor(): Promise<string> {
+    return runTool("doctor", this.#context(), { env: this.env });
+  }
+
   /** `npm run key`: a key of a tenant. */
   async key(tenant: string): Promise<string> {
     const output = await runTool("key", ["--outputs", this.outputsFile, "--tenant", tenant], { env: this.env });

@@ -92,7 +92,7 @@ export async function showInstance(steps: Steps, instance: Instance, dir: string
     const json = join(dir, "conformance.json");
     const flags = ["--outputs", instance.outputsFile, "--target", "emulator", "--json", json];
     const output = await tolerant(runTool("conformance", flags, { env: instance.env }));
-    return output.trim().split("\n").at(-1) ?? "";
+    return output.trim();
   });
   await steps.step("least privilege: what functions did, and what their roles allow", async () => {
     const lines = await accessLines(await instance.deployment(), recordFile);
@@ -158,8 +158,19 @@ async function ownApp(port: number): Promise<string> {
 
 async function keepData(steps: Steps, prod: Instance): Promise<void> {
   let [key, id] = ["", ""];
+  await steps.step(
+    "npm run doctor: a new account has no role for API Gateway's logs, and it says how to make it",
+    async () => {
+      const said = await failure(prod.doctor());
+      if (!said.includes("FAIL  account role") || !said.includes("-c createApiGatewayAccountRole=true")) {
+        throw new Violations([said]);
+      }
+    },
+  );
   await steps.step("npm run deploy: prod", async () => {
-    await prod.deploy();
+    await prod.deploy({ createApiGatewayAccountRole: "true" });
+    const said = await prod.doctor();
+    violated(said.split("\n").filter((line) => line.startsWith("FAIL")));
     key = await prod.key("kept");
     await new Api(prod.url, key).admitted();
   });

@@ -43,11 +43,11 @@ export class Steps {
     return this.results.some(({ outcome }) => outcome !== "ok");
   }
 
-  /** All steps, as a table of Markdown: the first line of each detail only. */
+  /** All steps, as a table of Markdown: the last line of each detail only. */
   table(): string {
     const rows = this.results.map(
       ({ what, seconds, outcome, detail }) =>
-        `| ${what} | ${outcome === "ok" ? "ok" : "**RED**"} | ${seconds.toFixed(1)} | ${(detail.split("\n")[0] ?? "").replaceAll("|", "\\|")} |`,
+        `| ${what} | ${outcome === "ok" ? "ok" : "**RED**"} | ${seconds.toFixed(1)} | ${(detail.split("\n").at(-1) ?? "").replaceAll("|", "\\|")} |`,
     );
     return ["| step | | s | |", "| --- | --- | ---: | --- |", ...rows].join("\n");
   }
