@@ -25,7 +25,7 @@ import { allow } from "./allow.ts";
 import { problemResponses } from "./api-problems.ts";
 import { type Instance, readerVariables, writerVariables } from "./instance.ts";
 import type { SluicePipeline } from "./pipeline.ts";
-import { SluiceFunction } from "./sluice-function.ts";
+import { NO_XRAY, SluiceFunction } from "./sluice-function.ts";
 
 export interface SluiceApiProps {
   readonly instance: Instance;
@@ -53,7 +53,7 @@ export class SluiceApi extends Construct {
   constructor(scope: Construct, id: string, props: SluiceApiProps) {
     super(scope, id);
     const { instance, throttle, createAccountRole } = props;
-    const { logRetention: retention, removalPolicy } = instance.functions;
+    const { logRetention: retention, removalPolicy, xray } = instance.functions;
     const accessLogs = new LogGroup(this, "AccessLogs", { retention, removalPolicy });
     this.restApi = new RestApi(this, "RestApi", {
       // CloudWatch tells APIs apart by it: those of one name would share their figures and alarms.
@@ -63,11 +63,11 @@ export class SluiceApi extends Construct {
       cloudWatchRole: createAccountRole,
       deployOptions: {
         stageName: "api",
-        tracingEnabled: true,
+        ...(xray ? { tracingEnabled: true } : {}),
         throttlingRateLimit: throttle.rate,
         throttlingBurstLimit: throttle.burst,
         accessLogDestination: new LogGroupLogDestination(accessLogs),
-        accessLogFormat: ACCESS_LOG,
+        accessLogFormat: accessLogFormat(xray),
       },
     });
     // The instance has an output of its own for it.
@@ -86,6 +86,7 @@ export class SluiceApi extends Construct {
       "AwsSolutions-APIG6",
       "Execution logs would hold payloads. Access logs are on, and functions log by ids",
     );
+    if (!xray) acknowledge(this.restApi.deploymentStage, "Serverless-APIGWXrayEnabled", NO_XRAY);
     if (createAccountRole) {
       acknowledge(
         this.restApi,
@@ -223,6 +224,8 @@ export class SluiceApi extends Construct {
 export function grantBacklogs(fn: IFunction, { capabilities }: SluicePipeline): void {
   for (const { topicQueue } of capabilities.values()) allow(fn, ["sqs:GetQueueAttributes"], topicQueue.queue.queueArn);
   allow(fn, ["cloudwatch:GetMetricData"], "*");
+  if (fn.role)
+    acknowledge(fn.role, "AwsSolutions-IAM5[Resource::*]", "Metrics have no resources that a policy could name");
 }
 
 /** How many dead letters of each capability wait for a person. */
@@ -239,21 +242,21 @@ function grantDeadLetters(fn: IFunction, { capabilities }: SluicePipeline): void
 const ANY_OBJECT: JsonSchema = { schema: JsonSchemaVersion.DRAFT4, type: JsonSchemaType.OBJECT };
 
 /** No body, no query, no header: who asked for what, and how it went. */
-const ACCESS_LOG = AccessLogFormat.custom(
-  JSON.stringify({
-    requestId: "$context.requestId",
-    time: "$context.requestTime",
-    ip: "$context.identity.sourceIp",
-    tenant: "$context.authorizer.tenant",
-    method: "$context.httpMethod",
-    resource: "$context.resourcePath",
-    path: "$context.path",
-    status: "$context.status",
-    bytes: "$context.responseLength",
-    latencyMs: "$context.responseLatency",
-    integrationLatencyMs: "$context.integrationLatency",
-    authorizerStatus: "$context.authorizer.status",
-    error: "$context.error.responseType",
-    traceId: "$context.xrayTraceId",
-  }),
-);
+const ACCESS_LOG = {
+  requestId: "$context.requestId",
+  time: "$context.requestTime",
+  ip: "$context.identity.sourceIp",
+  tenant: "$context.authorizer.tenant",
+  method: "$context.httpMethod",
+  resource: "$context.resourcePath",
+  path: "$context.path",
+  status: "$context.status",
+  bytes: "$context.responseLength",
+  latencyMs: "$context.responseLatency",
+  integrationLatencyMs: "$context.integrationLatency",
+  authorizerStatus: "$context.authorizer.status",
+  error: "$context.error.responseType",
+};
+
+const accessLogFormat = (xray: boolean): AccessLogFormat =>
+  AccessLogFormat.custom(JSON.stringify({ ...ACCESS_LOG, ...(xray ? { traceId: "$context.xrayTraceId" } : {}) }));

@@ -19,6 +19,7 @@ const Settings = z.object({
   model: z.string().optional(),
   logLevel: z.enum(["DEBUG", "INFO", "WARN", "ERROR"]).optional(),
   otlpEndpoint: z.url("must be a URL").optional(),
+  xray: flag.default(false),
   alarmTopicArn: z
     .string()
     .regex(/^arn:[\w-]+:sns:/, "must be the ARN of an SNS topic")

@@ -31,6 +31,7 @@ export function addStacks(
       data: data.data,
       logRetention: stage.logRetention,
       createApiGatewayAccountRole: settings.createApiGatewayAccountRole,
+      xray: settings.xray,
       ...given(settings),
     },
     alarmTopicArn: settings.alarmTopicArn,

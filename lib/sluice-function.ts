@@ -27,6 +27,8 @@ export interface FunctionDefaults {
   readonly logRetention: RetentionDays;
   readonly removalPolicy: RemovalPolicy;
   readonly logLevel: LogLevel;
+  /** Lambda records invocations as traces of X-Ray. */
+  readonly xray: boolean;
   /** Variables that the runtime and libraries read. */
   readonly environment: Readonly<Record<string, string>>;
   readonly vpc?: IVpc | undefined;
@@ -53,11 +55,11 @@ type Input<K extends FunctionKind> = z.input<(typeof ENVIRONMENTS)[K]>;
 /** The variables of a kind's schema: one that is missing, or that nobody parses, is a type error here. */
 export type Variables<K extends FunctionKind> = Omit<Required<Input<K>> & Optional<Input<K>>, "SLUICE_STAGE">;
 
-/** One function: runtime, architecture, tracing, its own role and its own logs, kept for a time. */
+/** One function: runtime, architecture, its own role and its own logs, kept for a time. */
 export class SluiceFunction<K extends FunctionKind = FunctionKind> extends LambdaFunction {
   constructor(scope: Construct, id: string, props: SluiceFunctionProps<K>) {
     const { kind, defaults, environment, description, timeout, memoryMb = 512, consumesQueue = false } = props;
-    const { stage, code, logRetention: retention, removalPolicy, vpc, securityGroups } = defaults;
+    const { stage, code, logRetention: retention, removalPolicy, xray, vpc, securityGroups } = defaults;
     const logGroup = new LogGroup(scope, `${id}Logs`, { retention, removalPolicy });
     // A role without AWS's managed policies: these allow to write to any log group of the account.
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
@@ -74,7 +76,7 @@ export class SluiceFunction<K extends FunctionKind = FunctionKind> extends Lambd
       // Lambda drops what is below, and takes a line without a level for INFO: with WARN here there would be no metrics, which
       // are such lines (docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html). The logger drops its own.
       applicationLogLevelV2: defaults.logLevel === "DEBUG" ? ApplicationLogLevel.DEBUG : ApplicationLogLevel.INFO,
-      tracing: Tracing.ACTIVE,
+      ...(xray ? { tracing: Tracing.ACTIVE } : {}),
       description,
       timeout: timeout ?? Duration.seconds(10),
       memorySize: memoryMb,
@@ -88,11 +90,14 @@ export class SluiceFunction<K extends FunctionKind = FunctionKind> extends Lambd
       ...(vpc ? { vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS } } : {}),
       ...(securityGroups ? { securityGroups: [...securityGroups] } : {}),
     });
-    acknowledge(
-      role,
-      "AwsSolutions-IAM5[Resource::*]",
-      "X-Ray and network interfaces have no resources that a policy could name",
-    );
+    if (xray || vpc) {
+      acknowledge(
+        role,
+        "AwsSolutions-IAM5[Resource::*]",
+        "X-Ray and network interfaces have no resources that a policy could name",
+      );
+    }
+    if (!xray) acknowledge(this, "Serverless-LambdaTracing", NO_XRAY);
     acknowledge(
       this,
       "Serverless-LambdaDLQ",
@@ -100,6 +105,9 @@ export class SluiceFunction<K extends FunctionKind = FunctionKind> extends Lambd
     );
   }
 }
+
+export const NO_XRAY =
+  "At low rates nearly every invocation would be a trace, for more than half of what a job costs; a setting turns it on";
 
 /** What Lambda needs to put a function into a network (docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html). */
 const NETWORK_INTERFACES = [

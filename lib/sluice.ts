@@ -50,6 +50,11 @@ export interface SluiceProps {
   readonly otlpEndpoint?: string;
   /** The share of traces that goes there, 0 to 1. @default 0.05 */
   readonly traceRatio?: number;
+  /**
+   * Have Lambda and API Gateway record traces in X-Ray, besides those that go to `otlpEndpoint`. At less than a request a
+   * second nearly every invocation is one, at $5 a million. @default false
+   */
+  readonly xray?: boolean;
   /** Who is told of alarms. @default nobody: they are seen in the console only */
   readonly alarmActions?: readonly IAlarmAction[];
   /** The address of your copy of `docs/runbook.md`. @default that path */
@@ -180,7 +185,7 @@ function functionDefaults(
   removalPolicy: RemovalPolicy,
   props: SluiceProps,
 ): FunctionDefaults {
-  const { logLevel = "INFO", otlpEndpoint, traceRatio = 0.05 } = props;
+  const { logLevel = "INFO", otlpEndpoint, traceRatio = 0.05, xray = false } = props;
   if (!(traceRatio >= 0 && traceRatio <= 1)) throw new SynthError(`traceRatio must be from 0 to 1; got ${traceRatio}`);
   return {
     stage,
@@ -188,6 +193,7 @@ function functionDefaults(
     logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
     removalPolicy,
     logLevel,
+    xray,
     environment: {
       ...(otlpEndpoint === undefined
         ? {}

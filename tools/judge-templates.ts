@@ -43,6 +43,7 @@ const CASES: readonly Case[] = [
       alarmTopicArn: "arn:aws:sns:eu-central-1:111122223333:on-call",
       otlpEndpoint: "https://collector.example.org:4318",
       logLevel: "DEBUG",
+      xray: "true",
       runbookUrl: "https://example.org/runbook.md",
     },
   },

@@ -124,7 +124,6 @@ describe("requests", () => {
           DataTraceEnabled: false,
         },
       ],
-      TracingEnabled: true,
     });
   });
 
@@ -134,7 +133,7 @@ describe("requests", () => {
     expect(labelled(synthesized, DestinationArn)).toContain("<Sluice/Api/AccessLogs>");
     expect(Object.keys(JSON.parse(Format))).toContain("requestId");
     const allowed =
-      /^\$context\.(requestId|requestTime|identity\.sourceIp|authorizer\.(tenant|status)|httpMethod|resourcePath|path|status|responseLength|responseLatency|integrationLatency|error\.responseType|xrayTraceId)$/;
+      /^\$context\.(requestId|requestTime|identity\.sourceIp|authorizer\.(tenant|status)|httpMethod|resourcePath|path|status|responseLength|responseLatency|integrationLatency|error\.responseType)$/;
     for (const value of Object.values(JSON.parse(Format))) expect(value).toMatch(allowed);
   });
 

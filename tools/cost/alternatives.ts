@@ -36,7 +36,7 @@ export function alternatives(
     {
       kind: "api",
       what: "an HTTP API in place of the REST API",
-      givesUp: "its request validation, its answers as problem documents, tracing from the first hop",
+      givesUp: "its request validation, its answers as problem documents",
       saves: own * (prices.cost("apiGateway.rest", jobs) - prices.cost("apiGateway.http", jobs)),
     },
     {

@@ -29,9 +29,9 @@ export function billRest(
   calls: CallTimes,
 ): RestLine[] {
   const runs = MONTH_S / RECONCILE_EVERY_S;
-  const { memoryMb = 512, traced = true } = deployed.functions.get(RECONCILER) ?? {};
+  const { memoryMb = 512, traced = false } = deployed.functions.get(RECONCILER) ?? {};
   const ms = reconciler === undefined ? 0 : reconcilerMs(reconciler, calls);
-  const lines: [what: string, price: PriceId, units: number][] = [
+  const lines: (readonly [what: string, price: PriceId, units: number])[] = [
     ["alarms", "cloudwatch.alarms", deployed.count("AWS::CloudWatch::Alarm")],
     ["dashboards", "cloudwatch.dashboards", deployed.count("AWS::CloudWatch::Dashboard")],
     ["secrets", "secrets.secrets", deployed.count("AWS::SecretsManager::Secret")],
@@ -44,7 +44,7 @@ export function billRest(
     ["reconciler: time", "lambda.gbSeconds", (runs * ms * memoryMb) / 1_024 / 1_000],
     ["reconciler: reads", "dynamodb.readUnits", runs * (reconciler?.readUnits ?? 0)],
     ["reconciler: logs", "logs.ingested", (runs * (PLATFORM_LOG_BYTES + (reconciler?.logBytes ?? 0))) / 1e9],
-    ["reconciler: traces", "xray.traces", traced ? runs : 0],
+    ...(traced ? ([["reconciler: traces", "xray.traces", runs]] as const) : []),
     ["own metrics", "cloudwatch.metrics", 0],
     ["table, backup, bucket, archive: nothing in them", "dynamodb.storage", 0],
   ];

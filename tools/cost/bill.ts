@@ -46,7 +46,7 @@ const ACCESS_LOG_BYTES = 500;
 const COMPRESSION = 0.15;
 /** What a bus adds to an entry: id, account, time, region. An estimate of ours. */
 const ENVELOPE_BYTES = 250;
-/** docs.aws.amazon.com/lambda/latest/dg/services-xray.html: one request a second, and 5 % of the others. */
+/** docs.aws.amazon.com/lambda/latest/dg/services-xray.html, where it is on: one request a second, and 5 % of the others. */
 const TRACED_SHARE = 0.05;
 
 /** What so many jobs cost, line by line: from submission to end, without reading, model and waiting. */
@@ -93,7 +93,7 @@ export function unitsOf(
     price,
     amount,
   });
-  const { memoryMb = 512, traced = true } = deployed.functions.get(path) ?? {};
+  const { memoryMb = 512, traced = false } = deployed.functions.get(path) ?? {};
   const isSubmit = path === SUBMIT;
   const { invocations, records } = counts;
   // Each message is sent by the bus; each invocation receives a batch and deletes it.

@@ -8,7 +8,6 @@ const POLLER =
  * only one kind of run does not use is said where that run is made.
  */
 export const ACKNOWLEDGED: readonly Acknowledgement[] = [
-  { function: "*", action: "xray:Put*", reason: "Lambda's own tracing sends the segments" },
   { function: "*", action: "logs:*", reason: "Lambda writes what a function prints into its log" },
   { function: "*/Worker", action: "sqs:ReceiveMessage", reason: POLLER },
   { function: "*/Worker", action: "sqs:DeleteMessage", reason: POLLER },

@@ -27,14 +27,14 @@ export const apiChecks: readonly Check[] = [
     },
   },
   {
-    what: "requests are throttled and traced",
+    what: "requests are throttled, and X-Ray is off",
     async violations(deployment) {
       const { item = [] } = await apiGateway.send(new GetStagesCommand(apiOf(deployment)));
       const found = item.map(({ stageName, tracingEnabled, methodSettings }) => {
         const { throttlingRateLimit, throttlingBurstLimit } = methodSettings?.["*/*"] ?? {};
-        return [stageName, tracingEnabled, throttlingRateLimit, throttlingBurstLimit];
+        return [stageName, tracingEnabled ?? false, throttlingRateLimit, throttlingBurstLimit];
       });
-      return differs("stages", found, [["api", true, 100, 200]]);
+      return differs("stages", found, [["api", false, 100, 200]]);
     },
   },
 ];

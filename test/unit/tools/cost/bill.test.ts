@@ -15,7 +15,10 @@ const calls = { readMs: 0, writeMs: 0, putEventsMs: 0, s3Ms: 0, sqsMs: 0, ownMs:
 const deployed: Deployed = {
   stage: "test",
   count: (type) => ({ "AWS::CloudWatch::Alarm": 12, "AWS::CloudWatch::Dashboard": 1 })[type] ?? 0,
-  functions: new Map([[WORKER, { memoryMb: 1_024, traced: true }]]),
+  functions: new Map([
+    [SUBMIT, { memoryMb: 512, traced: true }],
+    [WORKER, { memoryMb: 1_024, traced: true }],
+  ]),
   mappings: [{ function: WORKER, batchSize: 10, concurrency: 20 }],
   logRetentionDays: 30,
   archiveDays: 30,
