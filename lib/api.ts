@@ -47,8 +47,8 @@ const AUTHORIZER_CACHE = Duration.seconds(60);
 /** The HTTP API: a regional REST API, whose routes are those of the contract, each behind the authorizer but `/healthz`. */
 export class SluiceApi extends Construct {
   readonly restApi: RestApi;
-  readonly functions: ReadonlyMap<Route["lambda"], IFunction>;
-  readonly authorizer: IFunction;
+  readonly functions: ReadonlyMap<Route["lambda"], SluiceFunction>;
+  readonly authorizer: SluiceFunction;
 
   constructor(scope: Construct, id: string, props: SluiceApiProps) {
     super(scope, id);
@@ -75,7 +75,7 @@ export class SluiceApi extends Construct {
     this.functions = this.#functions(props);
     this.authorizer = this.#authorizerFunction(instance);
     problemResponses(this.restApi);
-    this.#routes();
+    this.#routes(instance);
     acknowledge(
       this.restApi,
       "AwsSolutions-APIG3",
@@ -96,9 +96,10 @@ export class SluiceApi extends Construct {
     }
   }
 
-  #routes(): void {
+  #routes({ releases }: Instance): void {
+    const live = (fn: SluiceFunction): IFunction => releases?.live(fn) ?? fn;
     const authorizer = new RequestAuthorizer(this, "Authorizer", {
-      handler: this.authorizer,
+      handler: live(this.authorizer),
       identitySources: [IdentitySource.header("Authorization")],
       resultsCacheTtl: AUTHORIZER_CACHE,
     });
@@ -109,7 +110,7 @@ export class SluiceApi extends Construct {
     const integrations = new Map(
       [...this.functions].map(([name, handler]) => [
         name,
-        new LambdaIntegration(handler, { scopePermissionToMethod: false }),
+        new LambdaIntegration(live(handler), { scopePermissionToMethod: false }),
       ]),
     );
     for (const route of allRoutes) {
@@ -150,7 +151,7 @@ export class SluiceApi extends Construct {
     if (route.public) acknowledge(method, "AwsSolutions-APIG4", "Says only whether the service answers");
   }
 
-  #functions({ instance, pipeline, model }: SluiceApiProps): ReadonlyMap<Route["lambda"], IFunction> {
+  #functions({ instance, pipeline, model }: SluiceApiProps): ReadonlyMap<Route["lambda"], SluiceFunction> {
     const common = { defaults: instance.functions, timeout: TIMEOUT };
     const { data } = instance;
     const writing = writerVariables(instance);
@@ -198,7 +199,7 @@ export class SluiceApi extends Construct {
       description: "Says whether the service answers",
       memoryMb: 128,
     });
-    return new Map<Route["lambda"], IFunction>([
+    return new Map<Route["lambda"], SluiceFunction>([
       ["submit", submit],
       ["jobs", jobs],
       ["events", events],
@@ -208,7 +209,7 @@ export class SluiceApi extends Construct {
     ]);
   }
 
-  #authorizerFunction(instance: Instance): IFunction {
+  #authorizerFunction(instance: Instance): SluiceFunction {
     const authorizer = new SluiceFunction(this, "AuthorizerFunction", {
       kind: "authorizer",
       defaults: instance.functions,

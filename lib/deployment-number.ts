@@ -1,4 +1,4 @@
-import { CustomResource, Duration } from "aws-cdk-lib";
+import { CustomResource, Duration, Stack } from "aws-cdk-lib";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import { Construct } from "constructs";
 import { allow } from "./allow.ts";
@@ -18,6 +18,8 @@ export interface DeploymentNumberProps {
 /** A number that grows with each deployment, also with one of older code: rule 7 of the job protocol. */
 export class DeploymentNumber extends Construct {
   readonly value: string;
+  /** Changes whenever the number does. */
+  readonly changesWith: string;
 
   constructor(scope: Construct, id: string, { data, functions, hash, secrets }: DeploymentNumberProps) {
     super(scope, id);
@@ -34,17 +36,19 @@ export class DeploymentNumber extends Construct {
       // Of one that is not there it must be told so, rather than that it may not look.
       if (secret.secretFullArn === undefined) allow(fn, ["secretsmanager:DescribeSecret"], secret.secretArn);
     }
+    const properties = {
+      Hash: hash,
+      ...(secrets.size === 0
+        ? {}
+        : { Secrets: [...secrets].map(([variable, { secretArn }]) => ({ variable, arn: secretArn })) }),
+    };
     const resource = new CustomResource(this, "Number", {
       resourceType: "Custom::SluiceDeployment",
       serviceToken: fn.functionArn,
       serviceTimeout: Duration.minutes(5),
-      properties: {
-        Hash: hash,
-        ...(secrets.size === 0
-          ? {}
-          : { Secrets: [...secrets].map(([variable, { secretArn }]) => ({ variable, arn: secretArn })) }),
-      },
+      properties,
     });
+    this.changesWith = JSON.stringify(Stack.of(this).resolve(properties));
     this.value = resource.getAttString("DeploySeq");
   }
 }

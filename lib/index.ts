@@ -5,6 +5,7 @@ export type { InferenceProfiles } from "./bedrock-access.ts";
 export type { AppManifest } from "./bundling/app-manifest.ts";
 export { Capability } from "./capability.ts";
 export { SluiceData, type SluiceDataProps } from "./data.ts";
+export type { GradualDeployment } from "./gradual-deployment.ts";
 export { SluiceOperations } from "./operations.ts";
 export { SluicePipeline } from "./pipeline.ts";
 export { Sluice, type SluiceProps } from "./sluice.ts";

@@ -1,5 +1,6 @@
 import type { SluiceData } from "./data.ts";
 import type { Monitoring } from "./monitoring.ts";
+import type { Releases } from "./releases.ts";
 import type { FunctionDefaults } from "./sluice-function.ts";
 
 /** What the parts of an instance share. */
@@ -9,6 +10,8 @@ export interface Instance {
   readonly data: SluiceData;
   readonly functions: FunctionDefaults;
   readonly monitoring: Monitoring;
+  /** By which functions go from one version to the next; without, each deployment changes them at once. */
+  readonly releases?: Releases | undefined;
   /** What names of the instance's queues begin with, and their URLs, with the '-' that follows. */
   readonly queuePrefix: string;
   readonly queueUrlPrefix: string;

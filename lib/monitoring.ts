@@ -43,6 +43,7 @@ export const PARAGRAPHS = [
   "table-throttles",
   "account-concurrency",
   "recursion",
+  "deployments-and-their-number",
 ] as const;
 export type Paragraph = (typeof PARAGRAPHS)[number];
 

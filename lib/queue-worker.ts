@@ -1,5 +1,6 @@
 import { Duration } from "aws-cdk-lib";
 import { GraphWidget, type IMetric, type IWidget, type Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
+import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import type { FunctionKind } from "../src/engines/aws/environment.ts";
 import { allow } from "./allow.ts";
@@ -59,9 +60,20 @@ export class QueueWorker<K extends FunctionKind = FunctionKind> extends Construc
     const { queue, deadLetters } = this.topicQueue;
     allow(this.worker, CONSUME, queue.queueArn);
     allow(this.worker, ["sqs:SendMessage"], deadLetters.queueArn);
-    this.topicQueue.feed(this.worker, props.batchSize, props.maxConcurrency);
+    this.topicQueue.feed(this.#live(queueName, instance), props.batchSize, props.maxConcurrency);
     this.#addAlarms(queueName, timeout, instance);
     this.widgets = this.#row(queueName, props);
+  }
+
+  /** What takes the messages. Dead letters that waited before a deployment are no reason to roll it back: new ones are. */
+  #live(name: string, { releases, monitoring }: Instance): IFunction {
+    if (releases === undefined) return this.worker;
+    const deadLetters = addAlarm(this, "NewDeadLettersAlarm", monitoring, {
+      metric: this.topicQueue.deadLetters.metricNumberOfMessagesSent({ period: METRIC_PERIOD }),
+      meaning: `Workers of ${name} have given work up: a deployment that runs is rolled back.`,
+      paragraph: "dead-letters",
+    });
+    return releases.live(this.worker, [deadLetters]);
   }
 
   #addAlarms(name: string, timeout: Duration, { monitoring }: Instance): void {

@@ -1,5 +1,6 @@
 import type { Node } from "constructs";
 import { z } from "zod";
+import { GRADUAL_DEPLOYMENT_NAMES } from "./gradual-deployment.ts";
 import { SynthError } from "./synth-error.ts";
 
 const flag = z.union(
@@ -20,6 +21,7 @@ const Settings = z.object({
   logLevel: z.enum(["DEBUG", "INFO", "WARN", "ERROR"]).optional(),
   otlpEndpoint: z.url("must be a URL").optional(),
   xray: flag.default(false),
+  gradualDeployment: z.enum(GRADUAL_DEPLOYMENT_NAMES).optional(),
   alarmTopicArn: z
     .string()
     .regex(/^arn:[\w-]+:sns:/, "must be the ARN of an SNS topic")

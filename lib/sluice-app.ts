@@ -43,11 +43,12 @@ export function addStacks(
   return { data, app: stack };
 }
 
-function given({ model, logLevel, otlpEndpoint, runbookUrl }: Settings) {
+function given({ model, logLevel, otlpEndpoint, runbookUrl, gradualDeployment }: Settings) {
   return {
     ...(model === undefined ? {} : { model }),
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(otlpEndpoint === undefined ? {} : { otlpEndpoint }),
     ...(runbookUrl === undefined ? {} : { runbookUrl }),
+    ...(gradualDeployment === undefined ? {} : { gradualDeployment }),
   };
 }

@@ -57,6 +57,8 @@ export type Variables<K extends FunctionKind> = Omit<Required<Input<K>> & Option
 
 /** One function: runtime, architecture, its own role and its own logs, kept for a time. */
 export class SluiceFunction<K extends FunctionKind = FunctionKind> extends LambdaFunction {
+  readonly kind: K;
+
   constructor(scope: Construct, id: string, props: SluiceFunctionProps<K>) {
     const { kind, defaults, environment, description, timeout, memoryMb = 512, consumesQueue = false } = props;
     const { stage, code, logRetention: retention, removalPolicy, xray, vpc, securityGroups } = defaults;
@@ -90,6 +92,7 @@ export class SluiceFunction<K extends FunctionKind = FunctionKind> extends Lambd
       ...(vpc ? { vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS } } : {}),
       ...(securityGroups ? { securityGroups: [...securityGroups] } : {}),
     });
+    this.kind = kind;
     if (xray || vpc) {
       acknowledge(
         role,

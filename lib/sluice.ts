@@ -20,9 +20,11 @@ import { describeApp } from "./bundling/describe-app.ts";
 import { FunctionBundles } from "./bundling/function-bundles.ts";
 import { SluiceData } from "./data.ts";
 import { DeploymentNumber } from "./deployment-number.ts";
+import type { GradualDeployment } from "./gradual-deployment.ts";
 import type { Instance } from "./instance.ts";
 import { SluiceOperations } from "./operations.ts";
 import { SluicePipeline } from "./pipeline.ts";
+import { Releases } from "./releases.ts";
 import { Secrets, secretPrefix } from "./secrets.ts";
 import type { FunctionDefaults, LogLevel } from "./sluice-function.ts";
 import { SynthError } from "./synth-error.ts";
@@ -55,6 +57,11 @@ export interface SluiceProps {
    * second nearly every invocation is one, at $5 a million. @default false
    */
   readonly xray?: boolean;
+  /**
+   * Bring new versions of functions to their callers by CodeDeploy, as one of its predefined configurations for Lambda
+   * says, and roll them back by alarms; see docs/deploy.md. @default all functions change at once
+   */
+  readonly gradualDeployment?: GradualDeployment;
   /** Who is told of alarms. @default nobody: they are seen in the console only */
   readonly alarmActions?: readonly IAlarmAction[];
   /** The address of your copy of `docs/runbook.md`. @default that path */
@@ -109,11 +116,16 @@ export class Sluice extends Construct {
       hash: bundles.hash,
       secrets: secrets.used(),
     });
+    const monitoring = { alarmActions: props.alarmActions ?? [], runbookUrl: props.runbookUrl ?? "docs/runbook.md" };
+    const { gradualDeployment: configuration } = props;
     const instance: Omit<Instance, "queueUrlPrefix"> = {
       stage,
       data: this.data,
       functions,
-      monitoring: { alarmActions: props.alarmActions ?? [], runbookUrl: props.runbookUrl ?? "docs/runbook.md" },
+      monitoring,
+      releases:
+        configuration &&
+        new Releases(this, "Releases", { configuration, monitoring, numberedBy: deployment.changesWith }),
       queuePrefix: Names.uniqueResourceName(this, { maxLength: MAX_QUEUE_PREFIX, separator: "-" }),
       deploySeq: deployment.value,
     };

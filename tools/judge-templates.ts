@@ -32,6 +32,7 @@ interface Case {
 const CASES: readonly Case[] = [
   { name: "dev" },
   { name: "prod", context: { stage: "prod" } },
+  { name: "deployed at once by CodeDeploy", context: { gradualDeployment: "LambdaAllAtOnce" } },
   { name: "without credentials", credentials: NOBODY },
   { name: "with a model of Bedrock", context: { model: "bedrock:eu.amazon.nova-lite-v1:0" } },
   { name: "with a model that needs a key, and so a secret", context: { model: "openai:gpt-5" } },
@@ -44,6 +45,7 @@ const CASES: readonly Case[] = [
       otlpEndpoint: "https://collector.example.org:4318",
       logLevel: "DEBUG",
       xray: "true",
+      gradualDeployment: "LambdaLinear10PercentEvery1Minute",
       runbookUrl: "https://example.org/runbook.md",
     },
   },

@@ -53,6 +53,7 @@ describe("the rule packs find nothing that was not looked at", () => {
     ["in prod", { stage: "prod" }],
     ["with a Bedrock model", { model: "bedrock:eu.amazon.nova-lite-v1:0" }],
     ["with a model that needs a key", { model: "anthropic:claude-sonnet-5-5" }],
+    ["with gradual deployment", { stage: "prod", gradualDeployment: "LambdaCanary10Percent5Minutes" }],
     ["with X-Ray", { xray: "true" }],
     ["with the account's role for logs", { createApiGatewayAccountRole: "true" }],
   ])("%s", (_, context) => {
