@@ -138,7 +138,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     what: "what was published is kept for a day",
     stack: "data",
     plant(template) {
-      at(template, "Data/Bus/Archive").RetentionDays = 1;
+      at(template, "Data/Bus/Archive/Archive").RetentionDays = 1;
     },
   },
 ];
