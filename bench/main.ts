@@ -4,6 +4,7 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { aws } from "./benchmarks/aws.ts";
 import { claim } from "./benchmarks/claim.ts";
+import { coldStart } from "./benchmarks/cold-start.ts";
 import { disk } from "./benchmarks/disk.ts";
 import { functions } from "./benchmarks/functions.ts";
 import { latency } from "./benchmarks/latency.ts";
@@ -21,6 +22,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Report> | 
   wide,
   aws,
   functions,
+  "cold-start": coldStart,
   "start-and-size": startAndSize,
   claim,
 };
