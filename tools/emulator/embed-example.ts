@@ -5,9 +5,11 @@ import { ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { copyExample, INSTALL, packInto } from "../../test/package/example-folder.ts";
 import { usersEnvironment } from "../../test/package/user-folder.ts";
 import { Api } from "./api.ts";
+import { deployedResources } from "./deployed.ts";
 import { pointToEmulator } from "./instance.ts";
 import { CommandError, runCommand } from "./run-command.ts";
 import { Violations } from "./steps.ts";
+import { withoutPermission } from "./without-permission.ts";
 
 export interface ExampleOptions {
   /** `clientEnvironment(port)`, which this process has, too. */
@@ -66,6 +68,7 @@ async function askAboutAnOrder({ AiApiUrl, OrdersTable, AnsweredQueueUrl }: Outp
   const Item = { orderId: { S: ORDER.orderId }, status: { S: ORDER.status } };
   await new DynamoDBClient({}).send(new PutItemCommand({ TableName: OrdersTable, Item }));
   const api = await new Api(AiApiUrl, key).admitted();
+  const refused = await askWithoutPermission(api, OrdersTable);
   const { id } = await api.submit("order-help", { orderId: ORDER.orderId, question: QUESTION });
   // One that is set aside, or waits for that, tells why in its steps.
   const job = await api.settled(id).catch(() => api.job(id));
@@ -80,7 +83,21 @@ async function askAboutAnOrder({ AiApiUrl, OrdersTable, AnsweredQueueUrl }: Outp
       : [`the user's own queue should get ${EVENT} of ${id}; it got ${JSON.stringify(told)}`]),
   ];
   if (violations.length > 0) throw new Violations(violations);
-  return `the job read the user's table (${status}) and documents; ${EVENT} came to the user's own queue`;
+  return `without its right to the user's table a step waits for a person: ${refused}\nthe job read the user's table (${status}) and documents; ${EVENT} came to the user's own queue`;
+}
+
+/** What is on record of a step whose worker may not read the table. */
+async function askWithoutPermission(api: Api, table: string): Promise<string> {
+  const worker = (await deployedResources(["OrderDesk"])).find(
+    ({ path, type }) => type === "AWS::Lambda::Function" && path.endsWith("/Capability-order-lookup/Worker"),
+  );
+  if (worker === undefined) throw new Violations(["there is no worker of order-lookup"]);
+  const job = await withoutPermission(worker, `table/${table}`, async () =>
+    api.settled((await api.submit("order-help", { orderId: ORDER.orderId, question: QUESTION })).id),
+  );
+  const said = job.steps.find(({ capability }) => capability === "order-lookup")?.error?.message ?? "";
+  if (job.status === "dead-lettered" && said.includes("dynamodb:GetItem")) return said;
+  throw new Violations([`without its permission, job ${job.id} is ${job.status}, and says ${JSON.stringify(said)}`]);
 }
 
 interface BusEvent {

@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CORPUS_KEY } from "../../src/contract/bucket-keys.ts";
 import { accessLines } from "./access-lines.ts";
 import type { AccessLine } from "./access-log.ts";
 import { ACKNOWLEDGED, NOT_IN_EVERY_RUN } from "./acknowledged-actions.ts";
@@ -25,7 +24,6 @@ import { leftovers } from "./leftovers.ts";
 import { CommandError, runCommand, runTool } from "./run-command.ts";
 import { withRunningJobs } from "./running-jobs.ts";
 import { type Steps, Violations } from "./steps.ts";
-import { withoutPermission } from "./without-permission.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 export const CONFORMANCE_APP = "test/conformance/app/sluice.ts";
@@ -50,7 +48,10 @@ export async function runAll(steps: Steps, options: EmulatorOptions): Promise<vo
       violated((await leftovers()).map((left) => `left: ${left}`));
     });
     await keepData(steps, new Instance({ port, dir: work, stage: "prod" }));
-    await steps.step("examples/embed: a user's own CDK app, with the packed package", () => ownApp(port));
+    await steps.step(
+      "examples/embed: a user's own CDK app with the packed package; its worker without a permission, and with it",
+      () => ownApp(port),
+    );
   } finally {
     await emulator.stop();
   }
@@ -173,21 +174,6 @@ async function keepData(steps: Steps, prod: Instance): Promise<void> {
     violated(said.split("\n").filter((line) => line.startsWith("FAIL")));
     key = await prod.key("kept");
     await new Api(prod.url, key).admitted();
-  });
-  await steps.step("a worker without a permission: its step waits for a person, with the error", async () => {
-    const api = new Api(prod.url, key);
-    const { functions } = await prod.deployment();
-    const worker = functions.find(({ path }) => path.endsWith("/Capability-retrieval/Worker"));
-    if (worker === undefined) throw new Violations(["there is no worker of retrieval"]);
-    const job = await withoutPermission(worker, `/${CORPUS_KEY}`, async () =>
-      api.settled((await api.submit("analysis", { query: "Who may read this?" })).id),
-    );
-    const said = job.steps[0]?.error?.message ?? "";
-    violated([
-      ...(job.status === "dead-lettered" ? [] : [`job ${job.id} is ${job.status}`]),
-      ...(said.includes("s3:GetObject") ? [] : [`its error says ${JSON.stringify(said)}`]),
-    ]);
-    return said;
   });
   await steps.step("an analysis, in prod", async () => {
     const api = new Api(prod.url, key);
