@@ -11,6 +11,7 @@ import { loadResources } from "../../src/host/load-resources.ts";
 import { createLogger } from "../../src/host/logger.ts";
 import { LocalServer } from "../../src/testing/local-aws/local-server.ts";
 import { SecretsManager } from "../../src/testing/local-aws/secrets-manager.ts";
+import conformanceApp from "../conformance/app/sluice.ts";
 import faultyApp from "../system/faulty-app.ts";
 import { type TemporaryFolder, temporaryFolder } from "../system/server.ts";
 
@@ -153,7 +154,9 @@ describe("what goes wrong is said, and the key is gone all the same", () => {
   });
 
   test("a job that fails: its error", async () => {
-    const { code, stderr } = await faulty("step-terminal", { text: "x" });
+    const url = await start(conformanceApp as App);
+    const job = ["--workflow", "trial", "--input", '{"mode":"fails-for-good","text":"x"}'];
+    const { code, stderr } = await smoke(...writeOutputs(), "--url", url, ...job);
     expect(code).toBe(1);
     expect(stderr).toMatch(/ended as failed: .*no such model/s);
   });
@@ -191,12 +194,12 @@ describe("what goes wrong is said, and the key is gone all the same", () => {
 });
 
 test("a key that could not be revoked is named, with the command that does it, besides what else went wrong", async () => {
-  const url = await start(faultyApp as App);
+  const url = await start(conformanceApp as App);
   let puts = 0;
   secrets.before = (call) => {
     if (call === "PutSecretValue" && ++puts > 1) throw new Error("down");
   };
-  const job = ["--workflow", "step-terminal", "--input", '{"text":"x"}'];
+  const job = ["--workflow", "trial", "--input", '{"mode":"fails-for-good","text":"x"}'];
   const { code, stderr } = await smoke(...writeOutputs(), "--url", url, ...job);
   expect(code).toBe(1);
   expect(stderr).toContain("no such model");
