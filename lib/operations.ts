@@ -51,19 +51,16 @@ export class SluiceOperations extends Construct {
     grantBacklogs(this.reconciler, pipeline);
     // The next run makes a lost one good. Lambda would try each again twice, and keep what it throttles for six hours, to run
     // all of it at once (docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
-    const live = instance.releases?.live(this.reconciler);
     const runs = new EventInvokeConfig(this, "Runs", {
       function: this.reconciler,
-      ...(live ? { qualifier: live.aliasName } : {}),
       retryAttempts: 0,
       maxEventAge: RECONCILE_EVERY,
     });
-    if (live) runs.node.addDependency(live);
     acknowledge(runs, "Serverless-LambdaAsyncFailureDestination", "A run that fails is made good by the next");
     const schedule = new Rule(this, "Schedule", {
       description: "Has jobs looked at that nothing else has brought to their end",
       schedule: Schedule.rate(RECONCILE_EVERY),
-      targets: [new LambdaFunction(live ?? this.reconciler, { retryAttempts: 0 })],
+      targets: [new LambdaFunction(this.reconciler, { retryAttempts: 0 })],
     });
     acknowledge(schedule, "Serverless-EventBusDLQ", "A run that is lost is made good by the next, a minute later");
     this.#addAlarms(instance, api);

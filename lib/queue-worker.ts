@@ -73,7 +73,10 @@ export class QueueWorker<K extends FunctionKind = FunctionKind> extends Construc
       meaning: `Workers of ${name} have given work up: a deployment that runs is rolled back.`,
       paragraph: "dead-letters",
     });
-    return releases.live(this.worker, [deadLetters]);
+    if (this.worker.kind === "worker") return releases.live(this.worker, [deadLetters]);
+    // It must be the newest. What is wrong with the workflow is the fault of all that run it.
+    releases.watchWriters(deadLetters);
+    return this.worker;
   }
 
   #addAlarms(name: string, timeout: Duration, { monitoring }: Instance): void {

@@ -1,11 +1,9 @@
-import { Duration } from "aws-cdk-lib";
 import type { IAlarm } from "aws-cdk-lib/aws-cloudwatch";
 import {
   type ILambdaDeploymentConfig,
   LambdaApplication,
   LambdaDeploymentConfig,
   LambdaDeploymentGroup,
-  TimeBasedCanaryTrafficRouting,
 } from "aws-cdk-lib/aws-codedeploy";
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Alias } from "aws-cdk-lib/aws-lambda";
@@ -26,26 +24,22 @@ export interface ReleasesProps {
 
 /** Callers call functions by it. */
 const ALIAS = "live";
-/** They write to logs of jobs, under the number of their deployment. */
-const WRITERS: readonly FunctionKind[] = ["submit", "worker", "advance", "reconciler"];
-/** Requests come to them by the queue or the clock, not by the API. */
-const BEHIND: readonly FunctionKind[] = ["worker", "advance", "reconciler"];
-/** The most that CodeDeploy shifts in the first of two shifts. */
-const NEARLY_ALL = 99;
+/** Those of them that write to logs of jobs, under the number of their deployment. */
+const WRITERS: readonly FunctionKind[] = ["submit", "worker"];
 
 /**
  * Has CodeDeploy bring a new version of each function to its callers, and take it back when an alarm goes off meanwhile.
  *
- * Functions that write no log are shifted as the configuration says. Those that do are shifted nearly all at once, then
- * watched for as long: a job that one new version has touched is left by all old ones (rule 7 of the job protocol), so it
- * would stand still for as long as these were most.
+ * Not for `advance` and the reconciler, which have new code at once. What an older worker leaves to newer code (rule 7 of
+ * the job protocol) goes to the workflow's own queue, and there code of the greatest number must be: while a deployment
+ * goes on, and after one that was taken back, when versions have their old number again.
  */
 export class Releases extends Construct {
   readonly #props: ReleasesProps;
   readonly #application: LambdaApplication;
   readonly #role: Role;
-  readonly #readersBy: ILambdaDeploymentConfig;
-  readonly #writersBy: ILambdaDeploymentConfig;
+  readonly #deploymentConfig: ILambdaDeploymentConfig;
+  readonly #ofWriters: IAlarm[] = [];
   readonly #groups: { readonly kind: FunctionKind; readonly group: LambdaDeploymentGroup }[] = [];
 
   /** Throws {@link SynthError} for a configuration that is not known. */
@@ -65,19 +59,11 @@ export class Releases extends Construct {
       "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]",
       "The role that CodeDeploy documents for functions; it can be assumed by CodeDeploy only",
     );
-    this.#readersBy = LambdaDeploymentConfig.fromLambdaDeploymentConfigName(
+    this.#deploymentConfig = LambdaDeploymentConfig.fromLambdaDeploymentConfigName(
       this,
-      "Readers",
+      "Configuration",
       `CodeDeployDefault.${configuration}`,
     );
-    this.#writersBy = this.#watches
-      ? new LambdaDeploymentConfig(this, "Writers", {
-          trafficRouting: new TimeBasedCanaryTrafficRouting({
-            percentage: NEARLY_ALL,
-            interval: Duration.minutes(GRADUAL_DEPLOYMENTS[configuration]),
-          }),
-        })
-      : this.#readersBy;
   }
 
   /** What is called in place of a function: the version that is live. Also what has it rolled back, besides its errors. */
@@ -97,8 +83,8 @@ export class Releases extends Construct {
       application: this.#application,
       alias,
       role: this.#role,
-      deploymentConfig: writes ? this.#writersBy : this.#readersBy,
-      alarms: this.#watches ? [errors, ...alarms] : [],
+      deploymentConfig: this.#deploymentConfig,
+      alarms: this.#watches ? [errors, ...alarms, ...(writes ? this.#ofWriters : [])] : [],
     });
     this.#groups.push({ kind, group });
     return alias;
@@ -107,7 +93,14 @@ export class Releases extends Construct {
   /** Has every function behind the API rolled back by an alarm of the API's. */
   watchApi(alarm: IAlarm): void {
     if (!this.#watches) return;
-    for (const { kind, group } of this.#groups) if (!BEHIND.includes(kind)) group.addAlarm(alarm);
+    for (const { kind, group } of this.#groups) if (kind !== "worker") group.addAlarm(alarm);
+  }
+
+  /** Has every function that runs workflows rolled back by an alarm of a workflow's. */
+  watchWriters(alarm: IAlarm): void {
+    if (!this.#watches) return;
+    this.#ofWriters.push(alarm);
+    for (const { kind, group } of this.#groups) if (WRITERS.includes(kind)) group.addAlarm(alarm);
   }
 
   /** What is shifted at once is done before an alarm could go off; one that is on already would only stop it. */

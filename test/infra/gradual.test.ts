@@ -14,8 +14,11 @@ const AUTHORIZER = "Sluice/Api/AuthorizerFunction";
 const RECONCILER = "Sluice/Operations/Reconciler";
 const LINES = ["Sluice/Pipeline/Capability-echo", "Sluice/Pipeline/Workflow-main"];
 const WORKERS = LINES.map((line) => `${line}/Worker`);
-const RELEASED = [...API, AUTHORIZER, RECONCILER, ...WORKERS].sort();
-const WRITERS = ["Sluice/Api/Submit", RECONCILER, ...WORKERS];
+const [CAPABILITY = "", ADVANCE = ""] = WORKERS;
+const RELEASED = [...API, AUTHORIZER, CAPABILITY].sort();
+const WRITERS = ["Sluice/Api/Submit", CAPABILITY];
+/** They have new code at once. */
+const NEWEST = [RECONCILER, ADVANCE];
 
 const withSetting = (gradualDeployment?: GradualDeployment, parts: Parameters<typeof appSource>[0] = {}): Synthesized =>
   synthesize({ context: { app: writeApp(appSource(parts)), ...(gradualDeployment ? { gradualDeployment } : {}) } });
@@ -51,7 +54,7 @@ describe("without the setting", () => {
   });
 
   test("functions are called by themselves", () => {
-    expect(called(off)).toEqual(RELEASED);
+    expect(called(off)).toEqual([...RELEASED, ...NEWEST].sort());
   });
 });
 
@@ -67,8 +70,6 @@ test("with it all else stays as it was: what is there is added to, and what call
       "AWS::ApiGateway::Authorizer",
       "AWS::ApiGateway::Method",
       "AWS::ApiGateway::Stage",
-      "AWS::Events::Rule",
-      "AWS::Lambda::EventInvokeConfig",
       "AWS::Lambda::EventSourceMapping",
       "AWS::Lambda::Permission",
     ]),
@@ -76,8 +77,8 @@ test("with it all else stays as it was: what is there is added to, and what call
 });
 
 describe("with it", () => {
-  test("everything that calls a function calls its version that is live", () => {
-    expect(called(on)).toEqual(RELEASED.map((fn) => `${fn}/Live`));
+  test("what calls a function calls its version that is live; advance and the reconciler, which must be the newest, themselves", () => {
+    expect(called(on)).toEqual([...RELEASED.map((fn) => `${fn}/Live`), ...NEWEST].sort());
     const aliases = on.app.ofType("AWS::Lambda::Alias");
     expect(aliases.map(({ path }) => path.replace(/\/Live$/, "")).sort()).toEqual(RELEASED);
     for (const { path, properties } of aliases) {
@@ -88,12 +89,6 @@ describe("with it", () => {
         FunctionVersion: `<${fn}/CurrentVersion>.Version`,
       });
     }
-  });
-
-  test("the reconciler's runs are not tried again under the alias either", () => {
-    const [runs, ...others] = on.app.ofType("AWS::Lambda::EventInvokeConfig");
-    expect(others).toEqual([]);
-    expect(runs?.properties).toMatchObject({ Qualifier: "live", MaximumRetryAttempts: 0 });
   });
 
   test("one application of CodeDeploy brings each alias to its new version", () => {
@@ -109,30 +104,29 @@ describe("with it", () => {
     }
   });
 
-  test("what writes logs is shifted nearly at once and then watched, all else as the setting says", () => {
+  test("each is shifted as the setting says", () => {
     for (const fn of RELEASED) {
       const { DeploymentConfigName } = on.app.at(`${fn}/Deployments`).properties;
-      expect([fn, labelled(on, DeploymentConfigName)]).toEqual([
-        fn,
-        WRITERS.includes(fn) ? "<Sluice/Releases/Writers>" : `CodeDeployDefault.${CANARY}`,
-      ]);
+      expect([fn, DeploymentConfigName]).toEqual([fn, `CodeDeployDefault.${CANARY}`]);
     }
-    expect(on.app.at("Sluice/Releases/Writers").properties.TrafficRoutingConfig).toEqual({
-      Type: "TimeBasedCanary",
-      TimeBasedCanary: { CanaryInterval: 5, CanaryPercentage: 99 },
-    });
+    expect(on.app.ofType("AWS::CodeDeploy::DeploymentConfig")).toEqual([]);
   });
 
-  test("the function's errors roll it back, what a worker gives up does, and 5XX of the API for what is behind it", () => {
+  test("the function's errors roll it back, what a worker gives up does, a workflow that throws, and 5XX of the API for what is behind it", () => {
+    const [ofCapability, ofWorkflow] = LINES.map((line) => `<${line}/NewDeadLettersAlarm>`);
+    const serverErrors = "<Sluice/Operations/ServerErrorsAlarm>";
+    const more = new Map([
+      ["Sluice/Api/Submit", [ofWorkflow, serverErrors]],
+      [CAPABILITY, [ofCapability, ofWorkflow]],
+    ]);
     for (const fn of RELEASED) {
       const { AlarmConfiguration, AutoRollbackConfiguration } = on.app.at(`${fn}/Deployments`).properties;
       const names = (labelled(on, AlarmConfiguration.Alarms) as { Name: string }[]).map(({ Name }) => Name);
-      const more = WORKERS.includes(fn)
-        ? [`<${fn.replace(/Worker$/, "NewDeadLettersAlarm")}>`]
-        : fn === RECONCILER
-          ? []
-          : ["<Sluice/Operations/ServerErrorsAlarm>"];
-      expect([fn, AlarmConfiguration.Enabled, names]).toEqual([fn, true, [`<${fn}/ErrorsAlarm>`, ...more]]);
+      expect([fn, AlarmConfiguration.Enabled, names]).toEqual([
+        fn,
+        true,
+        [`<${fn}/ErrorsAlarm>`, ...(more.get(fn) ?? [serverErrors])],
+      ]);
       expect(AutoRollbackConfiguration).toEqual({
         Enabled: true,
         Events: ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"],
@@ -189,10 +183,10 @@ describe("a configuration that CodeDeploy does not have is refused, and the mess
   });
 });
 
-test("one stack holds 17 capabilities and workflows together: 500 resources, of which each has five more", () => {
+test("one stack holds 18 capabilities and workflows together: 500 resources, of which each has up to five more", () => {
   const names = (letter: string, count: number) => Array.from({ length: count }, (_, n) => `${letter}${n}`);
   const { app } = withSetting(CANARY, {
-    capabilities: Object.fromEntries(names("c", 14).map((name) => [name, {}])),
+    capabilities: Object.fromEntries(names("c", 15).map((name) => [name, {}])),
     workflows: names("w", 3),
   });
   expect(app.resources.length).toBeLessThanOrEqual(500);

@@ -30,6 +30,8 @@ export interface LocalDeploymentOptions {
   readonly clock?: Clock;
   /** Something between the handlers and the engine. */
   readonly wrap?: (engine: Ports) => Ports;
+  /** The deployment's number that a new container of a function has, by its construct's path. @default 1 everywhere */
+  readonly deploySeqOf?: (path: string) => number;
   /** Something around each invocation. @default nothing */
   readonly around?: AroundInvocation;
 }
@@ -78,6 +80,7 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
     newMetrics,
     clock,
     wrap = (engine) => engine,
+    deploySeqOf = () => 1,
     around = (_, invoke) => invoke(),
   } = options;
   const queues = [
@@ -86,23 +89,28 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
   ];
   const aws = await startLocalAws({ queues });
   const errors: unknown[] = [];
-  const newRuntime = (): Runtime =>
-    createRuntime(wrap(openAwsEngine({ ...aws, deploySeq: 1, ...(clock ? { clock } : {}) })), {
+  const newRuntime = (path = ""): Runtime =>
+    createRuntime(wrap(openAwsEngine({ ...aws, deploySeq: deploySeqOf(path), ...(clock ? { clock } : {}) })), {
       app,
       resources,
       logger,
       ...(newMetrics ? { metrics: newMetrics() } : {}),
       maxSkewMs: AWS_MAX_SKEW_MS,
     });
-  const poller = (queue: string, path: string, newHandler: () => ReturnType<typeof createWorker>): LambdaPoller =>
-    new LambdaPoller({
+  const poller = (
+    queue: string,
+    construct: string,
+    newHandler: (runtime: Runtime) => ReturnType<typeof createWorker>,
+  ): LambdaPoller => {
+    const path = `Sluice/Pipeline/${construct}/Worker`;
+    return new LambdaPoller({
       client: aws.clients.sqs,
       queueUrl: aws.queueUrlPrefix + sqsSuffix(queue),
       newContainer: () => {
-        const handler = newHandler();
+        const handler = newHandler(newRuntime(path));
         let cold = true;
         return (event, context) => {
-          const about = { function: `Sluice/Pipeline/${path}/Worker`, records: event.Records.length, cold };
+          const about = { function: path, records: event.Records.length, cold };
           cold = false;
           return around(about, () => handler(event, context));
         };
@@ -112,20 +120,21 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
       visibilityS: 60,
       onError: (error) => errors.push(error),
     });
+  };
   const pollers = [
     ...[...app.capabilities.keys()].map((name) =>
-      poller(name, `Capability-${name}`, () => createWorker(newRuntime(), name)),
+      poller(name, `Capability-${name}`, (runtime) => createWorker(runtime, name)),
     ),
     ...[...app.workflows.keys()].map((name) =>
-      poller(advanceQueue(name), `Workflow-${name}`, () => createAdvance(newRuntime(), name)),
+      poller(advanceQueue(name), `Workflow-${name}`, (runtime) => createAdvance(runtime, name)),
     ),
   ];
   const http = {
-    submit: createSubmit(newRuntime()),
-    jobs: createJobs(newRuntime()),
-    events: createEvents(newRuntime()),
+    submit: createSubmit(newRuntime("Sluice/Api/Submit")),
+    jobs: createJobs(newRuntime("Sluice/Api/Jobs")),
+    events: createEvents(newRuntime("Sluice/Api/Events")),
   };
-  const reconciler = createReconciler(newRuntime());
+  const reconciler = createReconciler(newRuntime("Sluice/Operations/Reconciler"));
   const call = async <T>(name: keyof typeof http, event: Partial<APIGatewayProxyEvent>, tenant = "acme") => {
     const requestContext = { requestId: "test", authorizer: { tenant } };
     const whole = { headers: {}, path: event.resource, ...event, requestContext } as unknown as APIGatewayProxyEvent;
