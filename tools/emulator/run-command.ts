@@ -22,20 +22,26 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
 }
 
-/** Runs a program to its end, and resolves with all that it wrote. Throws {@link CommandError} with the last of it unless it ends with 0. */
+/**
+ * Runs a program to its end, and resolves with all that it wrote. Throws {@link CommandError} with the last of it unless it
+ * ends with 0. What the program has started ends with it when its time is over, and when this process exits.
+ */
 export async function runCommand(
   command: string,
   args: readonly string[],
   { env, cwd = ROOT, timeoutMs = 300_000 }: CommandOptions,
 ): Promise<string> {
-  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  // With a group of its own: our tools start the CDK, which keeps the pipes open when only the tool is ended.
+  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const end = (): void => endNow(child.pid);
+  process.once("exit", end);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (chunk: string) => {
       output += chunk;
     });
   }
-  const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+  const timer = setTimeout(end, timeoutMs);
   try {
     const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
     if (code === 0) return output;
@@ -43,6 +49,16 @@ export async function runCommand(
     throw new CommandError([command, ...args].join(" "), status, output);
   } finally {
     clearTimeout(timer);
+    process.off("exit", end);
+  }
+}
+
+function endNow(group: number | undefined): void {
+  if (group === undefined) return;
+  try {
+    process.kill(-group, "SIGKILL");
+  } catch {
+    // It has ended by itself.
   }
 }
 
