@@ -3,7 +3,7 @@
     python launcher.py            the environment says where: GATEWAY_PORT, BIND_HOST, …
     python launcher.py --gaps     prints the gaps as JSON, and starts nothing
 
-The file at SLUICE_EMULATOR_RECORD gets the lines of `recorder.py`. With the pid of a process in SLUICE_EMULATOR_OWNER, it ends
+The file at SLUICE_EMULATOR_RECORD gets the lines of `recorder.py`. With the pid of its parent in SLUICE_EMULATOR_OWNER, it ends
 with that process.
 """
 
@@ -40,12 +40,10 @@ def main():
 
 
 def _end_with(owner):
-    while True:
-        try:
-            os.kill(owner, 0)
-        except ProcessLookupError:
-            os.killpg(os.getpgid(0), signal.SIGKILL)
+    # Its pid may live on, as a zombie that nobody waits for or as another's: but then it is no longer our parent.
+    while os.getppid() == owner:
         time.sleep(1)
+    os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
 main()
