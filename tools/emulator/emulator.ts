@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream, mkdirSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { delimiter, join } from "node:path";
 import { ensureVenv, type Venv } from "../python-venv.ts";
@@ -50,16 +50,16 @@ export class Emulator {
     const { python } = await emulatorVenv();
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(join(dir, "tmp"), { recursive: true });
-    const log = createWriteStream(join(dir, "emulator.log"));
+    // Its own, not a pipe of ours: one that outlives this process goes on writing.
+    const log = openSync(join(dir, "emulator.log"), "a");
     const child = spawn(python, [join(import.meta.dirname, "launcher.py")], {
       cwd: dir,
       // With a group of its own, so that its functions end with it.
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", log, log],
       env: environmentOf(options, owned ? process.pid : undefined),
     });
-    child.stdout.pipe(log);
-    child.stderr.pipe(log);
+    closeSync(log);
     if (child.pid === undefined) throw new Error(`${python} did not start`);
     const emulator = new Emulator(child, child.pid, options);
     try {
@@ -68,11 +68,7 @@ export class Emulator {
       await emulator.stop();
       throw error;
     }
-    if (!owned) {
-      child.unref();
-      child.stdout.destroy();
-      child.stderr.destroy();
-    }
+    if (!owned) child.unref();
     return emulator;
   }
 
