@@ -150,10 +150,14 @@ async function changeInstance(steps: Steps, dev: Instance): Promise<void> {
 /** Outside of this folder, whose packages it must not find. */
 async function ownApp(port: number): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), "sluice-embed-"));
+  const remove = (): void => rmSync(dir, { recursive: true, force: true });
+  // Also when a signal ends the run, which comes to no finally.
+  process.once("exit", remove);
   try {
     return await showExample({ env: clientEnvironment(port), port, dir });
   } finally {
-    rmSync(dir, { recursive: true, force: true });
+    process.off("exit", remove);
+    remove();
   }
 }
 
