@@ -1,9 +1,8 @@
 from xml.etree import ElementTree
 
 from ministack.services import s3
-from ministack.services.cloudformation import provisioners
 
-from .cloudformation import after_create_and_update
+from .cloudformation import HANDLERS, TRIAL, after_create_and_update
 
 TYPE = "AWS::S3::Bucket"
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -14,7 +13,14 @@ GAP = (
 
 
 def is_there():
-    return all(prop != "LifecycleConfiguration" for prop, *_ in provisioners._S3_BUCKET_CONFIGURATIONS)
+    rules = [{"Status": "Enabled", "ExpirationInDays": 1}]
+    props = {"BucketName": TRIAL, "LifecycleConfiguration": {"Rules": rules}}
+    name, _ = HANDLERS[TYPE]["create"](TRIAL, props, TRIAL)
+    try:
+        status, *_ = s3._get_bucket_lifecycle(name)
+        return status == 404
+    finally:
+        HANDLERS[TYPE]["delete"](name, props)
 
 
 def fill():
