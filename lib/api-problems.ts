@@ -24,7 +24,7 @@ const PROBLEMS: readonly (readonly [
     "No such route",
     '"there is no such path, or no such method of it: see /v1/openapi.json"',
   ],
-  // And this is what it says of it to a caller with a key: it takes every such Authorization for a signature.
+  // And this is what it should say of it to a caller with a key: it takes every such Authorization for a signature. Not seen on AWS yet.
   [
     ResponseType.INVALID_SIGNATURE,
     404,

@@ -19,7 +19,8 @@ export const exceptions: readonly Exception[] = [
   {
     target: "aws",
     test: "the edge > a path that there is not is a 404 for a caller with a key, too",
-    reason: "API Gateway takes a bearer key on an unknown path for a signature that is incomplete, and answers 403",
+    reason:
+      "API Gateway takes a bearer key on an unknown path for a signature that is incomplete; whether it then answers 404 or 400 in our words nobody has seen yet",
   },
   {
     target: "aws",

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../read-outputs.ts";
-import { clientEnvironment, Emulator, type EmulatorOptions, endGroup, urlOf } from "./emulator.ts";
+import { answers, clientEnvironment, Emulator, type EmulatorOptions, endGroup, urlOf } from "./emulator.ts";
 import { Instance } from "./instance.ts";
 import { bootstrap, CONFORMANCE_APP, showInstance } from "./run.ts";
 import type { Steps } from "./steps.ts";
@@ -51,7 +51,8 @@ export async function test(steps: Steps, options: EmulatorOptions): Promise<void
 /** Ends what {@link up} has started. */
 export async function down(options: EmulatorOptions): Promise<void> {
   const { pid } = stateFile(options);
-  await endGroup(pid);
+  // Where nothing listens it has ended already, and its number may be another's by now.
+  if (await answers(options.port)) await endGroup(pid);
   rmSync(stateOf(options.dir), { force: true });
   rmSync(options.dir, { recursive: true, force: true });
 }

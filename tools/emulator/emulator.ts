@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { delimiter, join } from "node:path";
 import { ensureVenv, type Venv } from "../python-venv.ts";
@@ -62,13 +62,19 @@ export class Emulator {
     closeSync(log);
     if (child.pid === undefined) throw new Error(`${python} did not start`);
     const emulator = new Emulator(child, child.pid, options);
+    // Also while it is not ready yet, and whether this process is its owner or not.
+    const end = (): void => void signalGroup(emulator.pid, "SIGKILL");
+    process.once("exit", end);
     try {
       await emulator.#ready(port);
     } catch (error) {
       await emulator.stop();
       throw error;
     }
-    if (!owned) child.unref();
+    if (!owned) {
+      process.off("exit", end);
+      child.unref();
+    }
     return emulator;
   }
 
@@ -76,7 +82,9 @@ export class Emulator {
     const deadline = Date.now() + READY_WITHIN_MS;
     while (Date.now() < deadline) {
       if (this.#child.exitCode !== null) throw new Error(`the emulator ended at once: ${this.logFile} says why`);
-      const up = await fetch(`${urlOf(port)}/_ministack/health`).catch(() => undefined);
+      // Its own word, too: what answers could be another's that was faster to take the port.
+      const listens = readFileSync(this.logFile, "utf8").includes(`Running on ${urlOf(port)}`);
+      const up = listens ? await fetch(`${urlOf(port)}/_ministack/health`).catch(() => undefined) : undefined;
       if (up?.ok) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -135,7 +143,8 @@ function environmentOf({ port, dir }: EmulatorOptions, owner: number | undefined
   };
 }
 
-function answers(port: number): Promise<boolean> {
+/** Whether anything listens there. */
+export function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     socket.once("connect", () => {
@@ -148,16 +157,18 @@ function answers(port: number): Promise<boolean> {
 
 /** Ends a process and all that it started: asked first, then made to. */
 export async function endGroup(pid: number): Promise<void> {
-  const signal = (name: NodeJS.Signals | 0): boolean => {
-    try {
-      process.kill(-pid, name);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  signal("SIGTERM");
+  signalGroup(pid, "SIGTERM");
   const deadline = Date.now() + END_WITHIN_MS;
-  while (signal(0) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
-  signal("SIGKILL");
+  while (signalGroup(pid, 0) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+  signalGroup(pid, "SIGKILL");
+}
+
+/** False where nothing of it is there any more. */
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
 }

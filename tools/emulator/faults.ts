@@ -34,8 +34,9 @@ export async function runFaults(steps: Steps, options: EmulatorOptions): Promise
       plant(fault, join(assembly, `${fault.stack === "data" ? data : app}.template.json`));
       const { found, rights } = await findings(instance, options, () => instance.deployAssembly(assembly));
       const all = [...found, ...rights.filter((line) => !unused.includes(line))];
-      if (all.length === 0) throw new Violations(["nothing has found it"]);
-      return all.map((line) => line.split("\n")[0]?.slice(0, 200)).join("\n");
+      const told = all.map((line) => line.split("\n")[0]?.slice(0, 300) ?? "");
+      if (all.some((line) => fault.found.test(line))) return told.join("\n");
+      throw new Violations(["nothing has found it", ...told]);
     });
   }
 }

@@ -83,10 +83,16 @@ def _record_calls(write):
                 **_body(request),
                 **_error(status.get("code"), response),
             }
-            for action, resource, allowed in dict.fromkeys(checks):
+            # What the emulator knows no action for, it lets through unchecked: nobody has allowed it.
+            for action, resource, allowed in dict.fromkeys(checks) or [(_unknown(scope), "*", False)]:
                 write({**call, "action": action, "resource": resource, "allowed": allowed})
 
     gateway.app = recorded
+
+
+def _unknown(scope):
+    target = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"x-amz-target"), None)
+    return f"unchecked:{target or scope['method'] + ' ' + scope['path']}"
 
 
 def _role_of(scope):

@@ -43,12 +43,13 @@ export class Steps {
     return this.results.some(({ outcome }) => outcome !== "ok");
   }
 
-  /** All steps, as a table of Markdown: the last line of each detail only. */
+  /** All steps, as a table of Markdown: of what was said the last line, which has the sum; of what is wrong the first. */
   table(): string {
-    const rows = this.results.map(
-      ({ what, seconds, outcome, detail }) =>
-        `| ${what} | ${outcome === "ok" ? "ok" : "**RED**"} | ${seconds.toFixed(1)} | ${(detail.split("\n").at(-1) ?? "").replaceAll("|", "\\|")} |`,
-    );
+    const rows = this.results.map(({ what, seconds, outcome, detail }) => {
+      const told = detail.split("\n").at(outcome === "ok" ? -1 : 0) ?? "";
+      const mark = outcome === "ok" ? "ok" : "**RED**";
+      return `| ${what} | ${mark} | ${seconds.toFixed(1)} | ${told.slice(0, 250).replaceAll("|", "\\|")} |`;
+    });
     return ["| step | | s | |", "| --- | --- | ---: | --- |", ...rows].join("\n");
   }
 }
