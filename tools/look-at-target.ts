@@ -40,7 +40,7 @@ export async function lookAtTarget(connection: Connection, { newKeysMs = 0, sign
   if (missing.length === 0) return;
   throw new UsageError(
     `${url} does not run the suite's app: it lacks the workflows ${missing.join(", ")}; it has ${known.join(", ")}. Deploy it as an instance of its own:\n` +
-      `  npx cdk deploy --all -c stage=dev -c instance=conformance -c app=${CONFORMANCE_APP} --outputs-file conformance.json\n` +
+      `  npm run deploy -- -c stage=dev -c instance=conformance -c app=${CONFORMANCE_APP}\n` +
       `or start it here: npm start -- --memory --app ${CONFORMANCE_APP} --keys FILE`,
   );
 }

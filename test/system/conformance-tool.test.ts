@@ -228,7 +228,7 @@ describe("what cannot be run is told with 2", () => {
     await other.stop();
     expect(code).toBe(2);
     expect(stderr).toContain("does not run the suite's app: it lacks the workflows echo, trial, analysis");
-    expect(stderr).toContain(`npx cdk deploy --all -c stage=dev -c instance=conformance -c app=${CONFORMANCE_APP}`);
+    expect(stderr).toContain(`npm run deploy -- -c stage=dev -c instance=conformance -c app=${CONFORMANCE_APP}`);
   });
 });
 
