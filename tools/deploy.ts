@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { nameOf } from "../lib/settings.ts";
+import { stageOf } from "../lib/stages.ts";
 import { SynthError } from "../lib/synth-error.ts";
+import { parseModelName, UnknownModelError } from "../src/models/model-name.ts";
 import { parseCdkFlags } from "./cdk-flags.ts";
 import { readOutputs, UsageError } from "./read-outputs.ts";
 import { runCdk } from "./run-cdk.ts";
@@ -24,6 +26,9 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
+  // Synth would refuse both, too, and the CDK would bury why.
+  stageOf(settings.stage, { account: undefined, region: undefined });
+  if (settings.model !== undefined) parseModelName(settings.model);
   const name = nameOf(settings);
   const { "outputs-file": outputsFile = `outputs.${name}.json`, yes } = own;
   const approval = yes ? ["--require-approval", "never"] : [];
@@ -70,6 +75,8 @@ function helpFor(contextFlags: readonly string[], status: number): string {
       ${deploy} -c ${ROLE}=true
   "Has the environment been bootstrapped?", "SSM parameter /cdk-bootstrap/… not found": once for the account and region
       npx cdk bootstrap
+  "terminal (TTY) is not attached": nobody can be asked whether permissions may be made
+      ${deploy} --yes
 
 npm run doctor -- ${contextFlags.join(" ")} looks for these and others.`;
 }
@@ -79,7 +86,7 @@ main().then(
     process.exitCode = status;
   },
   (error: Error) => {
-    const isPlain = error instanceof UsageError || error instanceof SynthError;
+    const isPlain = [UsageError, SynthError, UnknownModelError].some((plain) => error instanceof plain);
     console.error(isPlain ? error.message : `${error.name}: ${error.message}`);
     process.exitCode = 1;
   },

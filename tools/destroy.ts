@@ -1,10 +1,13 @@
 import { createInterface } from "node:readline";
+import { CloudFormationClient } from "@aws-sdk/client-cloudformation";
 import { nameOf, stackNamesOf } from "../lib/settings.ts";
 import { stageOf } from "../lib/stages.ts";
 import { SynthError } from "../lib/synth-error.ts";
 import { parseCdkFlags } from "./cdk-flags.ts";
+import { clientOptions } from "./doctor/clients.ts";
 import { UsageError } from "./read-outputs.ts";
 import { runCdk } from "./run-cdk.ts";
+import { stackStatus } from "./stack-status.ts";
 
 /** `npm run destroy -- -c stage=dev`: removes an instance, and its data only where the stage does not retain it. */
 const USAGE = `Usage: npm run destroy -- [-c NAME=VALUE …] [--yes] [flags of cdk destroy]
@@ -14,7 +17,11 @@ const USAGE = `Usage: npm run destroy -- [-c NAME=VALUE …] [--yes] [flags of c
 
 A stage that retains its data (lib/stages.ts) loses its App stack only.`;
 
-const FLAGS = { yes: { type: "boolean", short: "y" }, help: { type: "boolean", short: "h" } } as const;
+const FLAGS = {
+  yes: { type: "boolean", short: "y" },
+  profile: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
 
 async function main(): Promise<number> {
   const { settings, own, contextFlags, rest } = parseCdkFlags(process.argv.slice(2), FLAGS);
@@ -22,7 +29,8 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const { retain } = stageOf(settings.stage, { account: undefined, region: undefined });
+  if (own.profile !== undefined) process.env.AWS_PROFILE = own.profile;
+  const { retain, region } = stageOf(settings.stage, { account: undefined, region: undefined });
   const name = nameOf(settings);
   const stacks = stackNamesOf(name);
   if (!own.yes) {
@@ -30,9 +38,26 @@ async function main(): Promise<number> {
     await confirm(name);
   }
   const what = retain ? [stacks.app, "--exclusively"] : ["--all"];
-  const status = await runCdk(["destroy", ...what, "--force", ...contextFlags, ...rest]);
-  if (status === 0) console.log(`\n${retain ? keptOf(name, stacks, contextFlags) : `Instance ${name} is gone.`}`);
+  const absent = await areAbsent(retain ? [stacks.app] : [stacks.app, stacks.data], region);
+  const profile = own.profile === undefined ? [] : ["--profile", own.profile];
+  const status = await runCdk(["destroy", ...what, "--force", ...contextFlags, ...profile, ...rest]);
+  if (status !== 0) return status;
+  const removed = retain ? keptOf(name, stacks, contextFlags) : `Instance ${name} is gone.`;
+  console.log(`\n${absent ? nothingOf(name, stacks, retain) : removed}`);
   return status;
+}
+
+/** The CDK says of a stack that there never was that it is destroyed. False where one may be there. */
+async function areAbsent(names: readonly string[], ofStage: string | undefined): Promise<boolean> {
+  const region = ofStage ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
+  try {
+    const client = new CloudFormationClient(clientOptions(region));
+    const statuses = await Promise.all(names.map((name) => stackStatus(client, name)));
+    return statuses.every((status) => status === undefined);
+  } catch {
+    // Whoever may not look may still be allowed to remove: the CDK says what is wrong.
+    return false;
+  }
 }
 
 type Stacks = ReturnType<typeof stackNamesOf>;
@@ -42,6 +67,9 @@ const lostOf = ({ app, data }: Stacks): string =>
 
 const retainedOf = ({ app, data }: Stacks): string =>
   `${app} is removed: the API, workers, queues. ${data} stays as it is. Jobs go on when ${app} is deployed again.`;
+
+const nothingOf = (name: string, { app, data }: Stacks, retain: boolean): string =>
+  `Nothing was removed: there is no ${retain ? app : `${app} and no ${data}`} in this account and region. Was ${name} deployed with other settings?`;
 
 const keptOf = (name: string, { app, data }: Stacks, contextFlags: readonly string[]): string =>
   `${app} is gone. ${data} is as it was: jobs, documents, keys, archive.

@@ -48,7 +48,8 @@ export class CdkProject implements Disposable {
     flags: readonly string[],
     { input = "", env = {} }: { input?: string; env?: NodeJS.ProcessEnv } = {},
   ) {
-    const variables = { ...process.env, HOME: this.path, npm_config_call: "", ...env };
+    const nobody = { AWS_EC2_METADATA_DISABLED: "true", HOME: this.path, npm_config_call: "" };
+    const variables = { ...process.env, ...nobody, ...env };
     return new Promise<Ended>((done) => {
       const child = execFile(
         process.execPath,

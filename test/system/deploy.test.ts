@@ -53,6 +53,8 @@ describe("npm run deploy", () => {
       ["-c", "instance=Blue"],
       '-c instance=…: must be up to 16 lower-case letters and digits, the first a letter; got "Blue"',
     ],
+    [["-c", "stage=staging"], 'there is no stage "staging"; lib/stages.ts has dev, prod'],
+    [["-c", "model=gpt5"], 'unknown model "gpt5": it names no provider. A model is named bedrock:ID, openai:ID,'],
     [["-c", "stage"], '-c takes NAME=VALUE, such as -c stage=dev; got "stage"'],
     [["--yes", "-c"], "-c takes a value"],
   ])("%j is refused before the CDK is started", async (flags, said) => {
@@ -84,6 +86,7 @@ describe("npm run deploy", () => {
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
     expect(stderr).toContain("npm run deploy -- -c stage=prod -c createApiGatewayAccountRole=true");
     expect(stderr).toContain("npx cdk bootstrap");
+    expect(stderr).toContain("npm run deploy -- -c stage=prod --yes");
     expect(stderr).toContain("npm run doctor -- -c stage=prod -c createApiGatewayAccountRole=false");
   });
 });

@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CdkProject } from "./cdk-project.ts";
 
@@ -61,4 +63,52 @@ describe("npm run destroy", () => {
     const { code, stdout } = await destroy(["--yes"], "", { FAKE_STATUS: "2" });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   });
+
+  test.each([
+    ["dev", "there is no sluice-dev-app and no sluice-dev-data in this account and region"],
+    ["prod", "there is no sluice-prod-app in this account and region"],
+  ])("says that nothing was removed where %s is not there, which the CDK calls destroyed", async (stage, said) => {
+    await using cloudFormation = await withoutStacks();
+    const { code, stdout } = await destroy(["-c", `stage=${stage}`, "--yes"], "", cloudFormation.environment);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`Nothing was removed: ${said}`);
+    expect(stdout).not.toContain("gone");
+    expect(project.calls).toHaveLength(1);
+  });
+
+  test("does not say so while the Data stack is there", async () => {
+    await using cloudFormation = await withoutStacks("sluice-dev-data");
+    const { stdout } = await destroy(["-c", "stage=dev", "--yes"], "", cloudFormation.environment);
+    expect(stdout).toContain("Instance dev is gone.");
+  });
 });
+
+/** CloudFormation in an account without stacks, but for one. */
+async function withoutStacks(there?: string) {
+  const server = createServer(async (request, response) => {
+    const form = new URLSearchParams((await request.toArray()).join(""));
+    const name = form.get("StackName");
+    response.setHeader("content-type", "text/xml");
+    if (name === there) {
+      const member = `<member><StackName>${name}</StackName><StackStatus>CREATE_COMPLETE</StackStatus></member>`;
+      response.end(`<R><DescribeStacksResult><Stacks>${member}</Stacks></DescribeStacksResult></R>`);
+      return;
+    }
+    response.statusCode = 400;
+    const error = `<Code>ValidationError</Code><Message>Stack with id ${name} does not exist</Message>`;
+    response.end(`<ErrorResponse><Error>${error}</Error></ErrorResponse>`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    environment: {
+      AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      AWS_REGION: "eu-central-1",
+      AWS_ACCESS_KEY_ID: "test",
+      AWS_SECRET_ACCESS_KEY: "test",
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

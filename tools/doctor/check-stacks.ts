@@ -1,6 +1,7 @@
-import { CloudFormationClient, DescribeStacksCommand, ListStacksCommand } from "@aws-sdk/client-cloudformation";
+import { CloudFormationClient, ListStacksCommand } from "@aws-sdk/client-cloudformation";
 import { EventBridgeClient, ListEventBusesCommand } from "@aws-sdk/client-eventbridge";
 import { stackNamesOf } from "../../lib/settings.ts";
+import { stackStatus } from "../stack-status.ts";
 import type { Identity } from "./check-identity.ts";
 import { clientOptions } from "./clients.ts";
 import { type Finding, fail, look, ok, warn } from "./finding.ts";
@@ -13,7 +14,7 @@ export async function checkStacks({ region }: Identity, instance: string, nowMs:
   const names = stackNamesOf(instance);
   const client = new CloudFormationClient(clientOptions(region));
   const app = look("stacks", "cloudformation:DescribeStacks, ListStacks", async () => {
-    const status = await statusOf(client, names.app);
+    const status = await stackStatus(client, names.app);
     if (status !== undefined) return [findingOf(names.app, status)];
     const waitMs = (await deletedAtMs(client, names.app)) + QUEUE_NAME_MS - nowMs;
     if (!(waitMs > 0)) return [ok("stacks", `${names.app} is not there yet`)];
@@ -21,7 +22,7 @@ export async function checkStacks({ region }: Identity, instance: string, nowMs:
     return [warn("stacks", `${names.app} was removed a moment ago, and SQS keeps its queues' names for a minute`, fix)];
   });
   const data = look("stacks", "cloudformation:DescribeStacks, events:ListEventBuses", async () => {
-    const status = await statusOf(client, names.data);
+    const status = await stackStatus(client, names.data);
     if (status !== undefined) return [findingOf(names.data, status)];
     const bus = await orphanedBus(region, names.data);
     if (bus === undefined) return [ok("stacks", `${names.data} is not there yet`)];
@@ -29,17 +30,6 @@ export async function checkStacks({ region }: Identity, instance: string, nowMs:
     return [fail("stacks", `${names.data} is not there, but its bus ${bus} is, and the name is taken`, fix)];
   });
   return (await Promise.all([data, app])).flat();
-}
-
-async function statusOf(client: CloudFormationClient, StackName: string): Promise<string | undefined> {
-  try {
-    const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName }));
-    return Stacks[0]?.StackStatus;
-  } catch (error) {
-    const { name, message } = error as Error;
-    if (name === "ValidationError" && message.includes("does not exist")) return undefined;
-    throw error;
-  }
 }
 
 function findingOf(stack: string, status: string): Finding {
