@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { UsageError } from "./read-outputs.ts";
 
 /** The oldest that has what `tools/python/*.txt` pin. */
 export const MIN_PYTHON = [3, 10] as const;
@@ -19,7 +20,7 @@ interface Answer {
 const run = promisify(execFile);
 
 /**
- * The path of a Python that can make environments. Throws, with what is wrong with each that was found and what to
+ * The path of a Python that can make environments. Throws {@link UsageError}, with what is wrong with each that was found and what to
  * install, where there is none.
  */
 export async function findPython(what: string, candidates: readonly string[] = CANDIDATES): Promise<string> {
@@ -32,7 +33,7 @@ export async function findPython(what: string, candidates: readonly string[] = C
     problems.push(`${candidate} is ${problem}`);
   }
   const found = problems.length > 0 ? problems.join("; ") : `none of ${candidates.join(", ")} runs`;
-  throw new Error(
+  throw new UsageError(
     `${what} needs Python ${MIN_PYTHON.join(".")} or later, with venv: ${found}. Install python3 and python3-venv (apt), ` +
       "python3 (dnf, which has venv) or python (brew), and have it on the PATH.",
   );

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../read-outputs.ts";
-import { answers, clientEnvironment, Emulator, type EmulatorOptions, endGroup, urlOf } from "./emulator.ts";
+import { answers, clientEnvironment, commandOf, Emulator, type EmulatorOptions, endGroup, urlOf } from "./emulator.ts";
 import { Instance } from "./instance.ts";
 import { bootstrap, CONFORMANCE_APP, showInstance } from "./run.ts";
 import type { Steps } from "./steps.ts";
@@ -22,11 +22,15 @@ const instanceOf = ({ port, dir }: EmulatorOptions, app: string): Instance => {
 export async function up(steps: Steps, options: EmulatorOptions, app = CONFORMANCE_APP): Promise<void> {
   const { port, dir } = options;
   const emulator = await Emulator.start({ ...options, owned: false });
-  writeFileSync(stateOf(dir), JSON.stringify({ pid: emulator.pid, app } satisfies Up));
+  // Until all is up it ends with this process, however that ends.
+  const end = (): void => emulator.kill();
+  process.once("exit", end);
   const instance = instanceOf(options, app);
   await steps.step("cdk bootstrap", () => bootstrap(options));
   await steps.step(`npm run deploy: ${app}`, () => instance.deploy());
   const key = await instance.key("default");
+  writeFileSync(stateOf(dir), JSON.stringify({ pid: emulator.pid, app } satisfies Up));
+  process.off("exit", end);
   const exported = Object.entries(clientEnvironment(port)).filter(([name]) => /^(AWS|CDK)_/.test(name));
   console.log(`
 The API is at ${instance.url}, the emulator at ${urlOf(port)}; its log is ${emulator.logFile}
@@ -38,7 +42,7 @@ The tools that take --outputs FILE find it in ${instance.outputsFile}. They, the
 
   export ${exported.map(([name, value]) => `${name}=${value}`).join(" ")}
 
-npm run emulator -- test looks at it, npm run emulator -- down ends it.`);
+${commandOf("test", port)} looks at it, ${commandOf("down", port)} ends it.`);
 }
 
 /** Looks at what {@link up} has left up. */
@@ -61,6 +65,6 @@ function stateFile({ port, dir }: EmulatorOptions): Up {
   try {
     return JSON.parse(readFileSync(stateOf(dir), "utf8")) as Up;
   } catch {
-    throw new UsageError(`nothing is up on port ${port}: npm run emulator -- up starts it`);
+    throw new UsageError(`nothing is up on port ${port}: ${commandOf("up", port)} starts it`);
   }
 }

@@ -43,7 +43,7 @@ export class Emulator {
     const { port, dir, owned = true } = options;
     if (await answers(port)) {
       throw new UsageError(
-        `port ${port} of 127.0.0.1 is taken: by an emulator that still runs (npm run emulator -- down ends it), or by something ` +
+        `port ${port} of 127.0.0.1 is taken: by an emulator that still runs (${commandOf("down", port)} ends it), or by something ` +
           "else; --port N uses another",
       );
     }
@@ -94,7 +94,20 @@ export class Emulator {
   stop(): Promise<void> {
     return endGroup(this.pid);
   }
+
+  /** Ends it at once, where nothing can be waited for. */
+  kill(): void {
+    try {
+      process.kill(-this.pid, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
 }
+
+/** A command of `npm run emulator`, as it is typed. */
+export const commandOf = (command: string, port: number): string =>
+  `npm run emulator -- ${command}${port === DEFAULT_PORT ? "" : ` --port ${port}`}`;
 
 export const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
 export const recordFileOf = (dir: string): string => join(dir, "record.jsonl");
