@@ -63,7 +63,7 @@ export class Emulator {
     if (child.pid === undefined) throw new Error(`${python} did not start`);
     const emulator = new Emulator(child, child.pid, options);
     // Also while it is not ready yet, and whether this process is its owner or not.
-    const end = (): void => void signalGroup(emulator.pid, "SIGKILL");
+    const end = (): void => emulator.kill();
     process.once("exit", end);
     try {
       await emulator.#ready(port);
@@ -97,11 +97,7 @@ export class Emulator {
 
   /** Ends it at once, where nothing can be waited for. */
   kill(): void {
-    try {
-      process.kill(-this.pid, "SIGKILL");
-    } catch {
-      // It has ended.
-    }
+    signalGroup(this.pid, "SIGKILL");
   }
 }
 
