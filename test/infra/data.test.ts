@@ -1,8 +1,10 @@
+import { Duration, Stack } from "aws-cdk-lib";
 import { beforeAll, describe, expect, test } from "vitest";
+import { SluiceData } from "../../lib/data.ts";
 import { addStacks } from "../../lib/sluice-app.ts";
 import { createTableInput, TABLE } from "../../src/engines/aws/table-schema.ts";
 import { BOOTSTRAP_VERSION } from "../../tools/doctor/check-bootstrap.ts";
-import { CREDENTIALS, cdkApp, labelled, type Synthesized, type SynthesizedStack, synthesize } from "./synthesize.ts";
+import { CREDENTIALS, cdkApp, labelled, type Synthesized, SynthesizedStack, synthesize } from "./synthesize.ts";
 
 let dev: Synthesized;
 let prod: Synthesized;
@@ -181,6 +183,15 @@ test("the archive keeps what Sluice published, and nothing that others put on th
   }
 });
 
+test("archive and objects of jobs are kept for as long as the data says", () => {
+  const stack = new Stack(cdkApp(), "Own");
+  new SluiceData(stack, "Data", { archiveRetention: Duration.days(90), objectRetention: Duration.days(60) });
+  const own = new SynthesizedStack(stack);
+  expect(own.at("Data/Bus/Archive/Archive").properties.RetentionDays).toBe(90);
+  const [ofJobs] = own.at("Data/Bucket").properties.LifecycleConfiguration.Rules;
+  expect(ofJobs).toMatchObject({ Prefix: "jobs/", ExpirationInDays: 60 });
+});
+
 test("the keys' secret begins with no key at all: nobody gets in", () => {
   for (const [, data] of both()) {
     const { properties } = data.at("Data/Keys");
@@ -208,6 +219,13 @@ describe("when its stack is removed", () => {
     for (const path of STATEFUL) expect([path, dev.data.at(path).deletionPolicy]).toEqual([path, "Delete"]);
     const [emptying] = dev.data.ofType("Custom::S3AutoDeleteObjects");
     expect(labelled({ data: dev.data, app: dev.data }, emptying?.properties.BucketName)).toBe("<Data/Bucket>");
+    // The log of the CDK's function that empties it, too: one that Lambda made would stay.
+    const logs = dev.data.ofType("AWS::Logs::LogGroup");
+    expect(logs.map(({ path, deletionPolicy }) => [path.split("/")[0], deletionPolicy])).toEqual([
+      ["Custom::S3AutoDeleteObjectsCustomResourceProvider", "Delete"],
+    ]);
+    const helper = dev.data.ofType("AWS::Lambda::Function")[0];
+    expect(helper?.properties.LoggingConfig.LogGroup).toEqual({ Ref: logs[0]?.id });
   });
 
   test("queues go with their capability in every stage: one that comes back must find its names free", () => {

@@ -20,16 +20,21 @@ import { s3Client } from "../../src/engines/aws/aws-clients.ts";
 const ALWAYS_THERE = [/^CDKToolkit$/, /^cdk-hnb659fds-/, /^default$/];
 
 /** Everything in the account that could be an instance's, as `kind name`; empty where nothing is left. */
-export async function leftovers(): Promise<string[]> {
+export const leftovers = (): Promise<string[]> => namesLeft(LISTS);
+
+type Lists = Readonly<Record<string, () => Promise<string[]>>>;
+
+/** The same of what these list, by kind. */
+export async function namesLeft(lists: Lists): Promise<string[]> {
   const kinds = await Promise.all(
-    Object.entries(LISTS).map(async ([kind, list]) =>
+    Object.entries(lists).map(async ([kind, list]) =>
       (await list()).filter((name) => !ALWAYS_THERE.some((known) => known.test(name))).map((name) => `${kind} ${name}`),
     ),
   );
   return kinds.flat().sort();
 }
 
-const LISTS: Readonly<Record<string, () => Promise<string[]>>> = {
+const LISTS: Lists = {
   stack: () => {
     const pages = paginateDescribeStacks({ client: new CloudFormationClient({}) }, {});
     return namesOf(pages, ({ Stacks = [] }) => Stacks.map(({ StackName }) => StackName));
