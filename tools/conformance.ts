@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { TenantId } from "../src/contract/ids.ts";
 import { secretsClient } from "../src/engines/aws/aws-clients.ts";
 import type { CaseReport } from "../test/conformance/case-reporter.ts";
 import { type Connection, TARGETS, type Target, withSlash } from "../test/conformance/target.ts";
+import { checkJsonFile, writeJson } from "./json-file.ts";
 import { KeySecret } from "./key-secret.ts";
 import { lookAtTarget } from "./look-at-target.ts";
 import { readOutputs, UsageError } from "./read-outputs.ts";
@@ -73,8 +73,7 @@ async function conform(
   console.log(
     `\n${report.cases.length} cases: ${sums.passed} passed, ${sums.failed} failed, ${sums.skipped} skipped; ${(durationMs / 1_000).toFixed(1)} s`,
   );
-  if (json !== undefined)
-    writeFileSync(json, `${JSON.stringify({ target, url, durationMs, sums, ...report }, null, 2)}\n`);
+  writeJson(json, { target, url, durationMs, sums, ...report });
   signal.throwIfAborted();
   return sums.failed > 0 || report.errors.length > 0 ? 1 : 0;
 }
@@ -123,6 +122,7 @@ function flags() {
         `--outputs says where and makes the keys: leave out --url, --key and --other-key\n\n${USAGE}`,
       );
     }
+    checkJsonFile(values.json);
     return values;
   } catch (error) {
     if (error instanceof UsageError) throw error;

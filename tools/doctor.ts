@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { resolve } from "node:path";
 import type { AppManifest } from "../lib/bundling/app-manifest.ts";
@@ -18,6 +17,7 @@ import { checkNode } from "./doctor/check-node.ts";
 import { checkSecrets } from "./doctor/check-secrets.ts";
 import { checkStacks } from "./doctor/check-stacks.ts";
 import { type Finding, fail, lineOf, ok } from "./doctor/finding.ts";
+import { checkJsonFile, writeJson } from "./json-file.ts";
 import { UsageError } from "./read-outputs.ts";
 
 /** `npm run doctor -- -c stage=dev`: what would stand in the way of a deployment, each with what puts it right. */
@@ -35,6 +35,7 @@ async function main(): Promise<void> {
   const { settings, context, own, rest } = parseCdkFlags(process.argv.slice(2), FLAGS);
   if (own.help) return console.log(USAGE);
   if (rest.length > 0) throw new UsageError(`${rest[0]} is not known\n\n${USAGE}`);
+  checkJsonFile(own.json);
   if (own.profile !== undefined) process.env.AWS_PROFILE = own.profile;
   const stage = stageOf(settings.stage, { account: undefined, region: undefined });
   const instance = nameOf(settings);
@@ -63,8 +64,7 @@ async function main(): Promise<void> {
   const warned = findings.filter(({ level }) => level === "WARN").length;
   console.log(`\n${instance}: ${failed} FAIL, ${warned} WARN`);
   if (failed > 0) process.exitCode = 1;
-  if (own.json !== undefined)
-    writeFileSync(own.json, `${JSON.stringify({ instance, ok: failed === 0, findings }, null, 2)}\n`);
+  writeJson(own.json, { instance, ok: failed === 0, findings });
 }
 
 interface AppFound {

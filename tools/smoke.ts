@@ -1,8 +1,8 @@
-import { writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { parseArgs } from "node:util";
 import type { JobView } from "../src/contract/api.ts";
 import { secretsClient } from "../src/engines/aws/aws-clients.ts";
+import { checkJsonFile, writeJson } from "./json-file.ts";
 import { KeySecret } from "./key-secret.ts";
 import { type InstanceOutputs, readOutputs, UsageError } from "./read-outputs.ts";
 import { type SmokeReport, smoke } from "./smoke/smoke.ts";
@@ -49,10 +49,7 @@ async function main(): Promise<void> {
     console.error(reason);
     process.exitCode ??= 1;
   }
-  if (flags.json !== undefined) {
-    const found = { ok: reason === undefined, ...(reason === undefined ? {} : { reason }), ...report };
-    writeFileSync(flags.json, `${JSON.stringify(found, null, 2)}\n`);
-  }
+  writeJson(flags.json, { ok: reason === undefined, ...(reason === undefined ? {} : { reason }), ...report });
 }
 
 function keyOf(outputs: InstanceOutputs | undefined, key: string | undefined) {
@@ -78,7 +75,7 @@ function summary({ result }: JobView, { answeredMs = 0 }: SmokeReport): string {
 function parseFlags() {
   const { values } = parsed();
   const { outputs: file, instance, url, key, workflow, query, timeout = "120", json, help } = values;
-  const common = { json, key, url, help, timeoutMs: Number(timeout) * 1_000, outputs: undefined };
+  const common = { json: checkJsonFile(json), key, url, help, timeoutMs: Number(timeout) * 1_000, outputs: undefined };
   if (help) return { ...common, workflow: "", input: undefined };
   if (!(common.timeoutMs > 0))
     throw new UsageError(`--timeout must be seconds, more than 0; got ${JSON.stringify(timeout)}`);

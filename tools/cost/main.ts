@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatTable, type Table } from "../../bench/report.ts";
+import { checkJsonFile, writeJson } from "../json-file.ts";
 import { UsageError } from "../read-outputs.ts";
 import { type CostReport, costAtRest, costOfJobs } from "./cost.ts";
 import { countRuns } from "./count-runs.ts";
@@ -35,7 +36,7 @@ function main(): void {
   }
   const report = jobs === 0 ? costAtRest(measurement, prices) : costOfJobs(measurement, jobs, wait, prices);
   print(report);
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report.data, null, 2)}\n`);
+  writeJson(json, report.data);
   if (plots) {
     mkdirSync(IMAGES, { recursive: true });
     for (const [name, svg] of Object.entries(report.plots)) writeFileSync(join(IMAGES, name), svg);
@@ -73,6 +74,7 @@ function flags() {
     process.exit(0);
   }
   const { json, measured = [], save = false, plots = false, workflow = "analysis", region = "us-east-1" } = values;
+  checkJsonFile(json);
   if (save && measured.length === 0) throw new UsageError(`--save needs --measured FILE\n\n${USAGE}`);
   const jobs = wholeNumber("--jobs", values.jobs ?? "1e6");
   if (plots && jobs === 0) throw new UsageError("--plots draws jobs: it needs --jobs above 0");

@@ -1,8 +1,8 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { checkJsonFile, writeJson } from "../json-file.ts";
 import { UsageError } from "../read-outputs.ts";
-import { clientEnvironment, DEFAULT_PORT } from "./emulator.ts";
+import { clientEnvironment, DEFAULT_PORT, EMULATOR } from "./emulator.ts";
 import { Steps } from "./steps.ts";
 
 /** `npm run emulator`: the stacks on an AWS emulator that we did not write. docs/emulator.md */
@@ -50,12 +50,7 @@ async function main(): Promise<void> {
         break;
     }
   } finally {
-    if (json !== undefined) {
-      writeFileSync(
-        json,
-        `${JSON.stringify({ date: new Date().toISOString(), steps: steps.results, ...steps.figures }, null, 2)}\n`,
-      );
-    }
+    writeJson(json, { date: new Date().toISOString(), emulator: EMULATOR, steps: steps.results });
     if (command === "run" || command === "faults") console.log(`\n${steps.table()}`);
   }
   process.exitCode = steps.red ? 1 : 0;
@@ -81,6 +76,7 @@ function flags() {
     if (!Number.isInteger(port) || port < 1_024 || port > 65_535) {
       throw new UsageError(`--port must be a whole number from 1024 to 65535; got ${JSON.stringify(values.port)}`);
     }
+    checkJsonFile(values.json);
     return { ...values, command, file, port };
   } catch (error) {
     if (error instanceof UsageError) throw error;

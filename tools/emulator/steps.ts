@@ -18,9 +18,6 @@ export interface StepResult {
 /** The steps of a run, each with its time and what came of it, printed as they end. */
 export class Steps {
   readonly results: StepResult[] = [];
-  /** What the steps measured, for programs. */
-  readonly figures: Record<string, unknown> = {};
-
   /** @param act resolves with what is to be told of it, if that is a text */
   async step(what: string, act: () => Promise<unknown>): Promise<void> {
     const begunMs = performance.now();
