@@ -49,6 +49,9 @@ async function main(): Promise<void> {
         await (await import("./measure.ts")).measure(steps, options, file);
         break;
     }
+  } catch (error) {
+    // What has ended the run in a step was said with it.
+    if (!steps.results.some(({ outcome }) => outcome === "ended")) throw error;
   } finally {
     writeJson(json, { date: new Date().toISOString(), emulator: EMULATOR, steps: steps.results });
     if (command === "run" || command === "faults") console.log(`\n${steps.table()}`);
