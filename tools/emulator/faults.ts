@@ -34,8 +34,11 @@ export async function runFaults(steps: Steps, options: EmulatorOptions): Promise
       plant(fault, join(assembly, `${fault.stack === "data" ? data : app}.template.json`));
       const { found, rights } = await findings(instance, options, () => instance.deployAssembly(assembly));
       const all = [...found, ...rights.filter((line) => !unused.includes(line))];
-      const told = all.map((line) => line.split("\n")[0]?.slice(0, 300) ?? "");
-      if (all.some((line) => fault.found.test(line))) return told.join("\n");
+      const naming = all.filter((line) => fault.found.test(line));
+      const besides = all.filter((line) => !fault.found.test(line));
+      // What names it comes last, where the table of all steps shows it.
+      const told = [...besides, ...naming].map((line) => line.split("\n")[0]?.slice(0, 300) ?? "");
+      if (naming.length > 0) return told.join("\n");
       throw new Violations(["nothing has found it", ...told]);
     });
   }
