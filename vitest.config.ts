@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { CONCURRENCY, connectionOf } from "./test/conformance/target.ts";
 
@@ -27,4 +28,10 @@ const conformance = {
   },
 };
 
-export default defineConfig({ test: { projects: [...projects, conformance] } });
+export default defineConfig({
+  test: {
+    // Vitest leaves one processor to itself, and of two that is half. Most of the slow tests wait for processes.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    projects: [...projects, conformance],
+  },
+});

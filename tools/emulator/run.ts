@@ -57,7 +57,7 @@ export async function runAll(steps: Steps, options: EmulatorOptions): Promise<vo
   }
 }
 
-export async function startEmulator(steps: Steps, options: EmulatorOptions): Promise<Emulator> {
+async function startEmulator(steps: Steps, options: EmulatorOptions): Promise<Emulator> {
   let started: Emulator | undefined;
   await steps.step(`start ${EMULATOR}, IAM enforced`, async () => {
     started = await Emulator.start(options);
