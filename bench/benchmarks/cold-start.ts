@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type BuildOptions, build } from "esbuild";
+import { bundleOptions, FOR_LAMBDA } from "../../lib/bundling/bundle-options.ts";
 import { buildIndex } from "../../src/corpus/build-index.ts";
 import { defaultCorpus } from "../../src/corpus/default-corpus.ts";
 import { codeBytes, type Init, measureInit } from "../function-process.ts";
@@ -11,28 +12,8 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const APP = join(ROOT, "app/sluice.ts");
 const HANDLER = join(ROOT, "lambdas/worker/handler.ts");
 const FTS_CORPUS = join(ROOT, "src/corpus/fts-corpus.ts");
-const COMMON_JS =
-  `import{createRequire as benchRequire}from"node:module";const require=benchRequire(import.meta.url),` +
-  `benchFilename=import.meta.filename,benchDirname=import.meta.dirname;`;
-
-/** As `lib/bundling/bundler.ts` makes the worker. */
-const DEPLOYED: BuildOptions = {
-  bundle: true,
-  format: "esm",
-  platform: "node",
-  target: "node24",
-  mainFields: ["module", "main"],
-  banner: { js: COMMON_JS },
-  define: { __filename: "benchFilename", __dirname: "benchDirname" },
-  alias: { "#app": APP },
-  absWorkingDir: dirname(APP),
-  outExtension: { ".js": ".mjs" },
-  splitting: true,
-  minify: true,
-  keepNames: true,
-  legalComments: "none",
-  logLevel: "error",
-};
+/** As the worker is bundled. */
+const DEPLOYED: BuildOptions = { ...bundleOptions(APP), ...FOR_LAMBDA };
 
 /** Those that the worker makes. */
 const CLIENTS = ["dynamodb", "eventbridge", "sqs", "s3", "secrets-manager"].map((name) => `@aws-sdk/client-${name}`);

@@ -1,16 +1,13 @@
 import { readFileSync } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
+import { join, relative, sep } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { CORPUS_FILE } from "../../src/contract/bundle-files.ts";
 import { buildIndex } from "../../src/corpus/build-index.ts";
 import { defaultCorpus } from "../../src/corpus/default-corpus.ts";
+import { bundleOptions, FOR_LAMBDA } from "./bundle-options.ts";
 import { BundleRequest } from "./bundle-request.ts";
 import { SLUICE_ROOT } from "./sluice-root.ts";
 
-/** Packages that are CommonJS call `require`, and ask where they are, which is now the bundle: no ES module has that. */
-const COMMON_JS =
-  `import{createRequire as sluiceRequire}from"node:module";const require=sluiceRequire(import.meta.url),` +
-  `sluiceFilename=import.meta.filename,sluiceDirname=import.meta.dirname;`;
 /** Code of ours that no capability's `run` is in: what it imports when it runs belongs into every bundle. */
 const NEEDED_ANYWHERE = /^(lambdas|lib|node_modules|src\/(contract|core|engines|telemetry))\//;
 
@@ -36,13 +33,6 @@ function isCapabilityCode(importer: string): boolean {
   return inside.startsWith("..") ? !importer.includes(`${sep}node_modules${sep}`) : !NEEDED_ANYWHERE.test(inside);
 }
 
-/** Names of classes and functions stay, so that an error in a log names what it is and where it was. */
-const FOR_LAMBDA: BuildOptions = {
-  splitting: true,
-  minify: true,
-  keepNames: true,
-  legalComments: "none",
-};
 const FOR_HERE: BuildOptions = { sourcemap: "inline" };
 
 async function main(): Promise<void> {
@@ -55,22 +45,10 @@ async function main(): Promise<void> {
   await Promise.all(
     bundles.map(({ name, entry, runsCapabilities, readable }) =>
       build({
+        ...bundleOptions(app),
         entryPoints: { index: entry },
-        // Names of chunks are made from paths below it: the same bundles, wherever the command is run.
-        absWorkingDir: dirname(app),
         outdir: join(outDir, name),
-        outExtension: { ".js": ".mjs" },
-        bundle: true,
-        format: "esm",
-        platform: "node",
-        target: "node24",
-        mainFields: ["module", "main"],
-        banner: { js: COMMON_JS },
-        // Only where a file has no such name of its own.
-        define: { __filename: "sluiceFilename", __dirname: "sluiceDirname" },
-        alias: { "#app": app },
         plugins: runsCapabilities ? [] : [leaveOutWhatCapabilitiesImport],
-        logLevel: "error",
         ...(readable ? FOR_HERE : FOR_LAMBDA),
       }),
     ),
