@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { DEFAULT_PORT } from "../src/host/options.ts";
+import { signalGroup } from "./process-group.ts";
 
 /**
  * `npm run readme`: does what README.md says. Every `sh` block under a `<!-- ci -->` comment is run, in order and in one
@@ -34,11 +35,7 @@ async function main(): Promise<void> {
     stdio: ["ignore", "inherit", "inherit"],
   });
   const end = (): void => {
-    try {
-      if (shell.pid !== undefined) process.kill(-shell.pid, "SIGKILL");
-    } catch {
-      // Nothing of it runs any more.
-    }
+    if (shell.pid !== undefined) signalGroup(shell.pid, "SIGKILL");
   };
   const timer = setTimeout(end, TIMEOUT_MS);
   shell.on("exit", (code, signal) => {

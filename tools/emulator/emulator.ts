@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { delimiter, join } from "node:path";
+import { signalGroup } from "../process-group.ts";
 import { ensureVenv, type Venv } from "../python-venv.ts";
 import { UsageError } from "../read-outputs.ts";
 
@@ -170,14 +171,4 @@ export async function endGroup(pid: number): Promise<void> {
   const deadline = Date.now() + END_WITHIN_MS;
   while (signalGroup(pid, 0) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
   signalGroup(pid, "SIGKILL");
-}
-
-/** False where nothing of it is there any more. */
-function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    process.kill(-pid, signal);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { signalGroup } from "../process-group.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -33,7 +34,9 @@ export async function runCommand(
 ): Promise<string> {
   // With a group of its own: our tools start the CDK, which keeps the pipes open when only the tool is ended.
   const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
-  const end = (): void => endNow(child.pid);
+  const end = (): void => {
+    if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
+  };
   process.once("exit", end);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -50,15 +53,6 @@ export async function runCommand(
   } finally {
     clearTimeout(timer);
     process.off("exit", end);
-  }
-}
-
-function endNow(group: number | undefined): void {
-  if (group === undefined) return;
-  try {
-    process.kill(-group, "SIGKILL");
-  } catch {
-    // It has ended by itself.
   }
 }
 
