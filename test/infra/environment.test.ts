@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import { type FunctionKind, parseEnvironment } from "../../src/engines/aws/environment.ts";
+import { functionKindAt } from "../../tools/emulator/function-kind.ts";
 import { appSource, writeApp } from "./app-files.ts";
 import { evaluate } from "./evaluate.ts";
 import { ACCOUNT, REGION, type Synthesized, type SynthesizedStack, synthesize } from "./synthesize.ts";
@@ -42,19 +43,12 @@ function deployed({ data, app }: Synthesized): (id: string, attribute: string) =
   return referIn(app);
 }
 
-const kindOf = (path: string): FunctionKind => {
-  const name = path.split("/").at(-1) ?? "";
-  if (path.includes("/Workflow-")) return "advance";
-  if (path.includes("/Deployment/")) return "deployment";
-  return name.replace(/Function$/, "").toLowerCase() as FunctionKind;
-};
-
 test("every function finds in its environment what it parses when it starts", () => {
   const functions = synthesized.app.ofType("AWS::Lambda::Function");
   const kinds = new Set<FunctionKind>();
   for (const { path, properties } of functions) {
     const variables = evaluate(properties.Environment.Variables, deployed(synthesized)) as Record<string, string>;
-    const kind = kindOf(path);
+    const kind = functionKindAt(path);
     kinds.add(kind);
     const parsed = parseEnvironment(kind, variables);
     expect(parsed.SLUICE_STAGE).toBe("dev");

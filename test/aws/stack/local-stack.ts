@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { advanceQueue, topics } from "../../../src/contract/messages.ts";
 import { sqsSuffix } from "../../../src/contract/queue-names.ts";
 import type { App } from "../../../src/core/define-app.ts";
-import type { FunctionKind } from "../../../src/engines/aws/environment.ts";
 import { LambdaPoller } from "../../../src/testing/local-aws/lambda-poller.ts";
 import { type LocalAws, startLocalAws } from "../../../src/testing/local-aws/local-aws.ts";
 import { SecretsManager } from "../../../src/testing/local-aws/secrets-manager.ts";
 import type { AccessLine, Statement } from "../../../tools/emulator/access-log.ts";
+import { functionKindAt } from "../../../tools/emulator/function-kind.ts";
 import { evaluate, type Refer } from "../../infra/evaluate.ts";
 import { type Resource, type Synthesized, type SynthesizedStack, synthesize } from "../../infra/synthesize.ts";
 import { AccessFront } from "./access-front.ts";
@@ -85,7 +85,7 @@ export class LocalStack {
     const { properties } = this.#synthesized.app.at(path);
     const key = `KEY${this.#front.principals.size}`;
     this.#front.principals.set(key, { function: path, role: roleArn(path) });
-    const started = await FunctionProcess.start(kindOf(path), {
+    const started = await FunctionProcess.start(functionKindAt(path), {
       ...(this.#resolve(properties.Environment.Variables) as Record<string, string>),
       ...("SLUICE_QUEUE_URL_PREFIX" in properties.Environment.Variables
         ? { SLUICE_QUEUE_URL_PREFIX: `${this.#frontUrl}/${ACCOUNT}/${LOCAL_PREFIX}` }
@@ -196,12 +196,6 @@ const NAMED = [
 ];
 
 const roleArn = (path: string): string => `arn:aws:iam::${ACCOUNT}:role/${path}`;
-
-function kindOf(path: string): FunctionKind {
-  if (path.includes("/Workflow-")) return "advance";
-  if (path.includes("/Deployment/")) return "deployment";
-  return (path.split("/").at(-1) ?? "").replace(/Function$/, "").toLowerCase() as FunctionKind;
-}
 
 export const APP_FILE = join(import.meta.dirname, "app.ts");
 export const LATER_APP_FILE = join(import.meta.dirname, "later-app.ts");

@@ -4,8 +4,9 @@ import {
   GetFunctionRecursionConfigCommand,
   LambdaClient,
 } from "@aws-sdk/client-lambda";
-import { type FunctionKind, parseEnvironment } from "../../../src/engines/aws/environment.ts";
+import { parseEnvironment } from "../../../src/engines/aws/environment.ts";
 import type { DeployedResource } from "../deployed.ts";
+import { functionKindAt } from "../function-kind.ts";
 import { type Check, type Deployment, differs } from "./check.ts";
 
 const lambda = new LambdaClient({});
@@ -18,14 +19,6 @@ async function ofEach(
     violations(fn, await lambda.send(new GetFunctionConfigurationCommand({ FunctionName: fn.physicalId }))),
   );
   return (await Promise.all(found)).flat();
-}
-
-/** Which schema a function parses its environment with. */
-function kindOf(path: string): FunctionKind {
-  const name = path.split("/").at(-1) ?? "";
-  if (path.includes("/Workflow-")) return "advance";
-  if (path.includes("/Deployment/")) return "deployment";
-  return name.replace(/Function$/, "").toLowerCase() as FunctionKind;
 }
 
 const takesMessages = (path: string): boolean => path.startsWith("Sluice/Pipeline/");
@@ -43,7 +36,7 @@ export const functionChecks: readonly Check[] = [
     violations: (deployment) =>
       ofEach(deployment, ({ path }, { Environment }) => {
         try {
-          parseEnvironment(kindOf(path), Environment?.Variables ?? {});
+          parseEnvironment(functionKindAt(path), Environment?.Variables ?? {});
           return [];
         } catch (error) {
           return [`${path}: ${(error as Error).message}`];
