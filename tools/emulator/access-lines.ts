@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
-import { GetRolePolicyCommand, IAMClient, ListRolePoliciesCommand } from "@aws-sdk/client-iam";
-import { GetFunctionConfigurationCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { IAMClient } from "@aws-sdk/client-iam";
+import { LambdaClient } from "@aws-sdk/client-lambda";
 import { type AccessLine, CallLine, type ResourceLine, RoleLine, Statement } from "./access-log.ts";
 import type { Deployment } from "./checks/check.ts";
 import type { DeployedResource } from "./deployed.ts";
 import { ACCOUNT, REGION } from "./emulator.ts";
+import { rolePoliciesOf } from "./role-policies.ts";
 
 const iam = new IAMClient({});
 const lambda = new LambdaClient({});
@@ -33,14 +34,9 @@ export function readRecord(file: string, from = 0): Readonly<Record<string, unkn
 }
 
 async function roleOf({ path, physicalId }: DeployedResource): Promise<RoleLine> {
-  const { Role: role = "" } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName: physicalId }));
-  const RoleName = role.split("/").at(-1) ?? "";
-  const { PolicyNames = [] } = await iam.send(new ListRolePoliciesCommand({ RoleName }));
-  const policies = await Promise.all(
-    PolicyNames.map((PolicyName) => iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }))),
-  );
-  const statements = policies.flatMap(({ PolicyDocument = "" }) => {
-    const { Statement: found } = JSON.parse(decodeURIComponent(PolicyDocument)) as { Statement: unknown };
+  const { role, policies } = await rolePoliciesOf({ iam, lambda }, physicalId);
+  const statements = policies.flatMap(({ document }) => {
+    const { Statement: found } = JSON.parse(document) as { Statement: unknown };
     return [found].flat().map((each) => Statement.parse(each));
   });
   return RoleLine.parse({ kind: "role", role, function: path, statements });

@@ -64,10 +64,11 @@ async function findings(instance: Instance, options: EmulatorOptions, deploy: ()
     await bootstrap(options);
     const undeployed = await output(deploy());
     if (undeployed !== undefined) return { found: [`deploy: ${undeployed}`], rights: [] };
-    const promised = await checkPromises(await instance.deployment());
+    const deployment = await instance.deployment();
+    const promised = await checkPromises(deployment);
     const flags = ["--outputs", instance.outputsFile, "--timeout", String(SMOKE_WITHIN_S)];
     const smoke = await output(runTool("smoke", flags, { env: instance.env }));
-    const lines = await accessLines(await instance.deployment(), emulator.recordFile);
+    const lines = await accessLines(deployment, emulator.recordFile);
     const rights = checkRoles(lines);
     return {
       found: [...promised.map((line) => `check: ${line}`), ...(smoke === undefined ? [] : [`smoke: ${smoke}`])],

@@ -1,6 +1,7 @@
-import { GetRolePolicyCommand, IAMClient, ListRolePoliciesCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
-import { GetFunctionConfigurationCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
+import { LambdaClient } from "@aws-sdk/client-lambda";
 import type { DeployedResource } from "./deployed.ts";
+import { rolePoliciesOf } from "./role-policies.ts";
 
 interface PolicyDocument {
   readonly Statement: readonly { readonly Resource: string | readonly string[] }[];
@@ -13,17 +14,13 @@ export async function withoutPermission<T>(
   act: () => Promise<T>,
 ): Promise<T> {
   const iam = new IAMClient({});
-  const { Role = "" } = await new LambdaClient({}).send(
-    new GetFunctionConfigurationCommand({ FunctionName: physicalId }),
-  );
-  const RoleName = Role.split("/").at(-1) ?? "";
-  const { PolicyNames = [] } = await iam.send(new ListRolePoliciesCommand({ RoleName }));
-  const [PolicyName = ""] = PolicyNames;
-  const { PolicyDocument = "" } = await iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }));
-  const whole = decodeURIComponent(PolicyDocument);
+  const { role, RoleName, policies } = await rolePoliciesOf({ iam, lambda: new LambdaClient({}) }, physicalId);
+  const [own] = policies;
+  if (own === undefined) throw new RangeError(`${role} may do nothing at all`);
+  const { PolicyName, document: whole } = own;
   const policy = JSON.parse(whole) as PolicyDocument;
   const left = policy.Statement.filter(({ Resource }) => ![Resource].flat().some((arn) => arn.endsWith(resourceEnd)));
-  if (left.length === policy.Statement.length) throw new RangeError(`${Role} may do nothing with …${resourceEnd}`);
+  if (left.length === policy.Statement.length) throw new RangeError(`${role} may do nothing with …${resourceEnd}`);
   const put = (document: string) =>
     iam.send(new PutRolePolicyCommand({ RoleName, PolicyName, PolicyDocument: document }));
   await put(JSON.stringify({ ...policy, Statement: left }));

@@ -1,6 +1,6 @@
 import { EventBridgeClient, ListRulesCommand, ListTargetsByRuleCommand, type Rule } from "@aws-sdk/client-eventbridge";
-import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { EVENT_SOURCE } from "../../../src/contract/messages.ts";
+import { GetQueueUrlCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { EVENT_SOURCE, topics } from "../../../src/contract/messages.ts";
 import { type Check, type Deployment, differs } from "./check.ts";
 
 const events = new EventBridgeClient({});
@@ -22,8 +22,8 @@ async function rulesOf(deployment: Deployment): Promise<Rule[]> {
 /** What moves a line's work: `ai.NAME.requested` for a capability, `ai.NAME.advance` for a workflow. */
 function topicOf(path: string): string | undefined {
   const [, kind, name] = /^Sluice\/Pipeline\/(Capability|Workflow)-([^/]+)\/Worker$/.exec(path) ?? [];
-  if (kind === undefined) return undefined;
-  return kind === "Capability" ? `ai.${name}.requested` : `ai.${name}.advance`;
+  if (name === undefined) return undefined;
+  return kind === "Capability" ? topics.requested(name) : topics.advance(name);
 }
 
 export const ruleChecks: readonly Check[] = [
@@ -33,9 +33,9 @@ export const ruleChecks: readonly Check[] = [
       const patterns = (await rulesOf(deployment)).map(
         ({ EventPattern = "{}" }) => JSON.parse(EventPattern) as Pattern,
       );
-      const topics = deployment.functions.flatMap(({ path }) => topicOf(path) ?? []);
+      const expected = deployment.functions.flatMap(({ path }) => topicOf(path) ?? []);
       return [
-        ...differs("topics of rules", patterns.flatMap((each) => each["detail-type"] ?? []).sort(), topics.sort()),
+        ...differs("topics of rules", patterns.flatMap((each) => each["detail-type"] ?? []).sort(), expected.sort()),
         ...patterns.flatMap((each) => [
           ...differs(`${each["detail-type"]}: source`, each.source, [EVENT_SOURCE]),
           ...differs(`${each["detail-type"]}: replays`, each["replay-name"], [{ exists: false }]),
@@ -69,15 +69,9 @@ export const ruleChecks: readonly Check[] = [
 ];
 
 async function exists(queueArn: string | undefined): Promise<boolean> {
-  const name = queueArn?.split(":").at(-1);
-  const account = queueArn?.split(":")[4];
-  if (name === undefined) return false;
-  const endpoint = process.env.AWS_ENDPOINT_URL ?? `https://sqs.${process.env.AWS_REGION}.amazonaws.com`;
-  const asked = new GetQueueAttributesCommand({
-    QueueUrl: `${endpoint}/${account}/${name}`,
-    AttributeNames: ["QueueArn"],
-  });
-  return sqs.send(asked).then(
+  const QueueName = queueArn?.split(":").at(-1);
+  if (QueueName === undefined) return false;
+  return sqs.send(new GetQueueUrlCommand({ QueueName })).then(
     () => true,
     () => false,
   );
