@@ -4,6 +4,7 @@ import type { TenantId } from "../src/contract/ids.ts";
 import { secretsClient } from "../src/engines/aws/aws-clients.ts";
 import type { CaseReport } from "../test/conformance/case-reporter.ts";
 import { type Connection, TARGETS, type Target, withSlash } from "../test/conformance/target.ts";
+import { endWith, parseOrExplain } from "./command-line.ts";
 import { checkJsonFile, writeJson } from "./json-file.ts";
 import { KeySecret } from "./key-secret.ts";
 import { lookAtTarget } from "./look-at-target.ts";
@@ -102,32 +103,24 @@ function urlOf(text: string): string {
 }
 
 function flags() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        outputs: { type: "string" },
-        instance: { type: "string" },
-        url: { type: "string" },
-        key: { type: "string" },
-        "other-key": { type: "string" },
-        target: { type: "string" },
-        only: { type: "string" },
-        json: { type: "string" },
-        help: { type: "boolean" },
-      },
-    });
-    const direct = values.url ?? values.key ?? values["other-key"];
-    if (values.outputs !== undefined && direct !== undefined) {
-      throw new UsageError(
-        `--outputs says where and makes the keys: leave out --url, --key and --other-key\n\n${USAGE}`,
-      );
-    }
-    checkJsonFile(values.json);
-    return values;
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
+  const options = {
+    outputs: { type: "string" },
+    instance: { type: "string" },
+    url: { type: "string" },
+    key: { type: "string" },
+    "other-key": { type: "string" },
+    target: { type: "string" },
+    only: { type: "string" },
+    json: { type: "string" },
+    help: { type: "boolean" },
+  } as const;
+  const { values } = parseOrExplain(() => parseArgs({ options }), USAGE);
+  const direct = values.url ?? values.key ?? values["other-key"];
+  if (values.outputs !== undefined && direct !== undefined) {
+    throw new UsageError(`--outputs says where and makes the keys: leave out --url, --key and --other-key\n\n${USAGE}`);
   }
+  checkJsonFile(values.json);
+  return values;
 }
 
 /** Ends the suite; what was made for it is taken back before the process ends. */
@@ -143,7 +136,6 @@ main().then(
       process.exitCode = stopped.signal.reason === "SIGINT" ? 130 : 143;
       return;
     }
-    console.error(error instanceof UsageError ? error.message : `${error.name}: ${error.message}`);
-    process.exitCode = 2;
+    endWith(error, [UsageError], 2);
   },
 );

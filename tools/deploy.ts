@@ -4,6 +4,7 @@ import { stageOf } from "../lib/stages.ts";
 import { SynthError } from "../lib/synth-error.ts";
 import { parseModelName, UnknownModelError } from "../src/models/model-name.ts";
 import { parseCdkFlags } from "./cdk-flags.ts";
+import { endWith } from "./command-line.ts";
 import { readOutputs, UsageError } from "./read-outputs.ts";
 import { runCdk } from "./run-cdk.ts";
 
@@ -85,9 +86,5 @@ main().then(
   (status) => {
     process.exitCode = status;
   },
-  (error: Error) => {
-    const isPlain = [UsageError, SynthError, UnknownModelError].some((plain) => error instanceof plain);
-    console.error(isPlain ? error.message : `${error.name}: ${error.message}`);
-    process.exitCode = 1;
-  },
+  (error: Error) => endWith(error, [UsageError, SynthError, UnknownModelError]),
 );

@@ -4,6 +4,7 @@ import { nameOf, stackNamesOf } from "../lib/settings.ts";
 import { stageOf } from "../lib/stages.ts";
 import { SynthError } from "../lib/synth-error.ts";
 import { parseCdkFlags } from "./cdk-flags.ts";
+import { endWith } from "./command-line.ts";
 import { clientOptions } from "./doctor/clients.ts";
 import { UsageError } from "./read-outputs.ts";
 import { runCdk } from "./run-cdk.ts";
@@ -92,9 +93,5 @@ main().then(
   (status) => {
     process.exitCode = status;
   },
-  (error: Error) => {
-    const isPlain = error instanceof UsageError || error instanceof SynthError;
-    console.error(isPlain ? error.message : `${error.name}: ${error.message}`);
-    process.exitCode = 1;
-  },
+  (error: Error) => endWith(error, [UsageError, SynthError]),
 );

@@ -8,6 +8,7 @@ import { stageOf } from "../lib/stages.ts";
 import { SynthError } from "../lib/synth-error.ts";
 import { parseModelName, UnknownModelError } from "../src/models/model-name.ts";
 import { parseCdkFlags } from "./cdk-flags.ts";
+import { endWith } from "./command-line.ts";
 import { checkAccountRole } from "./doctor/check-account-role.ts";
 import { checkBootstrap } from "./doctor/check-bootstrap.ts";
 import { checkConcurrency } from "./doctor/check-concurrency.ts";
@@ -94,8 +95,4 @@ function checksOfApp(identity: Identity, instance: string, manifest: AppManifest
   return [checkConcurrency(identity, manifest), checkSecrets(identity, instance, [...new Set(variables)].sort())];
 }
 
-main().catch((error: Error) => {
-  const isPlain = error instanceof UsageError || error instanceof SynthError;
-  console.error(isPlain ? error.message : `${error.name}: ${error.message}`);
-  process.exitCode = 1;
-});
+main().catch((error: Error) => endWith(error, [UsageError, SynthError]));

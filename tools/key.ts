@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { isTenantId, TENANT_ID_SHAPE } from "../src/contract/ids.ts";
 import { secretsClient } from "../src/engines/aws/aws-clients.ts";
+import { endWith, parseOrExplain } from "./command-line.ts";
 import { KeySecret } from "./key-secret.ts";
 import { readOutputs, UsageError } from "./read-outputs.ts";
 
@@ -48,27 +49,18 @@ async function main(): Promise<void> {
 }
 
 function flags() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        outputs: { type: "string" },
-        instance: { type: "string" },
-        tenant: { type: "string" },
-        list: { type: "boolean" },
-        revoke: { type: "string" },
-        help: { type: "boolean" },
-      },
-    });
-    const actions = [values.tenant, values.list, values.revoke].filter((value) => value !== undefined);
-    if (actions.length > 1) throw new UsageError(`give one of --tenant, --list, --revoke\n\n${USAGE}`);
-    return values;
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
-  }
+  const options = {
+    outputs: { type: "string" },
+    instance: { type: "string" },
+    tenant: { type: "string" },
+    list: { type: "boolean" },
+    revoke: { type: "string" },
+    help: { type: "boolean" },
+  } as const;
+  const { values } = parseOrExplain(() => parseArgs({ options }), USAGE);
+  const actions = [values.tenant, values.list, values.revoke].filter((value) => value !== undefined);
+  if (actions.length > 1) throw new UsageError(`give one of --tenant, --list, --revoke\n\n${USAGE}`);
+  return values;
 }
 
-main().catch((error: Error) => {
-  console.error(error instanceof UsageError ? error.message : `${error.name}: ${error.message}`);
-  process.exitCode = 1;
-});
+main().catch(endWith);

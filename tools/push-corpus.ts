@@ -7,6 +7,7 @@ import { CORPUS_KEY } from "../src/contract/bucket-keys.ts";
 import { buildIndex } from "../src/corpus/build-index.ts";
 import { CorpusError } from "../src/corpus/corpus-error.ts";
 import { s3Client } from "../src/engines/aws/aws-clients.ts";
+import { endWith, parseOrExplain } from "./command-line.ts";
 import { type InstanceOutputs, readOutputs, UsageError } from "./read-outputs.ts";
 
 /** `npm run corpus -- push DIR --outputs FILE`: what a deployed instance searches from now on. */
@@ -57,18 +58,8 @@ async function push(file: string, { BucketName, Region }: InstanceOutputs): Prom
 }
 
 function args() {
-  try {
-    return parseArgs({
-      options: { outputs: { type: "string" }, instance: { type: "string" }, help: { type: "boolean" } },
-      allowPositionals: true,
-    });
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
-  }
+  const options = { outputs: { type: "string" }, instance: { type: "string" }, help: { type: "boolean" } } as const;
+  return parseOrExplain(() => parseArgs({ options, allowPositionals: true }), USAGE);
 }
 
-main().catch((error: Error) => {
-  const said = error instanceof UsageError || error instanceof CorpusError;
-  console.error(said ? error.message : `${error.name}: ${error.message}`);
-  process.exitCode = 1;
-});
+main().catch((error: Error) => endWith(error, [UsageError, CorpusError]));

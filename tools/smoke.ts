@@ -2,6 +2,7 @@ import { constants } from "node:os";
 import { parseArgs } from "node:util";
 import type { JobView } from "../src/contract/api.ts";
 import { secretsClient } from "../src/engines/aws/aws-clients.ts";
+import { endWith, parseOrExplain } from "./command-line.ts";
 import { checkJsonFile, writeJson } from "./json-file.ts";
 import { KeySecret } from "./key-secret.ts";
 import { type InstanceOutputs, readOutputs, UsageError } from "./read-outputs.ts";
@@ -107,27 +108,19 @@ function parseInput(text = ""): unknown {
 
 function parsed() {
   const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      options: {
-        outputs: text,
-        instance: text,
-        query: text,
-        workflow: text,
-        input: text,
-        key: text,
-        url: text,
-        timeout: text,
-        json: text,
-        help: { type: "boolean" },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
-  }
+  const options = {
+    outputs: text,
+    instance: text,
+    query: text,
+    workflow: text,
+    input: text,
+    key: text,
+    url: text,
+    timeout: text,
+    json: text,
+    help: { type: "boolean" },
+  } as const;
+  return parseOrExplain(() => parseArgs({ options }), USAGE);
 }
 
-main().catch((error: Error) => {
-  console.error(error instanceof UsageError ? error.message : `${error.name}: ${error.message}`);
-  process.exitCode = 1;
-});
+main().catch(endWith);

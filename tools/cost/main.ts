@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatTable, type Table } from "../../bench/report.ts";
+import { parseOrExplain } from "../command-line.ts";
 import { checkJsonFile, writeJson } from "../json-file.ts";
 import { UsageError } from "../read-outputs.ts";
 import { type CostReport, costAtRest, costOfJobs } from "./cost.ts";
@@ -63,12 +64,7 @@ function workflows(): string[] {
 }
 
 function flags() {
-  let values: ReturnType<typeof parse>;
-  try {
-    values = parse();
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
-  }
+  const values = parseOrExplain(parse, USAGE);
   if (values.help) {
     console.log(USAGE);
     process.exit(0);

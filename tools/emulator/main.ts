@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { parseOrExplain } from "../command-line.ts";
 import { checkJsonFile, writeJson } from "../json-file.ts";
 import { UsageError } from "../read-outputs.ts";
 import { clientEnvironment, DEFAULT_PORT, EMULATOR } from "./emulator.ts";
@@ -60,31 +61,24 @@ async function main(): Promise<void> {
 }
 
 function flags() {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        port: { type: "string" },
-        app: { type: "string" },
-        json: { type: "string" },
-        help: { type: "boolean" },
-      },
-    });
-    const [name = "run", file = "", ...more] = positionals;
-    const command = COMMANDS.find((known) => known === name);
-    if (command === undefined || more.length > 0 || (file === "") === (command === "measure")) {
-      throw new UsageError(`there is no ${JSON.stringify(positionals.join(" "))}\n\n${USAGE}`);
-    }
-    const port = Number(values.port ?? DEFAULT_PORT);
-    if (!Number.isInteger(port) || port < 1_024 || port > 65_535) {
-      throw new UsageError(`--port must be a whole number from 1024 to 65535; got ${JSON.stringify(values.port)}`);
-    }
-    checkJsonFile(values.json);
-    return { ...values, command, file, port };
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
+  const options = {
+    port: { type: "string" },
+    app: { type: "string" },
+    json: { type: "string" },
+    help: { type: "boolean" },
+  } as const;
+  const { values, positionals } = parseOrExplain(() => parseArgs({ allowPositionals: true, options }), USAGE);
+  const [name = "run", file = "", ...more] = positionals;
+  const command = COMMANDS.find((known) => known === name);
+  if (command === undefined || more.length > 0 || (file === "") === (command === "measure")) {
+    throw new UsageError(`there is no ${JSON.stringify(positionals.join(" "))}\n\n${USAGE}`);
   }
+  const port = Number(values.port ?? DEFAULT_PORT);
+  if (!Number.isInteger(port) || port < 1_024 || port > 65_535) {
+    throw new UsageError(`--port must be a whole number from 1024 to 65535; got ${JSON.stringify(values.port)}`);
+  }
+  checkJsonFile(values.json);
+  return { ...values, command, file, port };
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
