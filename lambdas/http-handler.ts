@@ -72,7 +72,7 @@ function check<R extends Route>(route: R, event: APIGatewayProxyEvent): CheckedR
     parameters,
     query,
     headers,
-    body: route.body ? parseBody(route.body, event, sent["content-type"] ?? "") : undefined,
+    body: route.body ? bodyOf(route.body, route, event, sent["content-type"] ?? "") : undefined,
     basePath: basePathOf(route, event),
     traceparent: traceparentOf(sent.traceparent),
   };
@@ -128,6 +128,11 @@ function parseQuery(route: Route, event: APIGatewayProxyEvent, wrong: Violation[
       wrong.push({ path: name, message: `is no query parameter of this route; ${allowed}` });
   }
   return undefined;
+}
+
+function bodyOf(schema: z.ZodType, { bodyOptional }: Route, event: APIGatewayProxyEvent, type: string): unknown {
+  const empty = (event.body ?? "") === "" && bodyOptional === true;
+  return empty ? schema.parse({}) : parseBody(schema, event, type);
 }
 
 function parseBody(schema: z.ZodType, event: APIGatewayProxyEvent, type: string): unknown {

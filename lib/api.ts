@@ -178,6 +178,21 @@ export class SluiceApi extends Construct {
       description: "Shows logs of jobs",
     });
     data.grantReadJobs(events);
+    const commands = new SluiceFunction(this, "Commands", {
+      ...common,
+      kind: "commands",
+      environment: writing,
+      description: "Cancels, redrives, discards and forks jobs",
+    });
+    data.grantWriteJobs(commands);
+    const deadLetters = new SluiceFunction(this, "DeadLetters", {
+      ...common,
+      kind: "dead-letters",
+      environment: writing,
+      description: "Shows and redrives what waits for a person",
+    });
+    data.grantWriteJobs(deadLetters);
+    data.grantList(deadLetters);
     const capabilities = new SluiceFunction(this, "Capabilities", {
       ...common,
       kind: "capabilities",
@@ -203,6 +218,8 @@ export class SluiceApi extends Construct {
       ["submit", submit],
       ["jobs", jobs],
       ["events", events],
+      ["commands", commands],
+      ["dead-letters", deadLetters],
       ["capabilities", capabilities],
       ["openapi", openapi],
       ["health", health],

@@ -10,7 +10,7 @@ import { createLogger } from "../src/host/logger.ts";
  * `npm run invoke -- NAME [EVENT.json]`: calls one handler with an event on the embedded engine, in memory unless
  * `--data` names a directory, and prints what it returns. `{{jobId}}` in an event is a job submitted for it.
  */
-const HTTP = ["submit", "jobs", "events", "capabilities", "openapi", "health"] as const;
+const HTTP = ["submit", "jobs", "events", "commands", "dead-letters", "capabilities", "openapi", "health"] as const;
 const NAMES = [...HTTP, "worker", "advance", "reconciler"] as const;
 type Name = (typeof NAMES)[number];
 

@@ -1,8 +1,10 @@
-import { advanceQueue, type MessageDetail, topics } from "../../src/contract/messages.ts";
+import type { EventBody } from "../../src/contract/events.ts";
+import { advanceQueue, MAX_AHEAD_MS, type MessageDetail, topics } from "../../src/contract/messages.ts";
 import { UnknownJobError } from "../../src/core/errors.ts";
+import type { Decision } from "../../src/core/job-writer.ts";
 import { isLeftToNewerCode } from "../../src/core/newer-code.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { isEnded, type JobState } from "../../src/core/state.ts";
+import { ADVANCE_STEP, isEnded, type JobState } from "../../src/core/state.ts";
 import { inSpan } from "../../src/telemetry/trace.ts";
 
 /** Before a message that newer code must handle comes again, in ms. */
@@ -32,14 +34,31 @@ async function advanceInSpan(
   const { jobId } = detail;
   const done = { retryAfterMs: undefined };
   const message = { topic: topics.advance(workflow), detail };
+  const aheadMs = (detail.at ?? 0) - clock.now();
+  if (aheadMs > 0) {
+    await queue.defer(advanceQueue(workflow), message, Math.min(aheadMs, MAX_AHEAD_MS));
+    return done;
+  }
   try {
-    const decide = (state: JobState, nowMs: number) => {
-      const waits = isSetAside(state.advance) || (state.advance?.retryAtMs ?? 0) > nowMs;
-      const result = { setAside: isSetAside(state.advance), newer: isLeftToNewerCode(state, deploySeq, nowMs) };
-      return { events: [], result, advance: !isEnded(state) && !waits };
+    const decide = (state: JobState, nowMs: number): Decision<Before> => {
+      const result = {
+        setAside: isSetAside(state.advance),
+        // Whoever set it aside may not have come to send it to the dead letters: it would have acked this message.
+        unsent: detail.seq < (state.advance?.deadLettered?.seq ?? 0),
+        newer: isLeftToNewerCode(state, deploySeq, nowMs),
+      };
+      if (isEnded(state)) return { events: [], result };
+      const { attempt = 0, deadLettered, retryAtMs = 0 } = state.advance ?? {};
+      if (deadLettered?.seq === detail.seq) {
+        // Its dead letter was moved back to the queue: a person's decision to try again (rule 16).
+        const about = { stepId: ADVANCE_STEP, capability: ADVANCE_STEP, base: attempt };
+        const events: EventBody[] = [{ type: "step.redriven", ...about, by: "queue" }];
+        return { events, result: { ...result, setAside: false }, advance: true };
+      }
+      return { events: [], result, advance: deadLettered === undefined && retryAtMs <= nowMs };
     };
     const before = await writer.update(jobId, decide, detail.seq);
-    if (before.setAside) return done;
+    if (before.setAside && !before.unsent) return done;
     if (before.newer) {
       await queue.defer(advanceQueue(workflow), message, NEWER_CODE_MS);
       return done;
@@ -50,7 +69,8 @@ async function advanceInSpan(
     }));
     if (after === undefined) return done;
     if (!isSetAside(after)) return { retryAfterMs: Math.max(0, (after.retryAtMs ?? 0) - clock.now()) };
-    const { deadLetteredSeq: seq, error } = after;
+    const { deadLettered, error } = after;
+    const seq = deadLettered?.seq;
     const reason = { reason: `${error.name}: ${error.message}`, ...(seq === undefined ? {} : { seq }) };
     await queue.deadLetter(
       advanceQueue(workflow),
@@ -65,5 +85,10 @@ async function advanceInSpan(
   }
 }
 
-const isSetAside = (advance: { deadLetteredSeq: number | undefined } | undefined): boolean =>
-  advance?.deadLetteredSeq !== undefined;
+interface Before {
+  readonly setAside: boolean;
+  readonly unsent: boolean;
+  readonly newer: boolean;
+}
+
+const isSetAside = (advance: JobState["advance"]): boolean => advance?.deadLettered !== undefined;

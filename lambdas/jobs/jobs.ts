@@ -3,7 +3,7 @@ import type { JobSummary, JobView, ListJobsQuery } from "../../src/contract/api.
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { ProblemError } from "../../src/contract/problem.ts";
 import { iso } from "../../src/core/job-writer.ts";
-import { BadCursorError } from "../../src/core/ports.ts";
+import { BadCursorError, type JobIndex, type ListQuery } from "../../src/core/ports.ts";
 import { type JobStores, readState } from "../../src/core/read-job.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { JobState, StepState } from "../../src/core/state.ts";
@@ -21,18 +21,23 @@ export async function listJobs(
   query: z.output<typeof ListJobsQuery>,
   { index }: Pick<Runtime, "index">,
 ): Promise<{ jobs: JobSummary[]; next?: string }> {
+  const { jobs, cursor } = await listHeads({ tenant, ...query }, index);
+  return {
+    jobs: jobs.map(({ jobId, workflow, status, createdAt }) => ({
+      id: jobId,
+      workflow,
+      status,
+      createdAt,
+      links: linksOf(jobId),
+    })),
+    ...(cursor === undefined ? {} : { next: cursor }),
+  };
+}
+
+/** A page of the index. Throws a 400 for a cursor that it never gave out. */
+export async function listHeads(query: ListQuery, index: JobIndex): ReturnType<JobIndex["list"]> {
   try {
-    const { jobs, cursor } = await index.list({ tenant, ...query });
-    return {
-      jobs: jobs.map(({ jobId, workflow, status, createdAt }) => ({
-        id: jobId,
-        workflow,
-        status,
-        createdAt,
-        links: linksOf(jobId),
-      })),
-      ...(cursor === undefined ? {} : { next: cursor }),
-    };
+    return await index.list(query);
   } catch (error) {
     if (!(error instanceof BadCursorError)) throw error;
     throw new ProblemError({
@@ -47,7 +52,7 @@ export async function listJobs(
 export const noSuchJob = (jobId: string): ProblemError =>
   new ProblemError({ title: "No such job", status: 404, detail: `there is no job ${jobId}` });
 
-const linksOf = (jobId: string): JobView["links"] => ({
+export const linksOf = (jobId: string): JobView["links"] => ({
   self: `/v1/jobs/${jobId}`,
   events: `/v1/jobs/${jobId}/events`,
 });
@@ -67,15 +72,22 @@ export function viewOf(state: JobState): JobView {
     createdAt: state.createdAt,
     updatedAt: state.updatedAt,
     deadline: iso(state.deadlineMs),
+    ...(state.startAtMs === undefined ? {} : { startAt: iso(state.startAtMs) }),
+    ...(state.forkedFrom === undefined ? {} : { forkedFrom: state.forkedFrom }),
     seq: state.seq,
     ...(state.output === undefined ? {} : { result: state.output }),
     ...errorOf(state),
     usage: { ...state.usage },
+    ...(Object.keys(state.usageInDoubt).length > 0 ? { usageInDoubt: { ...state.usageInDoubt } } : {}),
     ...(state.inputDrift.length > 0 ? { inputDrift: [...state.inputDrift] } : {}),
     steps: [...state.steps.values()].map(stepView),
+    ...(state.timers.size > 0 ? { timers: timersOf(state) } : {}),
     links: linksOf(state.jobId),
   };
 }
+
+const timersOf = ({ timers }: JobState): JobView["timers"] =>
+  [...timers].map(([id, { fireAtMs, firedSeq }]) => ({ id, fireAt: iso(fireAtMs), fired: firedSeq > 0 }));
 
 function errorOf(state: JobState): { error?: JobView["error"] } {
   const error = state.error ?? state.advance?.error;
@@ -90,6 +102,7 @@ function stepView(step: StepState): JobView["steps"][number] {
     requestedAt: step.requestedAt,
     ...(step.retryAtMs === undefined ? {} : { retryAt: iso(step.retryAtMs) }),
     ...(step.error === undefined || step.status === "completed" ? {} : { error: step.error }),
+    ...(step.deadLettered === undefined ? {} : { deadLetterSeq: step.deadLettered.seq }),
     attempts: step.attempts.map((attempt) => ({ ...attempt })),
   };
 }

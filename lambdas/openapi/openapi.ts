@@ -7,7 +7,7 @@ import {
 } from "zod-openapi";
 import { EVENT_SCHEMA_VERSION } from "../../src/contract/events.ts";
 import { PROBLEM_MEDIA_TYPE, Problem } from "../../src/contract/problem.ts";
-import { allRoutes, type Route } from "../../src/contract/routes.ts";
+import { allRoutes, type Route, routes } from "../../src/contract/routes.ts";
 import type { App } from "../../src/core/define-app.ts";
 
 const PROBLEMS: Readonly<Record<number, string>> = {
@@ -15,10 +15,12 @@ const PROBLEMS: Readonly<Record<number, string>> = {
   401: "A key is needed.",
   404: "No such job, or not one of this tenant's.",
   405: "The path exists, the method does not; `Allow` names those that do.",
+  409: "The job's state does not allow it.",
   410: "The job was deleted after its retention.",
   413: "The body is too large.",
   415: "The body is not application/json.",
-  422: "The idempotency key stands for another payload.",
+  422: "The idempotency key stands for another payload, or a value is not what the capability takes.",
+  429: "The tenant's limit is reached; try again after `Retry-After` seconds.",
   500: "An error of ours.",
   503: "Try again after `Retry-After` seconds.",
 };
@@ -69,8 +71,10 @@ function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
     ...(route.body
       ? {
           requestBody: {
-            required: true,
-            content: { "application/json": { schema: route.body, examples: examplesOf(app) } },
+            required: route.bodyOptional !== true,
+            content: {
+              "application/json": { schema: route.body, ...(isSubmit(route) ? { examples: examplesOf(app) } : {}) },
+            },
           },
         }
       : {}),
@@ -85,6 +89,8 @@ function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
     },
   };
 }
+
+const isSubmit = ({ operationId }: Route): boolean => operationId === routes.submit.operationId;
 
 const examplesOf = (app: App) =>
   Object.fromEntries(

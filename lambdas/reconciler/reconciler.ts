@@ -100,7 +100,7 @@ function orphaned(state: JobState, app: App): EventBody[] {
 
 /** The workflow is gone: running it says so, and after a few tries that waits for a person, too. */
 const isOrphaned = (state: JobState, app: App): boolean =>
-  !app.workflows.has(state.workflow) && state.advance?.deadLetteredSeq === undefined;
+  !app.workflows.has(state.workflow) && state.advance?.deadLettered === undefined;
 
 const OPEN: readonly StepStatus[] = ["requested", "retrying", "running"];
 

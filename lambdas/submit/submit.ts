@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { JobView, SubmitRequest } from "../../src/contract/api.ts";
-import type { TenantId } from "../../src/contract/ids.ts";
+import { type JobView, MAX_DEADLINE_MS, type SubmitRequest } from "../../src/contract/api.ts";
+import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import type { Json } from "../../src/contract/json.ts";
 import { ProblemError, violations } from "../../src/contract/problem.ts";
+import type { Kept } from "../../src/core/fork.ts";
 import { iso } from "../../src/core/job-writer.ts";
 import { asJson } from "../../src/core/pass.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
@@ -14,6 +15,8 @@ export interface SubmitCommand {
   readonly request: SubmitRequest;
   readonly idempotencyKey: string | undefined;
   readonly traceparent: string | undefined;
+  /** The new job begins with what an old one's log knows. */
+  readonly fork?: { readonly jobId: JobId; readonly kept: Kept };
 }
 
 /** When the reconciler first looks at a job that nothing else has brought to its end, in ms. */
@@ -32,7 +35,7 @@ export function submit(command: SubmitCommand, runtime: Runtime): Promise<{ job:
 }
 
 async function accept(command: SubmitCommand, runtime: Runtime): Promise<{ job: JobView; created: boolean }> {
-  const { tenant, request, idempotencyKey, traceparent } = command;
+  const { tenant, request, idempotencyKey, traceparent, fork } = command;
   const { app, clock, ids, writer, metrics } = runtime;
   const workflow = app.workflows.get(request.workflow);
   if (workflow === undefined) {
@@ -53,8 +56,18 @@ async function accept(command: SubmitCommand, runtime: Runtime): Promise<{ job: 
     });
   }
   const nowMs = clock.now();
-  const deadlineMs = nowMs + (request.options?.deadlineMs ?? app.deadlineMs);
-  const digest = digestOf(request);
+  const startMs = startOf(request, nowMs);
+  const deadlineMs = (startMs ?? nowMs) + (request.options?.deadlineMs ?? app.deadlineMs);
+  if (startMs !== undefined && deadlineMs > nowMs + MAX_DEADLINE_MS) {
+    throw new ProblemError({
+      title: "Invalid request",
+      status: 400,
+      detail: `the job would expire at ${iso(deadlineMs)}, more than ${MAX_DEADLINE_MS / 86_400_000} days from now; give an earlier startAt or a shorter deadlineMs`,
+      errors: [{ path: "/options/startAt", message: `got ${iso(startMs)}` }],
+    });
+  }
+  const forkedFrom = fork && { jobId: fork.jobId, seq: fork.kept.seq };
+  const digest = digestOf({ ...request, ...(forkedFrom ? { forkedFrom } : {}) });
   const { view, created } = await writer.create(
     ids.jobId(tenant, idempotencyKey),
     tenant,
@@ -66,9 +79,12 @@ async function accept(command: SubmitCommand, runtime: Runtime): Promise<{ job: 
       deadline: iso(deadlineMs),
       expires: iso(deadlineMs + app.retentionMs),
       ...(traceparent === undefined ? {} : { traceparent }),
+      ...(startMs === undefined ? {} : { startAt: iso(startMs) }),
+      ...(forkedFrom ? { forkedFrom } : {}),
     },
     Math.min(nowMs + FIRST_WAKE_MS, deadlineMs),
     (state) => ({ job: viewOf(state), digest: state.digest }),
+    fork?.kept.events,
   );
   if (created) metrics.record("JobsSubmitted", 1, "Count", { workflow: workflow.name });
   if (!created && view.digest !== digest) {
@@ -81,10 +97,16 @@ async function accept(command: SubmitCommand, runtime: Runtime): Promise<{ job: 
   return { job: view.job, created };
 }
 
+/** When the job is to start, in epoch ms; undefined: at once. */
+function startOf({ options }: SubmitRequest, nowMs: number): number | undefined {
+  const startMs = options?.startAt === undefined ? undefined : Date.parse(options.startAt);
+  return startMs !== undefined && startMs > nowMs ? startMs : undefined;
+}
+
 /** A job has a trace id of its own even where nothing is traced: it is on every line of its log. Not sampled. */
 const newTraceparent = (): string => `00-${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-00`;
 
-function digestOf(request: SubmitRequest): string {
+function digestOf(request: SubmitRequest & { readonly forkedFrom?: object }): string {
   return createHash("sha256")
     .update(canonical(request as Json))
     .digest("base64url");

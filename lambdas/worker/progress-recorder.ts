@@ -1,10 +1,11 @@
 import type { EventOf, Usage } from "../../src/contract/events.ts";
 import type { JobId } from "../../src/contract/ids.ts";
 import { rawJson } from "../../src/core/call.ts";
+import { CallStoppedError } from "../../src/core/calls.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { iso } from "../../src/core/job-writer.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { isEnded } from "../../src/core/state.ts";
+import { holds } from "./holds.ts";
 
 /** A chunk is recorded after the engine's time or this many characters, whichever comes first. */
 const FLUSH_CHARACTERS = 4_096;
@@ -41,15 +42,27 @@ export class ProgressRecorder {
     else this.#cancel ??= this.#runtime.clock.setTimer(this.#runtime.progressFlushMs, () => this.#flush());
   }
 
+  /** Resolves when it is durable that the provider keeps the answer under this id. */
+  keptAs(id: string): Promise<void> {
+    const recorded = this.#last.then(() => this.#record(this.#take(), { keptAs: id }));
+    this.#last = recorded.catch(() => {});
+    return recorded;
+  }
+
   /** The call has returned: if it streamed, its whole outcome is on record when this resolves. */
   async end(output: unknown, usage: Usage | undefined): Promise<void> {
     if (!this.#streamed) return;
-    await this.stop();
+    await this.#settled();
     await this.#record(this.#take(), { final: true, output: rawJson(output), ...(usage ? { usage } : {}) });
   }
 
-  /** Waits for what is being recorded. */
+  /** The call has not returned: what it had streamed so far is on record when this resolves. */
   async stop(): Promise<void> {
+    if (this.#pending !== "") this.#flush();
+    await this.#settled();
+  }
+
+  async #settled(): Promise<void> {
     this.#cancel?.();
     this.#cancel = undefined;
     await this.#last;
@@ -81,12 +94,12 @@ export class ProgressRecorder {
   async #record(text: string, end: Partial<EventOf<"step.progress">> = {}): Promise<void> {
     const offset = this.#recorded - text.length;
     const about = { stepId: this.#stepId, capability: this.#capability.name, attempt: this.#attempt };
-    await this.#runtime.writer.update(this.#jobId, (state, nowMs) => {
-      const step = state.steps.get(this.#stepId);
-      const current = !isEnded(state) && step?.status === "running" && step.attempt === this.#attempt;
-      if (!current) return { events: [], result: undefined };
+    const recorded = await this.#runtime.writer.update(this.#jobId, (state, nowMs) => {
+      if (!holds(state, about)) return { events: [], result: false };
       const leaseUntil = iso(nowMs + this.#capability.leaseMs);
-      return { events: [{ type: "step.progress", ...about, offset, text, leaseUntil, ...end }], result: undefined };
+      return { events: [{ type: "step.progress", ...about, offset, text, leaseUntil, ...end }], result: true };
     });
+    if (!recorded)
+      this.#runtime.calls.stop(this.#jobId, new CallStoppedError("nobody waits for the call any more"), about);
   }
 }

@@ -30,7 +30,10 @@ export const SubmitRequest = z
           .min(1_000)
           .max(MAX_DEADLINE_MS)
           .optional()
-          .describe("The job expires when it has not ended after this time, in ms"),
+          .describe("The job expires when it has not ended after this time, in ms, from its start on"),
+        startAt: instant
+          .optional()
+          .describe("No step starts before this time; it and the deadline together are at most 14 days away"),
       })
       .optional(),
   })
@@ -70,16 +73,19 @@ export const StepView = z
     requestedAt: instant,
     retryAt: instant.optional(),
     error: ErrorInfo.optional(),
+    deadLetterSeq: z.number().int().optional().describe("Of the event that gave it up, while it waits for a person"),
     attempts: z.array(AttemptView),
   })
   .meta({ id: "Step" });
 
-export const JobStatusView = z.enum(["running", "dead-lettered", "completed", "failed", "expired"]).meta({
+export const JobStatusView = z.enum(["running", "dead-lettered", "completed", "failed", "expired", "cancelled"]).meta({
   id: "JobStatus",
   description: "`dead-lettered`: a step or the workflow waits for a person; the job has not ended.",
 });
 
 const links = z.object({ self: z.string(), events: z.string() });
+
+export const TimerView = z.object({ id: z.string(), fireAt: instant, fired: z.boolean() }).meta({ id: "Timer" });
 
 export const JobView = z
   .object({
@@ -89,16 +95,124 @@ export const JobView = z
     createdAt: instant,
     updatedAt: instant,
     deadline: instant,
+    startAt: instant.optional(),
+    forkedFrom: z.object({ jobId: z.string(), seq: z.number().int() }).optional(),
     seq: z.number().int().describe("Of the log's last event"),
     result: Json.optional().describe("The workflow's output, once completed"),
     error: ErrorInfo.optional(),
     usage: Usage.describe("Sum over all steps; costUsd is missing where the app states no price"),
+    usageInDoubt: Usage.optional().describe("What calls that a crash left without an outcome may have used besides"),
     inputDrift: z.array(z.string()).optional(),
     steps: z.array(StepView),
+    timers: z.array(TimerView).optional(),
     links,
   })
   .meta({ id: "Job" });
 export type JobView = z.infer<typeof JobView>;
+
+/** Why a person does it, for the record. */
+const Reason = z.string().min(1).max(500);
+const optionalReason = Reason.optional().describe("For the record");
+const StepId = z.string().min(1).max(200);
+
+export const CancelRequest = z.strictObject({ reason: optionalReason }).meta({ id: "CancelRequest" });
+
+/** Which dead letters of a job are meant. */
+const deadLetter = {
+  stepId: StepId.optional().describe("Only this step; `@advance` is the workflow itself. Without it, all that wait"),
+  seq: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe("Only if it is this dead letter: a repeat of the request then does nothing more"),
+};
+
+export const RedriveRequest = z
+  .strictObject({
+    ...deadLetter,
+    input: Json.optional().describe("In the place of the step's recorded input; needs stepId"),
+    result: Json.optional().describe("Answers the step by hand: the job goes on with what follows; needs stepId"),
+    reason: optionalReason,
+  })
+  .refine(({ stepId, input, result }) => stepId !== undefined || (input === undefined && result === undefined), {
+    path: ["stepId"],
+    error: "must be given together with input or result",
+  })
+  .refine(({ input, result }) => input === undefined || result === undefined, {
+    path: ["result"],
+    error: "must not be given together with input",
+  })
+  .meta({ id: "RedriveRequest" });
+export type RedriveRequest = z.output<typeof RedriveRequest>;
+
+export const DiscardRequest = z
+  .strictObject({ ...deadLetter, reason: Reason.describe("For the record, and for the workflow") })
+  .meta({ id: "DiscardRequest" });
+export type DiscardRequest = z.output<typeof DiscardRequest>;
+
+export const ForkRequest = z
+  .strictObject({
+    after: StepId.optional().describe("Results up to this step's are kept, in the order of the log. Without it, none"),
+    input: Json.optional().describe("In the place of the old job's input"),
+    options: SubmitRequest.shape.options,
+  })
+  .meta({ id: "ForkRequest" });
+export type ForkRequest = z.output<typeof ForkRequest>;
+
+export const Redelivered = z
+  .object({ announced: z.number().int().describe("Messages published again, each marked as redelivered") })
+  .meta({ id: "Redelivered" });
+
+export const DeadLetterView = z
+  .object({
+    jobId: z.string(),
+    workflow: z.string(),
+    stepId: z.string(),
+    capability: z.string(),
+    seq: z.number().int().describe("Of the event that gave it up; pass it to redrive"),
+    at: instant,
+    attempts: z.array(AttemptView),
+    error: ErrorInfo.optional(),
+    input: Json.optional(),
+    usage: Usage.describe("Of the job so far"),
+    deadline: instant.describe("Until then it can be redriven; after that, fork the job"),
+    links,
+  })
+  .meta({ id: "DeadLetter" });
+export type DeadLetterView = z.infer<typeof DeadLetterView>;
+
+export const DeadLetterList = z
+  .object({ deadLetters: z.array(DeadLetterView), next: z.string().optional() })
+  .meta({ id: "DeadLetterList" });
+
+/** Which of a tenant's dead letters are meant. */
+const deadLetterFilter = {
+  workflow: z.string().min(1).optional(),
+  capability: z.string().min(1).optional(),
+  error: z.string().min(1).optional().describe("The name of the error, such as `TimeoutError`"),
+};
+
+/** Dead letters that one request redrives at most. */
+export const MAX_REDRIVE = 200;
+
+export const RedriveAllRequest = z
+  .strictObject({
+    ...deadLetterFilter,
+    limit: z.number().int().min(1).max(MAX_REDRIVE).default(50),
+    ratePerSecond: z.number().min(0.01).max(1_000).default(10).describe("They start one after the other at this rate"),
+    cursor: z.string().min(1).optional().describe("`next` of an earlier answer"),
+    reason: optionalReason,
+  })
+  .meta({ id: "RedriveAllRequest" });
+export type RedriveAllRequest = z.output<typeof RedriveAllRequest>;
+
+export const RedrivenList = z
+  .object({
+    redriven: z.array(z.object({ jobId: z.string(), stepId: z.string(), notBefore: instant })),
+    next: z.string().optional().describe("There may be more: pass it as `cursor`"),
+  })
+  .meta({ id: "RedrivenList" });
 
 export const JobSummary = z
   .object({ id: z.string(), workflow: z.string(), status: JobStatusView, createdAt: instant, links })
@@ -121,6 +235,12 @@ export const ListJobsQuery = z.strictObject({
 });
 
 export const JobList = z.object({ jobs: z.array(JobSummary), next: z.string().optional() }).meta({ id: "JobList" });
+
+export const ListDeadLettersQuery = z.strictObject({
+  ...deadLetterFilter,
+  cursor: z.string().min(1).optional().describe("`next` of an earlier page"),
+  limit: limit(100, 20),
+});
 
 export const EventsQuery = z.strictObject({
   after: z

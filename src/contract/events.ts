@@ -55,7 +55,10 @@ const refs = z
   .describe("Fields of this event that are kept in the blob store because of their size");
 const step = { stepId: z.string(), capability: z.string() };
 const attempt = z.number().int().positive().describe("Counts up for the life of the step, also after a redrive");
+/** 0: before the first. */
+const lastAttempt = z.number().int().nonnegative();
 const instant = z.iso.datetime();
+const reason = z.string().optional().describe("What the person who asked for it gave as reason");
 
 const submitted = z.object({
   type: z.literal("job.submitted"),
@@ -65,6 +68,11 @@ const submitted = z.object({
   deadline: instant,
   expires: instant.describe("When the log is deleted: deadline and retention"),
   traceparent: z.string().optional().describe("W3C Trace Context of the submission"),
+  startAt: instant.optional().describe("No step starts before"),
+  forkedFrom: z
+    .object({ jobId: z.string(), seq: z.number().int().positive() })
+    .optional()
+    .describe("The job whose log, up to this seq, this one's results were taken from"),
   refs,
 });
 const jobCompleted = z.object({
@@ -78,6 +86,7 @@ const jobCompleted = z.object({
 });
 const jobFailed = z.object({ type: z.literal("job.failed"), error: ErrorInfo });
 const jobExpired = z.object({ type: z.literal("job.expired"), deadline: instant });
+const jobCancelled = z.object({ type: z.literal("job.cancelled"), reason });
 const stepRequested = z.object({ type: z.literal("step.requested"), ...step, input: Json.optional(), refs });
 const stepStarted = z.object({
   type: z.literal("step.started"),
@@ -92,6 +101,7 @@ const stepProgress = z.object({
   offset: z.number().int().nonnegative().describe("Characters streamed by this attempt before this chunk"),
   text: z.string().optional(),
   leaseUntil: instant,
+  keptAs: z.string().optional().describe("The id under which the provider keeps this attempt's answer"),
   final: z.boolean().optional().describe("The stream has ended: what was streamed is the whole of it"),
   output: Json.optional().describe("With final: what the capability returned, before any check of it"),
   usage: Usage.optional(),
@@ -100,8 +110,10 @@ const stepProgress = z.object({
 const stepCompleted = z.object({
   type: z.literal("step.completed"),
   ...step,
-  attempt,
+  attempt: lastAttempt,
   result: Json.optional(),
+  by: z.enum(["person", "fork"]).optional().describe("Where no attempt gave the result"),
+  reason,
   usage: Usage.optional(),
   refs,
 });
@@ -121,14 +133,36 @@ const stepInDoubt = z.object({
   type: z.literal("step.in_doubt"),
   ...step,
   attempt,
-  policy: z.enum(["rerun", "hold"]).describe("What the capability does with a call whose outcome is unknown"),
+  policy: z
+    .enum(["reattach", "rerun", "hold"])
+    .describe("What the capability does with a call whose outcome is unknown"),
+  streamed: z.number().int().nonnegative().optional().describe("Characters of its output that are on record"),
+  estimate: Usage.optional().describe("What the lost call may have used, by the capability's own estimate"),
 });
 const stepDeadLettered = z.object({
   type: z.literal("step.dead_lettered"),
   ...step,
-  attempt: z.number().int().nonnegative(),
+  attempt: lastAttempt,
   error: ErrorInfo,
 });
+const stepRedriven = z.object({
+  type: z.literal("step.redriven"),
+  ...step,
+  base: lastAttempt.describe("The last attempt so far: the retry policy counts from here, attempt numbers go on"),
+  by: z.enum(["api", "queue"]).describe("queue: its message was moved from the dead letters back to the queue"),
+  notBefore: instant.optional(),
+  input: Json.optional().describe("In the place of the recorded input"),
+  reason,
+  refs,
+});
+const stepDiscarded = z.object({
+  type: z.literal("step.discarded"),
+  ...step,
+  attempt: lastAttempt,
+  reason: z.string(),
+});
+const timerSet = z.object({ type: z.literal("timer.set"), timerId: z.string(), fireAt: instant });
+const timerFired = z.object({ type: z.literal("timer.fired"), timerId: z.string() });
 const valueRecorded = z.object({ type: z.literal("value.recorded"), valueId: z.string(), value: Json });
 
 /** An event as its commit holds it: without the fields that it shares with its neighbours. */
@@ -137,6 +171,7 @@ export const EventBody = z.discriminatedUnion("type", [
   jobCompleted,
   jobFailed,
   jobExpired,
+  jobCancelled,
   stepRequested,
   stepStarted,
   stepProgress,
@@ -144,14 +179,23 @@ export const EventBody = z.discriminatedUnion("type", [
   stepFailed,
   stepInDoubt,
   stepDeadLettered,
+  stepRedriven,
+  stepDiscarded,
   valueRecorded,
+  timerSet,
+  timerFired,
 ]);
 export type EventBody = z.infer<typeof EventBody>;
 export type EventType = EventBody["type"];
 export type EventOf<T extends EventType> = Extract<EventBody, { type: T }>;
 
 /** Events after which nothing may follow (invariant 1). */
-export const TERMINAL_EVENTS = ["job.completed", "job.failed", "job.expired"] as const satisfies EventType[];
+export const TERMINAL_EVENTS = [
+  "job.completed",
+  "job.failed",
+  "job.expired",
+  "job.cancelled",
+] as const satisfies EventType[];
 
 export function isTerminal(event: EventBody): event is EventOf<(typeof TERMINAL_EVENTS)[number]> {
   return (TERMINAL_EVENTS as readonly string[]).includes(event.type);

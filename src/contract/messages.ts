@@ -18,10 +18,16 @@ export interface MessageDetail {
   readonly seq: number;
   /** The steps to work on, at most {@link STEPS_PER_MESSAGE}; absent on messages about a whole job. */
   readonly stepIds?: readonly string[];
+  /** Of a message about a time: when that is, in epoch ms. Until then it is put off, at most {@link MAX_AHEAD_MS} ahead. */
+  readonly at?: number;
+  /** The job's events were announced before: nothing is new. Workers never get such a message. */
+  readonly redelivered?: boolean;
   readonly traceparent?: string;
 }
 
 export const STEPS_PER_MESSAGE = 10;
+/** A queue's longest delay, in ms: what lies further ahead waits for the reconciler. */
+export const MAX_AHEAD_MS = 900_000;
 /** The source of all our events on a bus. */
 export const EVENT_SOURCE = "sluice";
 
@@ -30,6 +36,8 @@ export const MessageDetail = z.object({
   jobId: z.string(),
   seq: z.number().int().nonnegative(),
   stepIds: z.array(z.string()).min(1).max(STEPS_PER_MESSAGE).optional(),
+  at: z.number().int().positive().optional(),
+  redelivered: z.boolean().optional(),
   traceparent: z.string().optional(),
 });
 

@@ -1,16 +1,25 @@
 import type { z } from "zod";
 import {
   AcceptedHeaders,
+  CancelRequest,
   CapabilityList,
+  DeadLetterList,
+  DiscardRequest,
   EventPage,
   EventsQuery,
+  ForkRequest,
   Health,
   IdempotencyKey,
   JobIdParam,
   JobList,
   JobView,
+  ListDeadLettersQuery,
   ListJobsQuery,
   NoQuery,
+  Redelivered,
+  RedriveAllRequest,
+  RedrivenList,
+  RedriveRequest,
   SubmitRequest,
 } from "./api.ts";
 import { Json } from "./json.ts";
@@ -26,12 +35,14 @@ export interface Route {
   readonly path: string;
   readonly summary: string;
   /** The folder under `lambdas/` that serves it. */
-  readonly lambda: "submit" | "jobs" | "events" | "capabilities" | "openapi" | "health";
+  readonly lambda: "submit" | "jobs" | "events" | "commands" | "dead-letters" | "capabilities" | "openapi" | "health";
   readonly public?: boolean;
   readonly parameters: Readonly<Record<string, z.ZodType>>;
   readonly query: z.ZodObject;
   readonly headers: Readonly<Record<string, z.ZodType>>;
   readonly body?: z.ZodType;
+  /** The body may be left out: it then is `{}`. */
+  readonly bodyOptional?: boolean;
   readonly success: {
     readonly status: 200 | 202;
     readonly description: string;
@@ -39,7 +50,7 @@ export interface Route {
     readonly headers?: z.ZodObject;
   };
   /** Problems besides 400, 401, 405, 500 and 503, which every route may answer with. */
-  readonly problems: readonly (404 | 410 | 413 | 415 | 422)[];
+  readonly problems: readonly (404 | 409 | 410 | 413 | 415 | 422 | 429)[];
 }
 
 export const routes = {
@@ -54,7 +65,7 @@ export const routes = {
     headers: { "Idempotency-Key": IdempotencyKey.optional() },
     body: SubmitRequest,
     success: { status: 202, description: "Accepted, or accepted before.", schema: JobView, headers: AcceptedHeaders },
-    problems: [413, 415, 422],
+    problems: [413, 415, 422, 429],
   },
   listJobs: {
     operationId: "listJobs",
@@ -91,6 +102,99 @@ export const routes = {
     headers: {},
     success: { status: 200, description: "Events in the order of their seq.", schema: EventPage },
     problems: [404],
+  },
+  cancel: {
+    operationId: "cancelJob",
+    method: "POST",
+    path: "/v1/jobs/{jobId}/cancel",
+    summary: "Ends a job: running calls are stopped, no step starts any more. An ended job stays as it is.",
+    lambda: "commands",
+    parameters: { jobId: JobIdParam },
+    query: NoQuery,
+    headers: {},
+    body: CancelRequest,
+    bodyOptional: true,
+    success: { status: 200, description: "The job, which has ended.", schema: JobView },
+    problems: [404, 413, 415],
+  },
+  redrive: {
+    operationId: "redriveJob",
+    method: "POST",
+    path: "/v1/jobs/{jobId}/redrive",
+    summary: "Tries dead-lettered steps again, with a fresh budget of attempts. Where nothing waits, nothing happens.",
+    lambda: "commands",
+    parameters: { jobId: JobIdParam },
+    query: NoQuery,
+    headers: {},
+    body: RedriveRequest,
+    bodyOptional: true,
+    success: { status: 200, description: "The job.", schema: JobView },
+    problems: [404, 409, 413, 415, 422],
+  },
+  discard: {
+    operationId: "discardDeadLetter",
+    method: "POST",
+    path: "/v1/jobs/{jobId}/discard",
+    summary: "Gives dead-lettered steps up: to the workflow they have failed.",
+    lambda: "commands",
+    parameters: { jobId: JobIdParam },
+    query: NoQuery,
+    headers: {},
+    body: DiscardRequest,
+    success: { status: 200, description: "The job.", schema: JobView },
+    problems: [404, 409, 413, 415],
+  },
+  redeliver: {
+    operationId: "redeliverJob",
+    method: "POST",
+    path: "/v1/jobs/{jobId}/redeliver",
+    summary: "Announces what happened in a job once more to whoever listens to topics. No step runs again.",
+    lambda: "commands",
+    parameters: { jobId: JobIdParam },
+    query: NoQuery,
+    headers: {},
+    success: { status: 200, description: "Announced.", schema: Redelivered },
+    problems: [404],
+  },
+  fork: {
+    operationId: "forkJob",
+    method: "POST",
+    path: "/v1/jobs/{jobId}/fork",
+    summary: "Begins a new job from an old one, with the results up to a chosen step kept.",
+    lambda: "commands",
+    parameters: { jobId: JobIdParam },
+    query: NoQuery,
+    headers: { "Idempotency-Key": IdempotencyKey.optional() },
+    body: ForkRequest,
+    bodyOptional: true,
+    success: { status: 202, description: "The new job, accepted.", schema: JobView, headers: AcceptedHeaders },
+    problems: [404, 413, 415, 422, 429],
+  },
+  listDeadLetters: {
+    operationId: "listDeadLetters",
+    method: "GET",
+    path: "/v1/dead-letters",
+    summary: "What waits for a person, with the errors that led there; newest jobs first.",
+    lambda: "dead-letters",
+    parameters: {},
+    query: ListDeadLettersQuery,
+    headers: {},
+    success: { status: 200, description: "A page of dead letters.", schema: DeadLetterList },
+    problems: [],
+  },
+  redriveAll: {
+    operationId: "redriveDeadLetters",
+    method: "POST",
+    path: "/v1/dead-letters/redrive",
+    summary: "Tries the dead letters again that a filter names, at a rate.",
+    lambda: "dead-letters",
+    parameters: {},
+    query: NoQuery,
+    headers: {},
+    body: RedriveAllRequest,
+    bodyOptional: true,
+    success: { status: 200, description: "What was redriven.", schema: RedrivenList },
+    problems: [413, 415],
   },
   capabilities: {
     operationId: "getCapabilities",

@@ -21,7 +21,14 @@ export interface Call {
   readonly clock: Clock;
   /** Until when the caller holds the step and can record what comes of it, in epoch ms. @default as long as the call may take */
   readonly endsAtMs?: number;
+  /** Why `endsAtMs` is when it is: not the call's fault, so it costs no attempt. @default "its worker's time" */
+  readonly endsBy?: string;
+  /** Stops the call from outside. */
+  readonly signal?: AbortSignal;
   readonly onProgress: (text: string) => void;
+  readonly onKeptAs: (id: string) => Promise<void>;
+  /** The provider may keep an earlier attempt's answer under this id: it is asked for that first. */
+  readonly reattachTo?: string;
 }
 
 /** What a call came to. `output` is what the capability returned, unchecked. */
@@ -30,10 +37,12 @@ export type CallOutcome =
   | { readonly kind: "threw"; readonly error: unknown; readonly usage: Usage | undefined };
 
 /**
- * Calls a capability once, with its timeout. Never rejects; never outlasts the timeout or its caller, even if `run` ignores
- * its signal. With no time left nothing is called, and that counts for nothing.
+ * Calls a capability once, with its timeout. Never rejects; never outlasts the timeout, its caller or `signal`, even if
+ * `run` ignores its own signal. With no time left nothing is called. That its caller's time was too short for the call
+ * counts for nothing: it is a {@link ThrottledError}, the timeout a {@link TimeoutError}.
  */
-export async function call({ capability, clock, onProgress, ...about }: Call): Promise<CallOutcome> {
+export async function call({ capability, clock, signal, onProgress, onKeptAs, ...about }: Call): Promise<CallOutcome> {
+  const { endsBy = "its worker's time" } = about;
   const leftMs = about.endsAtMs === undefined ? capability.timeoutMs : about.endsAtMs - clock.now();
   const timeoutMs = Math.min(capability.timeoutMs, leftMs);
   if (timeoutMs <= 0) {
@@ -54,28 +63,50 @@ export async function call({ capability, clock, onProgress, ...about }: Call): P
     progress(text) {
       if (!over) onProgress(text);
     },
+    async keptAs(id) {
+      if (!over) await onKeptAs(id);
+    },
     usage(used) {
       // What is no usage must not keep the answer from being recorded.
       const parsed = Usage.safeParse(used);
       if (parsed.success) usage = parsed.data;
     },
   };
-  const timedOut = Promise.withResolvers<never>();
-  const cancel = clock.setTimer(timeoutMs, () => {
-    const limit = leftMs < capability.timeoutMs ? "the time that its worker had left" : "its timeout";
-    const error = new TimeoutError(`capability ${capability.name} took longer than ${limit} of ${timeoutMs} ms`);
+  const stopped = Promise.withResolvers<never>();
+  stopped.promise.catch(() => {});
+  const stop = (error: unknown): void => {
     controller.abort(error);
-    timedOut.reject(error);
+    stopped.reject(error);
+  };
+  const cancel = clock.setTimer(timeoutMs, () => {
+    const error =
+      leftMs < capability.timeoutMs
+        ? new ThrottledError(`the call was released after ${timeoutMs} ms: ${endsBy} was over`, 0)
+        : new TimeoutError(`capability ${capability.name} took longer than its timeout of ${timeoutMs} ms`);
+    stop(error);
   });
+  const onStopped = (): void => stop(signal?.reason);
+  signal?.addEventListener("abort", onStopped);
+  if (signal?.aborted) onStopped();
   try {
-    const output = await Promise.race([(async () => capability.run(about.input, step))(), timedOut.promise]);
+    const output = await Promise.race([answerOf(capability, about, step), stopped.promise]);
     return { kind: "returned", output, usage };
   } catch (error) {
     return { kind: "threw", error, usage };
   } finally {
     over = true;
     cancel();
+    signal?.removeEventListener("abort", onStopped);
   }
+}
+
+async function answerOf(
+  { run, reattach }: AnyCapability,
+  { input, reattachTo }: Pick<Call, "input" | "reattachTo">,
+  step: StepContext,
+): Promise<unknown> {
+  const kept = reattach && reattachTo !== undefined ? await reattach(reattachTo, input, step) : undefined;
+  return kept === undefined ? run(input, step) : kept;
 }
 
 /** The result to record, or the {@link OutputError} that says what is wrong with it and the raw output to keep. Never throws. */

@@ -1,14 +1,19 @@
 /** The calls that this process is making now. Its own clock may jump past a lease; it still knows what it does. */
 export class Calls {
-  readonly #running = new Map<string, Set<string>>();
+  readonly #running = new Map<string, Map<string, AbortController>>();
 
-  begin(jobId: string, stepId: string, attempt: number): () => void {
+  /** `signal` aborts when the call is to be stopped for a reason of the job's; `end` must follow the call's end. */
+  begin(jobId: string, stepId: string, attempt: number): { readonly signal: AbortSignal; readonly end: () => void } {
     const key = keyOf(stepId, attempt);
-    const ofJob = this.#running.get(jobId) ?? new Set();
-    this.#running.set(jobId, ofJob.add(key));
-    return () => {
-      ofJob.delete(key);
-      if (ofJob.size === 0 && this.#running.get(jobId) === ofJob) this.#running.delete(jobId);
+    const ofJob = this.#running.get(jobId) ?? new Map<string, AbortController>();
+    const controller = new AbortController();
+    this.#running.set(jobId, ofJob.set(key, controller));
+    return {
+      signal: controller.signal,
+      end: () => {
+        ofJob.delete(key);
+        if (ofJob.size === 0 && this.#running.get(jobId) === ofJob) this.#running.delete(jobId);
+      },
     };
   }
 
@@ -20,6 +25,19 @@ export class Calls {
   of(jobId: string): number {
     return this.#running.get(jobId)?.size ?? 0;
   }
+
+  /** Stops one call, or all of a job's: what they would come to can be recorded no more. */
+  stop(jobId: string, reason: Error, call?: { readonly stepId: string; readonly attempt: number }): void {
+    const only = call && keyOf(call.stepId, call.attempt);
+    for (const [key, controller] of this.#running.get(jobId) ?? []) {
+      if (only === undefined || only === key) controller.abort(reason);
+    }
+  }
+}
+
+/** Nobody waits for the call any more: its job has ended, or another attempt has taken its place. */
+export class CallStoppedError extends Error {
+  override readonly name = "CallStoppedError";
 }
 
 const keyOf = (stepId: string, attempt: number): string => `${attempt}/${stepId}`;

@@ -9,12 +9,15 @@ export interface ClaimContext {
   readonly isCalling: (jobId: string, stepId: string, attempt: number) => boolean;
   /** Whether the worker of this name is known to be dead, so that its leases are void at once. */
   readonly isGone: (holder: string) => boolean;
+  /** The seq that the message carries. */
+  readonly messageSeq: number;
 }
 
 /** What to do with a message that asks for a step. */
 export type ClaimDecision =
-  /** Start this attempt; `inDoubt` names an earlier one that ended without an outcome. */
-  | { readonly kind: "start"; readonly attempt: number; readonly inDoubt: number | undefined }
+  | Start
+  /** The message is its dead letter, moved back to the queue: a person's decision to try again (rule 16). */
+  | { readonly kind: "redrive"; readonly attempt: number }
   /** The attempt's stream had ended before it was lost: its recorded outcome is taken, nothing is called again. */
   | { readonly kind: "recover"; readonly attempt: number }
   /** An earlier attempt ended without an outcome, and its capability or its cap says that a person decides. */
@@ -23,6 +26,21 @@ export type ClaimDecision =
   | { readonly kind: "defer"; readonly untilMs: number }
   /** Nothing to do: done, given up, or never asked for. */
   | { readonly kind: "drop"; readonly reason: string };
+
+/** Start this attempt. */
+export interface Start {
+  readonly kind: "start";
+  readonly attempt: number;
+  /** An earlier one ended without an outcome. */
+  readonly inDoubt?: {
+    readonly attempt: number;
+    readonly policy: "reattach" | "rerun";
+    /** What it had streamed. */
+    readonly streamed: string;
+    /** Under which id the provider keeps its answer. */
+    readonly keptAs?: string;
+  };
+}
 
 /**
  * Decides what a delivery may do with a step (invariants 2, 3 and 7). A step is taken over only when its lease and
@@ -42,17 +60,19 @@ export function decideClaim(
     return { kind: "drop", reason: `the step belongs to capability ${step.capability}` };
   }
   switch (step.status) {
+    case "dead-lettered":
+      if (step.deadLettered?.seq === context.messageSeq) return { kind: "redrive", attempt: step.attempt + 1 };
+      return { kind: "drop", reason: `the step is ${step.status}` };
     case "completed":
     case "failed":
-    case "dead-lettered":
       return { kind: "drop", reason: `the step is ${step.status}` };
     case "requested":
-      return { kind: "start", attempt: step.attempt + 1, inDoubt: undefined };
+      return { kind: "start", attempt: step.attempt + 1 };
     case "retrying":
       if (step.retryAtMs !== undefined && step.retryAtMs > context.nowMs) {
         return { kind: "defer", untilMs: step.retryAtMs };
       }
-      return { kind: "start", attempt: step.attempt + 1, inDoubt: undefined };
+      return { kind: "start", attempt: step.attempt + 1 };
     case "running": {
       const { lease } = step;
       if (context.isCalling(state.jobId, stepId, step.attempt)) {
@@ -66,16 +86,18 @@ export function decideClaim(
       if (capability.onInDoubt === "hold") {
         return { kind: "hold", inDoubt: step.attempt, reason: `capability ${capability.name} holds a call in doubt` };
       }
-      if (step.doubts + 1 > MAX_DOUBTS) {
+      if (step.doubts + 1 > capability.maxReruns) {
         return { kind: "hold", inDoubt: step.attempt, reason: `${step.doubts + 1} attempts ended without an outcome` };
       }
-      return { kind: "start", attempt: step.attempt + 1, inDoubt: step.attempt };
+      const { keptAs, text: streamed } = step;
+      const inDoubt =
+        capability.reattach && keptAs !== undefined
+          ? { attempt: step.attempt, policy: "reattach" as const, streamed, keptAs }
+          : { attempt: step.attempt, policy: "rerun" as const, streamed };
+      return { kind: "start", attempt: step.attempt + 1, inDoubt };
     }
   }
 }
 
 /** Before a message about a call that this process is making comes again, in ms. */
 const STILL_CALLING_MS = 30_000;
-
-/** Attempts of one step that may end without an outcome and be run again: a cap apart from the retry policy's. */
-export const MAX_DOUBTS = 5;

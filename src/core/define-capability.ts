@@ -37,6 +37,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Records text as it is produced, so that readers see it and a crash does not lose it. */
   progress(text: string): void;
+  /** Records at once the id under which the provider keeps this call's answer, for `reattach`. Resolves when it is durable. */
+  keptAs(id: string): Promise<void>;
   /** Records what the call used, for the job's totals. */
   usage(usage: Usage): void;
   readonly resources: Resources;
@@ -75,16 +77,33 @@ export interface CapabilityOptions<Name extends string, I extends z.ZodType, O e
   readonly onExhausted?: "dead-letter" | "throw";
   /** What to do with a call that a crash left without an outcome: run it again, or wait for a person. @default "rerun" */
   readonly onInDoubt?: "rerun" | "hold";
+  /** Attempts of one step that may end without an outcome and be run again, apart from `retry`; then a person decides. @default 5 */
+  readonly maxReruns?: number;
+  /**
+   * For providers that keep an answer under an id which `run` has told by `step.keptAs(id)`: fetches that answer after a
+   * crash, in the place of a second call. Undefined: the provider does not have it, and `run` is called.
+   */
+  readonly reattach?: (
+    id: string,
+    input: z.output<I>,
+    step: StepContext,
+  ) => Promise<z.input<O> | undefined> | z.input<O> | undefined;
+  /** What a call that was lost may have used, for the record: its input, and what it had streamed. @default nothing is recorded */
+  readonly estimateUsage?: (input: z.output<I>, streamed: string, resources: Resources) => Usage | undefined;
   /** Judges an error thrown by `run`. @default everything is retryable */
   readonly classify?: (error: unknown) => ErrorVerdict;
 }
+
+/** What a capability may do without. */
+type OptionalHook = "reattach" | "estimateUsage";
 
 /** A kind of work with its own topic, queue, worker and dead-letter queue. Made by {@link defineCapability}. */
 export interface Capability<
   Name extends string = string,
   I extends z.ZodType = z.ZodType,
   O extends z.ZodType = z.ZodType,
-> extends Required<Omit<CapabilityOptions<Name, I, O>, "retry" | "description">> {
+> extends Required<Omit<CapabilityOptions<Name, I, O>, "retry" | "description" | OptionalHook>>,
+    Pick<CapabilityOptions<Name, I, O>, OptionalHook> {
   readonly description: string;
   readonly retry: RetryPolicy;
 }
@@ -105,6 +124,7 @@ const Numbers = z.object({
   concurrency: z.number().int().min(2).max(1_000),
   batchSize: z.number().int().min(1).max(10),
   memoryMb: z.number().int().min(128).max(10_240),
+  maxReruns: z.number().int().min(0).max(100),
   retry: z.object({
     maxAttempts: z.number().int().min(1).max(15),
     baseDelayMs: z.number().int().min(0).max(900_000),
@@ -143,6 +163,7 @@ export function defineCapability<const Name extends string, I extends z.ZodType,
     announce: false,
     onExhausted: "dead-letter",
     onInDoubt: "rerun",
+    maxReruns: 5,
     classify: () => ({ kind: "retryable" }),
     ...options,
     timeoutMs,

@@ -29,6 +29,11 @@ export interface Job {
   complete(id: string, input: CompletionInput): Promise<CompletionOutput>;
   /** A step of the app's `tool` capability: one tool call. */
   tool(id: string, call: ToolCall): Promise<ToolResult>;
+  /**
+   * Waits for so many ms, or until a time, without holding anything: the wait is on record and outlives every process. At
+   * most as precise as the engine's timers: milliseconds embedded, about a second up to 15 minutes on AWS, a minute above.
+   */
+  sleep(id: string, until: number | Date): Promise<void>;
   /** The time at which the job first asked for it, recorded. */
   now(id: string): Promise<Date>;
   /** A number from 0 (included) to 1 (not), recorded. */

@@ -62,6 +62,8 @@ function begin(event: EventOf<"job.submitted">, commit: CommitHeader): JobState 
     deadlineMs: Date.parse(event.deadline),
     expiresMs: Date.parse(event.expires),
     traceparent: event.traceparent,
+    startAtMs: event.startAt === undefined ? undefined : Date.parse(event.startAt),
+    forkedFrom: event.forkedFrom,
     seq: 1,
     updatedAt: commit.time,
     deploySeq: commit.deploySeq,
@@ -75,10 +77,12 @@ function begin(event: EventOf<"job.submitted">, commit: CommitHeader): JobState 
     inputDrift: [],
     steps: new Map(),
     values: new Map(),
+    timers: new Map(),
     open: 0,
     parallel: false,
     advance: undefined,
     usage: {},
+    usageInDoubt: {},
     size: 0,
   };
 }
@@ -100,6 +104,10 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
     case "job.expired":
       state.status = "expired";
       return;
+    case "job.cancelled":
+      state.status = "cancelled";
+      if (event.reason !== undefined) state.error = { name: "JobCancelledError", message: event.reason };
+      return;
     case "step.requested":
       if (state.steps.has(event.stepId)) {
         throw new CorruptLogError(`log of ${state.jobId}: step ${event.stepId} requested twice`);
@@ -120,6 +128,7 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
       step.attempt = event.attempt;
       step.retryAtMs = undefined;
       step.text = "";
+      step.keptAs = undefined;
       step.finished = undefined;
       step.lease = {
         holder: event.lease.holder,
@@ -132,6 +141,7 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
     case "step.progress": {
       const step = stepOf(state, event);
       step.text += event.text ?? "";
+      if (event.keptAs !== undefined) step.keptAs = event.keptAs;
       if (step.lease) step.lease = { ...step.lease, untilMs: Date.parse(event.leaseUntil) };
       if (event.final) step.finished = event;
       return;
@@ -150,18 +160,21 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
       step.result = freeze(event.result);
       step.answeredSeq = state.seq;
       state.open -= 1;
+      step.deadLettered = undefined;
       release(step);
       endAttempt(step, "completed", commit.time);
-      addUsage(state, event.usage);
+      addUsage(state.usage, event.usage);
+      reviewStatus(state);
       return;
     }
     case "step.failed":
       if (event.stepId === ADVANCE_STEP) {
         state.advance = {
-          failures: event.attempt,
+          attempt: event.attempt,
+          failures: (state.advance?.failures ?? 0) + 1,
           error: event.error,
           retryAtMs: event.retryAt === undefined ? undefined : Date.parse(event.retryAt),
-          deadLetteredSeq: undefined,
+          deadLettered: undefined,
         };
         return;
       }
@@ -170,6 +183,7 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
     case "step.in_doubt": {
       const step = stepOf(state, event);
       step.doubts += 1;
+      addUsage(state.usageInDoubt, event.estimate);
       release(step);
       endAttempt(step, "in-doubt", commit.time);
       return;
@@ -177,22 +191,51 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
     case "step.dead_lettered":
       state.status = "dead-lettered";
       if (event.stepId === ADVANCE_STEP) {
-        if (state.advance) state.advance.deadLetteredSeq = state.seq;
+        if (state.advance) state.advance.deadLettered = { seq: state.seq, at: commit.time };
         return;
       }
       {
         const step = stepOf(state, event);
         step.status = "dead-lettered";
         step.error = event.error;
-        step.deadLetteredSeq = state.seq;
+        step.deadLettered = { seq: state.seq, at: commit.time };
         step.retryAtMs = undefined;
+        // The workflow never sees that it failed: it stays open until a person has decided.
+        if (step.answeredSeq > 0) {
+          step.answeredSeq = 0;
+          state.open += 1;
+        }
         release(step);
       }
+      return;
+    case "step.redriven":
+      redriven(state, event, commit.time);
+      return;
+    case "step.discarded":
+      discarded(state, event);
       return;
     case "value.recorded":
       state.values.set(event.valueId, event.value);
       recovered(state);
       return;
+    case "timer.set":
+      if (state.timers.has(event.timerId)) {
+        throw new CorruptLogError(`log of ${state.jobId}: timer ${event.timerId} set twice`);
+      }
+      state.timers.set(event.timerId, { fireAtMs: Date.parse(event.fireAt), firedSeq: 0 });
+      // It may come before or after an answer that the workflow waits for as well.
+      state.parallel = true;
+      recovered(state);
+      return;
+    case "timer.fired": {
+      const timer = state.timers.get(event.timerId);
+      if (timer === undefined || timer.firedSeq > 0) {
+        throw new CorruptLogError(`log of ${state.jobId}: timer ${event.timerId} fired without being set, or twice`);
+      }
+      timer.firedSeq = state.seq;
+      recovered(state);
+      return;
+    }
     default:
       event satisfies never;
       throw new CorruptLogError(`log of ${state.jobId}: unknown event ${JSON.stringify(event)}`);
@@ -202,14 +245,56 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
 /** Asking for something new shows that the workflow runs again. */
 function recovered(state: JobState): void {
   if (state.advance === undefined) return;
-  if (
-    state.advance.deadLetteredSeq !== undefined &&
-    ![...state.steps.values()].some((step) => step.status === "dead-lettered")
-  ) {
-    state.status = "running";
-  }
   state.advance = undefined;
+  reviewStatus(state);
 }
+
+/** A job whose last dead letter is gone goes on. */
+function reviewStatus(state: JobState): void {
+  if (state.status !== "dead-lettered" || state.advance?.deadLettered !== undefined) return;
+  for (const step of state.steps.values()) if (step.status === "dead-lettered") return;
+  state.status = "running";
+}
+
+/** A person's decision: the step has a fresh budget of attempts, whose numbers go on (rule 3). */
+function redriven(state: JobState, event: EventOf<"step.redriven">, time: string): void {
+  const retryAtMs = event.notBefore === undefined ? undefined : Date.parse(event.notBefore);
+  if (event.stepId === ADVANCE_STEP) {
+    if (state.advance?.deadLettered === undefined) throw notDeadLettered(state, event);
+    Object.assign(state.advance, { failures: 0, retryAtMs, deadLettered: undefined });
+    reviewStatus(state);
+    return;
+  }
+  const step = stepOf(state, event);
+  if (step.status !== "dead-lettered" || event.base !== step.attempt) throw notDeadLettered(state, event);
+  step.status = retryAtMs === undefined ? "requested" : "retrying";
+  if (event.input !== undefined) step.input = freeze(event.input);
+  Object.assign(step, { retryAtMs, askedAt: time, failures: 0, throttles: 0, doubts: 0 });
+  step.deadLettered = undefined;
+  reviewStatus(state);
+}
+
+/** A person's decision: nobody will try again. To the workflow the step has failed. */
+function discarded(state: JobState, event: EventOf<"step.discarded">): void {
+  const error = { name: "DiscardedError", message: event.reason };
+  if (event.stepId === ADVANCE_STEP) {
+    if (state.advance?.deadLettered === undefined) throw notDeadLettered(state, event);
+    state.advance.deadLettered = undefined;
+    reviewStatus(state);
+    return;
+  }
+  const step = stepOf(state, event);
+  if (step.status !== "dead-lettered") throw notDeadLettered(state, event);
+  step.status = "failed";
+  step.error = { ...error, ...(step.error ? { cause: step.error } : {}) };
+  step.deadLettered = undefined;
+  state.open -= 1;
+  step.answeredSeq = state.seq;
+  reviewStatus(state);
+}
+
+const notDeadLettered = (state: JobState, { type, stepId }: { type: string; stepId: string }): CorruptLogError =>
+  new CorruptLogError(`log of ${state.jobId}: ${type} of ${stepId}, which is not dead-lettered`);
 
 function failed(state: JobState, event: EventOf<"step.failed">, time: string): void {
   const step = stepOf(state, event);
@@ -228,7 +313,7 @@ function failed(state: JobState, event: EventOf<"step.failed">, time: string): v
   }
   release(step);
   endAttempt(step, "failed", time, event.error);
-  addUsage(state, event.usage);
+  addUsage(state.usage, event.usage);
 }
 
 function requested(event: EventOf<"step.requested">, time: string): StepState {
@@ -237,6 +322,7 @@ function requested(event: EventOf<"step.requested">, time: string): StepState {
     capability: event.capability,
     input: freeze(event.input),
     requestedAt: time,
+    askedAt: time,
     status: "requested",
     attempt: 0,
     failures: 0,
@@ -247,8 +333,9 @@ function requested(event: EventOf<"step.requested">, time: string): StepState {
     result: undefined,
     answeredSeq: 0,
     error: undefined,
-    deadLetteredSeq: undefined,
+    deadLettered: undefined,
     text: "",
+    keptAs: undefined,
     finished: undefined,
     attempts: [],
   };
@@ -263,6 +350,7 @@ function stepOf(state: JobState, event: { stepId: string; type: string }): StepS
 function release(step: StepState): void {
   step.lease = undefined;
   step.text = "";
+  step.keptAs = undefined;
   step.finished = undefined;
 }
 
@@ -286,9 +374,8 @@ function endRunningSteps(state: JobState, time: string): void {
   }
 }
 
-function addUsage(state: JobState, usage: EventOf<"step.completed">["usage"]): void {
+function addUsage(total: JobState["usage"], usage: EventOf<"step.completed">["usage"]): void {
   if (usage === undefined) return;
-  const total = state.usage;
   for (const key of ["inputTokens", "outputTokens", "costUsd"] as const) {
     const value = usage[key];
     if (value !== undefined) total[key] = (total[key] ?? 0) + value;

@@ -116,7 +116,8 @@ export class JobWriter {
 
   /**
    * Begins a job, as far as its workflow gets at once. With an id that exists already, nothing is written.
-   * Resolves when all of it is durable, with what `view` takes from the job as it was then: a state goes on changing.
+   * Resolves when all of it is durable, with what `view` takes from the job as it was then: a state goes on changing. `kept`
+   * follows the submission: what another job's log knows already.
    */
   async create<T>(
     jobId: JobId,
@@ -124,13 +125,14 @@ export class JobWriter {
     submitted: EventOf<"job.submitted">,
     wakeAtMs: number,
     view: (state: JobState) => T,
+    kept: readonly EventBody[] = [],
   ): Promise<{ view: T; created: boolean }> {
     if (this.#lanes.has(jobId) || this.states.cached(jobId)) {
       try {
         return await this.#existing(jobId, view);
       } catch (error) {
         // Whoever was about to create it has failed: our turn.
-        if (error instanceof UnknownJobError) return this.create(jobId, tenant, submitted, wakeAtMs, view);
+        if (error instanceof UnknownJobError) return this.create(jobId, tenant, submitted, wakeAtMs, view, kept);
         throw error;
       }
     }
@@ -139,7 +141,7 @@ export class JobWriter {
     let created = false;
     try {
       const draft = this.#draft(jobId, tenant, 1);
-      draft.add(submitted);
+      for (const event of [submitted, ...kept]) draft.add(event);
       await this.#advance(draft, false);
       const { state } = draft;
       const head: Head = {
@@ -300,7 +302,7 @@ export class JobWriter {
   async #advance(draft: Draft, record: boolean): Promise<void> {
     const { app, deploySeq, ids, localWorkers } = this.#deps;
     const { state } = draft;
-    if (isEnded(state)) return;
+    if (isEnded(state) || (state.startAtMs ?? 0) > draft.nowMs) return;
     if (isLeftToNewerCode(state, deploySeq, draft.nowMs)) {
       // Newer code has worked on this job: it advances, we only record (rule 7).
       if (!record) draft.messages.push(advanceMessage(state));
@@ -329,10 +331,12 @@ export class JobWriter {
   }
 
   #recordBroken(draft: Draft, error: WorkflowError): void {
-    const attempt = (draft.state.advance?.failures ?? 0) + 1;
-    const final = attempt >= MAX_ADVANCE_FAILURES;
+    const { advance } = draft.state;
+    const attempt = (advance?.attempt ?? 0) + 1;
+    const failures = (advance?.failures ?? 0) + 1;
+    const final = failures >= MAX_ADVANCE_FAILURES;
     const about = { stepId: ADVANCE_STEP, capability: ADVANCE_STEP, attempt, error: errorInfo(error) };
-    const retryAt = final ? {} : { retryAt: iso(draft.nowMs + ADVANCE_RETRY_MS * attempt) };
+    const retryAt = final ? {} : { retryAt: iso(draft.nowMs + ADVANCE_RETRY_MS * failures) };
     draft.add({ type: "step.failed", ...about, counts: true, final, ...retryAt });
     if (final) draft.add({ type: "step.dead_lettered", ...about });
   }

@@ -18,6 +18,8 @@ import { StepFailedError, WorkflowError } from "./errors.ts";
 import { ADVANCE_STEP, type JobState, type StepState } from "./state.ts";
 
 const MAX_STEP_ID = 200;
+/** Of what a date can be. */
+const MAX_TIME_MS = 8.64e15;
 /** Of a step's input as JSON, in bytes of UTF-8. */
 const MAX_INPUT_BYTES = 1_048_576;
 /** One for each that waits: every `await` of a shared one would keep its whole pass in memory for ever. */
@@ -49,6 +51,7 @@ export class Pass implements Job {
   #inOrder = true;
   #requests = 0;
   readonly #values = new Map<string, Json>();
+  readonly #sleeps = new Map<string, Promise<void>>();
 
   /** @param keepInputs writes down what every step is asked with, for {@link drift}; a long job's passes do without. */
   constructor(state: JobState, app: App, data: PassData, keepInputs = false) {
@@ -82,6 +85,41 @@ export class Pass implements Job {
 
   async random(id: string): Promise<number> {
     return this.#recorded(`random/${id}`, this.#data.random) as number;
+  }
+
+  sleep(id: string, until: number | Date): Promise<void> {
+    const asked = this.#sleeps.get(id);
+    if (asked !== undefined) return asked;
+    const promise = this.broken ? never() : this.#timer(id, until);
+    this.#sleeps.set(id, promise);
+    return promise;
+  }
+
+  #timer(id: string, until: number | Date): Promise<void> {
+    const { nowMs } = this.#data;
+    const timer = this.#state.timers.get(id);
+    if (timer === undefined) {
+      const fireAtMs = typeof until === "number" ? nowMs + until : until.getTime();
+      if (!isStepId(id)) return this.#break(wrongId(id));
+      if (!(fireAtMs >= 0 && fireAtMs <= MAX_TIME_MS) || (typeof until === "number" && until < 0)) {
+        const got = until instanceof Date ? "an invalid date" : String(until);
+        return this.#break(`job.sleep(${JSON.stringify(id)}, …) takes a number of ms from 0, or a Date; got ${got}`);
+      }
+      this.events.push({ type: "timer.set", timerId: id, fireAt: new Date(fireAtMs).toISOString() });
+      this.waiting += 1;
+      return never();
+    }
+    if (timer.firedSeq === 0 && timer.fireAtMs > nowMs) {
+      this.waiting += 1;
+      return never();
+    }
+    if (timer.firedSeq === 0) this.events.push({ type: "timer.fired", timerId: id });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    // One that goes off now does so after all that is on record, and before those that are asked for after it.
+    const seq = timer.firedSeq > 0 ? timer.firedSeq : this.#state.seq + this.events.length;
+    this.#recalled.push({ seq, answer: resolve });
+    this.#inOrder = false;
+    return promise;
   }
 
   /** Steps whose recorded input is not what the code asks for now. The log wins; readers are told. Needs `keepInputs`. */
@@ -172,11 +210,7 @@ export class Pass implements Job {
   }
 
   #request(id: string, capabilityName: string, input: unknown): Promise<never> {
-    if (typeof id !== "string" || id === "" || id.length > MAX_STEP_ID || id.startsWith("@")) {
-      return this.#break(
-        `a step id must be a string of 1 to ${MAX_STEP_ID} characters that does not begin with '@' (${ADVANCE_STEP} is ours); got ${JSON.stringify(id)}`,
-      );
-    }
+    if (!isStepId(id)) return this.#break(wrongId(id));
     const capability = this.#app.capabilities.get(capabilityName);
     if (capability === undefined) {
       return this.#break(
@@ -238,6 +272,11 @@ interface Ask {
   readonly input: unknown;
   readonly text: string | undefined;
 }
+
+const isStepId = (id: unknown): boolean =>
+  typeof id === "string" && id !== "" && id.length <= MAX_STEP_ID && !id.startsWith("@");
+const wrongId = (id: unknown): string =>
+  `a step id must be a string of 1 to ${MAX_STEP_ID} characters that does not begin with '@' (${ADVANCE_STEP} is ours); got ${JSON.stringify(id)}`;
 
 const parse = (text: string | undefined): Json | undefined =>
   text === undefined ? undefined : (JSON.parse(text) as Json);

@@ -1,33 +1,45 @@
 import type { EventBody } from "../contract/events.ts";
-import { type Message, type MessageDetail, STEPS_PER_MESSAGE, topics } from "../contract/messages.ts";
+import { MAX_AHEAD_MS, type Message, type MessageDetail, STEPS_PER_MESSAGE, topics } from "../contract/messages.ts";
 import type { App } from "./define-app.ts";
-import { isEnded, type JobState, type StepState } from "./state.ts";
+import { ADVANCE_STEP, isEnded, type JobState, nextTimeMs, type StepState } from "./state.ts";
 
 /** The messages that follow from what a commit says. `state` already holds its events. */
 export function messagesFor(state: JobState, events: readonly EventBody[], app: App): Message[] {
   const messages: Message[] = [];
   const detail = detailOf(state);
   const requested = new Map<string, string[]>();
+  const request = ({ capability, stepId }: { capability: string; stepId: string }): void => {
+    const ids = requested.get(capability);
+    if (ids) ids.push(stepId);
+    else requested.set(capability, [stepId]);
+  };
+  const times = new Set<number>();
   for (const event of events) {
     switch (event.type) {
       case "job.submitted":
         messages.push({ topic: topics.requested(state.workflow), detail });
+        if (event.startAt !== undefined) times.add(Date.parse(event.startAt));
         break;
       case "job.completed":
         messages.push({ topic: topics.completed(state.workflow), detail });
         break;
       case "job.failed":
       case "job.expired":
+      case "job.cancelled":
         messages.push({ topic: topics.failed(state.workflow), detail });
         break;
-      case "step.requested": {
-        const ids = requested.get(event.capability);
-        if (ids) ids.push(event.stepId);
-        else requested.set(event.capability, [event.stepId]);
+      case "step.requested":
+        request(event);
         break;
-      }
+      case "step.redriven":
+        if (event.stepId !== ADVANCE_STEP) request(event);
+        else if (event.notBefore !== undefined) times.add(Date.parse(event.notBefore));
+        break;
+      case "timer.set":
+        times.add(Date.parse(event.fireAt));
+        break;
       case "step.completed":
-        if (app.capabilities.get(event.capability)?.announce) {
+        if (event.by !== "fork" && app.capabilities.get(event.capability)?.announce) {
           messages.push({ topic: topics.completed(event.capability), detail: { ...detail, stepIds: [event.stepId] } });
         }
         break;
@@ -40,7 +52,14 @@ export function messagesFor(state: JobState, events: readonly EventBody[], app: 
         break;
     }
   }
-  if (!isEnded(state)) for (const [name, ids] of requested) messages.push(...stepMessages(detail, name, ids, app));
+  if (isEnded(state)) return messages;
+  for (const [name, ids] of requested) {
+    // A fork begins with steps that are answered already.
+    const open = ids.filter((id) => state.steps.get(id)?.status !== "completed");
+    messages.push(...stepMessages(detail, name, open, app));
+  }
+  const nowMs = Date.parse(state.updatedAt);
+  for (const at of times) if (at - nowMs <= MAX_AHEAD_MS) messages.push(timeMessage(state, at));
   return messages;
 }
 
@@ -51,7 +70,7 @@ export function messagesFor(state: JobState, events: readonly EventBody[], app: 
 export function askedSince(step: StepState, nowMs: number, isGone: (holder: string) => boolean): number | undefined {
   switch (step.status) {
     case "requested":
-      return Date.parse(step.requestedAt);
+      return Date.parse(step.askedAt);
     case "retrying":
       return (step.retryAtMs ?? 0) > nowMs ? undefined : (step.retryAtMs ?? 0);
     case "running": {
@@ -75,7 +94,7 @@ export function outstanding(
   isGone: (holder: string) => boolean,
   leastAgeMs = 0,
 ): Message[] {
-  if (isEnded(state)) return [];
+  if (isEnded(state) || (state.startAtMs ?? 0) > nowMs) return [];
   const detail = detailOf(state);
   const byCapability = new Map<string, string[]>();
   let answered = 0;
@@ -88,9 +107,10 @@ export function outstanding(
     else byCapability.set(step.capability, [step.id]);
   }
   const messages = [...byCapability].flatMap(([capability, ids]) => stepMessages(detail, capability, ids, app));
-  const advanceWaits = state.advance?.deadLetteredSeq !== undefined || (state.advance?.retryAtMs ?? 0) > nowMs;
+  const advanceWaits = state.advance?.deadLettered !== undefined || (state.advance?.retryAtMs ?? 0) > nowMs;
   // Whether the workflow has seen every answer only the workflow can tell: asking it again costs little.
-  const mayAdvance = state.advance !== undefined || answered > 0 || state.steps.size === 0;
+  const mayAdvance =
+    state.advance !== undefined || answered > 0 || state.steps.size === 0 || (nextTimeMs(state) ?? Infinity) <= nowMs;
   // A job that moves asks its workflow at each answer anyway.
   const isQuiet = nowMs - Date.parse(state.updatedAt) >= leastAgeMs;
   if (mayAdvance && isQuiet && !advanceWaits) messages.push(advanceMessage(state));
@@ -107,6 +127,12 @@ export function endMessages(state: JobState): Message[] {
 export const advanceMessage = (state: JobState): Message => ({
   topic: topics.advance(state.workflow),
   detail: detailOf(state),
+});
+
+/** The same, when the time has come at which the job has something to do by itself. */
+export const timeMessage = (state: JobState, at: number): Message => ({
+  topic: topics.advance(state.workflow),
+  detail: { ...detailOf(state), at },
 });
 
 const detailOf = (state: JobState): MessageDetail => ({

@@ -1,5 +1,5 @@
 import type { MetricName } from "../contract/metrics.ts";
-import { Calls } from "./calls.ts";
+import { CallStoppedError, Calls } from "./calls.ts";
 import type { App } from "./define-app.ts";
 import { JobWriter } from "./job-writer.ts";
 import type { Blobs, Clock, EventLog, Ids, JobIndex, LocalWorkers, Snapshots, Topics, WorkQueue } from "./ports.ts";
@@ -43,6 +43,8 @@ export interface Ports {
   readonly deploySeq: number;
   /** Messages are published in the transaction of their commit: none can be missing. */
   readonly atomicEffects: boolean;
+  /** How often a running call asks whether its job has ended elsewhere, in ms; undefined: nothing of a job happens elsewhere. */
+  readonly stopPollMs?: number;
   /** The longest that streamed text waits for its record, in ms. */
   readonly progressFlushMs: number;
   /** Where reading a whole log costs too much. */
@@ -92,7 +94,8 @@ export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
         error: error.name,
       });
     },
-    onEnded: ({ workflow, createdAt, updatedAt }) => {
+    onEnded: ({ jobId, workflow, status, createdAt, updatedAt }) => {
+      calls.stop(jobId, new CallStoppedError(`the job is ${status}`));
       metrics.record("JobsEnded", 1, "Count", { workflow });
       metrics.record("JobDuration", Date.parse(updatedAt) - Date.parse(createdAt), "Milliseconds", { workflow });
     },
@@ -113,7 +116,7 @@ const NO_METRICS: Metrics = { record: () => {}, flush: () => {} };
 /** The ports alone: an engine may be an object of more parts. */
 function portsOf(engine: Ports): Ports {
   const { log, index, topics, queue, blobs, snapshots, clock, ids, holder, deploySeq } = engine;
-  const { atomicEffects, progressFlushMs } = engine;
+  const { atomicEffects, progressFlushMs, stopPollMs } = engine;
   return {
     log,
     index,
@@ -127,6 +130,7 @@ function portsOf(engine: Ports): Ports {
     deploySeq,
     atomicEffects,
     progressFlushMs,
+    ...(stopPollMs === undefined ? {} : { stopPollMs }),
     coalesce: (commit, expected) => engine.coalesce(commit, expected),
     isGone: (other) => engine.isGone(other),
   };

@@ -1,16 +1,17 @@
 import { freeze } from "./freeze.ts";
-import type { JobState, StepState } from "./state.ts";
+import type { JobState, StepState, TimerState } from "./state.ts";
 
 /** A job is snapshotted when it has grown by this many commits, so that reading it costs the same however long it is. */
 export const COMMITS_PER_SNAPSHOT = 16;
 /** Changes with the shape of {@link JobState}: a snapshot of another version is none. */
-const SNAPSHOT_VERSION = 1;
+const SNAPSHOT_VERSION = 2;
 
 interface Snapshot {
   readonly version: number;
-  readonly state: Omit<JobState, "steps" | "values"> & {
+  readonly state: Omit<JobState, "steps" | "values" | "timers"> & {
     readonly steps: StepState[];
     readonly values: [string, never][];
+    readonly timers: [string, TimerState][];
   };
 }
 
@@ -20,7 +21,8 @@ export const isSnapshotDue = (state: JobState): boolean =>
 /** A folded job as JSON text. */
 export function encodeSnapshot(state: JobState): string {
   const steps = [...state.steps.values()];
-  return JSON.stringify({ version: SNAPSHOT_VERSION, state: { ...state, steps, values: [...state.values] } });
+  const maps = { steps, values: [...state.values], timers: [...state.timers] };
+  return JSON.stringify({ version: SNAPSHOT_VERSION, state: { ...state, ...maps } });
 }
 
 /** The folded job, or undefined for a text of another version: the log has it all. Throws where it is no JSON. */
@@ -34,5 +36,10 @@ export function decodeSnapshot(text: string): JobState | undefined {
   for (const [, value] of state.values) freeze(value);
   freeze(state.input);
   freeze(state.output);
-  return { ...state, steps: new Map(state.steps.map((step) => [step.id, step])), values: new Map(state.values) };
+  return {
+    ...state,
+    steps: new Map(state.steps.map((step) => [step.id, step])),
+    values: new Map(state.values),
+    timers: new Map(state.timers),
+  };
 }

@@ -3,8 +3,8 @@ import type { CommitId, JobId, TenantId } from "../contract/ids.ts";
 import type { Json } from "../contract/json.ts";
 
 /** `dead-lettered`: a step waits for a person; everything else of the job may still be running. */
-export type JobStatus = "running" | "dead-lettered" | "completed" | "failed" | "expired";
-export const TERMINAL_STATUSES: readonly JobStatus[] = ["completed", "failed", "expired"];
+export type JobStatus = "running" | "dead-lettered" | "completed" | "failed" | "expired" | "cancelled";
+export const TERMINAL_STATUSES: readonly JobStatus[] = ["completed", "failed", "expired", "cancelled"];
 
 export type StepStatus = "requested" | "running" | "retrying" | "completed" | "failed" | "dead-lettered";
 
@@ -13,6 +13,12 @@ export interface Lease {
   readonly untilMs: number;
   /** The commit that took it: tells the claim made for this very delivery from an earlier one by the same worker. */
   readonly commitId: CommitId;
+}
+
+/** The event that gave something up: it waits for a person. */
+export interface DeadLettered {
+  readonly seq: number;
+  readonly at: string;
 }
 
 export interface AttemptState {
@@ -26,8 +32,11 @@ export interface AttemptState {
 export interface StepState {
   readonly id: string;
   readonly capability: string;
-  readonly input: Json | undefined;
+  /** As requested, or as a person who redrove the step has put it. */
+  input: Json | undefined;
   readonly requestedAt: string;
+  /** When it was asked for last: by its request, or by the last redrive. */
+  askedAt: string;
   status: StepStatus;
   /** The last attempt's number; 0 before the first. */
   attempt: number;
@@ -43,10 +52,11 @@ export interface StepState {
   /** The seq of the event that answered it. */
   answeredSeq: number;
   error: ErrorInfo | undefined;
-  /** Of the event that gave it up. */
-  deadLetteredSeq: number | undefined;
+  deadLettered: DeadLettered | undefined;
   /** Text streamed by the running attempt. */
   text: string;
+  /** The id under which the provider keeps the running attempt's answer. */
+  keptAs: string | undefined;
   /** A stream that ended before its result was recorded. */
   finished: EventOf<"step.progress"> | undefined;
   readonly attempts: AttemptState[];
@@ -54,11 +64,20 @@ export interface StepState {
 
 /** The failed tries of running the workflow itself, while it could not be brought forward. */
 export interface AdvanceState {
+  /** Tries in a row that failed, also before a redrive. */
+  attempt: number;
+  /** Of them, those since a person last asked for it. */
   failures: number;
   error: ErrorInfo;
   retryAtMs: number | undefined;
-  /** Of the event that set it aside for a person. */
-  deadLetteredSeq: number | undefined;
+  deadLettered: DeadLettered | undefined;
+}
+
+/** A wait of the workflow's own. */
+export interface TimerState {
+  readonly fireAtMs: number;
+  /** The seq of the event that says that it is over; 0 before. */
+  firedSeq: number;
 }
 
 /** A job as its log tells it. Made by `fold`; changed by nothing else. */
@@ -72,6 +91,9 @@ export interface JobState {
   readonly deadlineMs: number;
   readonly expiresMs: number;
   readonly traceparent: string | undefined;
+  /** No step starts before, in epoch ms. */
+  readonly startAtMs: number | undefined;
+  readonly forkedFrom: EventOf<"job.submitted">["forkedFrom"];
   seq: number;
   updatedAt: string;
   /** The highest of the log: older code records, but does not advance. */
@@ -88,12 +110,15 @@ export interface JobState {
   readonly inputDrift: string[];
   readonly steps: Map<string, StepState>;
   readonly values: Map<string, Json>;
+  readonly timers: Map<string, TimerState>;
   /** Steps without an answer. */
   open: number;
   /** More than one step has been open at a time: the order of answers may matter to the workflow. */
   parallel: boolean;
   advance: AdvanceState | undefined;
   readonly usage: Usage;
+  /** What calls that a crash left without an outcome may have used besides, by estimate. */
+  readonly usageInDoubt: Usage;
   /** Roughly what it holds in memory, in characters of JSON. */
   size: number;
 }
@@ -101,3 +126,13 @@ export interface JobState {
 export const isEnded = (state: JobState): boolean => TERMINAL_STATUSES.includes(state.status);
 /** The step id under which a workflow's own failures stand in the log; no author may use it. */
 export const ADVANCE_STEP = "@advance";
+
+/** Timers that have not gone off, the earliest first. */
+export const pendingTimers = (state: JobState): TimerState[] =>
+  [...state.timers.values()].filter(({ firedSeq }) => firedSeq === 0).sort((a, b) => a.fireAtMs - b.fireAtMs);
+
+/** When the job has something to do by itself next, in epoch ms: its start, or its next timer. */
+export function nextTimeMs(state: JobState): number | undefined {
+  if (state.startAtMs !== undefined && state.steps.size === 0 && state.seq === 1) return state.startAtMs;
+  return pendingTimers(state)[0]?.fireAtMs;
+}

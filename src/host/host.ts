@@ -4,6 +4,8 @@ import type { ScheduledEvent } from "aws-lambda";
 import { createHandler as createAdvance } from "../../lambdas/advance/create-handler.ts";
 import type { Keys } from "../../lambdas/authorizer/keys.ts";
 import { createHandler as createCapabilities } from "../../lambdas/capabilities/create-handler.ts";
+import { createHandler as createCommands } from "../../lambdas/commands/create-handler.ts";
+import { createHandler as createDeadLetters } from "../../lambdas/dead-letters/create-handler.ts";
 import { errorKeys } from "../../lambdas/error-keys.ts";
 import { createHandler as createEvents } from "../../lambdas/events/create-handler.ts";
 import { createHandler as createHealth } from "../../lambdas/health/create-handler.ts";
@@ -100,6 +102,8 @@ function httpHandlers(runtime: Runtime) {
     submit: createSubmit(runtime),
     jobs: createJobs(runtime),
     events: createEvents(runtime),
+    commands: createCommands(runtime),
+    "dead-letters": createDeadLetters(runtime),
     capabilities: createCapabilities(runtime),
     openapi: createOpenApi(runtime),
     health: createHealth(runtime),

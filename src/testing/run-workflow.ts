@@ -85,7 +85,7 @@ export async function runWorkflow<I extends z.ZodType, O extends z.ZodType>(
 
 /** Nothing but dead letters is left. */
 function waitsForPerson(state: JobState): boolean {
-  if (state.advance?.deadLetteredSeq !== undefined) return true;
+  if (state.advance?.deadLettered !== undefined) return true;
   const open = [...state.steps.values()].filter(({ status }) => status !== "completed" && status !== "failed");
   return open.length > 0 && open.every(({ status }) => status === "dead-lettered");
 }

@@ -18,7 +18,10 @@ interface Step {
 }
 
 type StepEvent = Extract<JobEvent, { stepId: string }>;
-type AttemptEvent = Exclude<StepEvent, { type: "step.requested" | "step.started" | "step.dead_lettered" }>;
+type AttemptEvent = Exclude<
+  StepEvent,
+  { type: "step.requested" | "step.started" | "step.dead_lettered" | "step.redriven" | "step.discarded" }
+>;
 
 /**
  * Which invariants a whole log breaks, each with its number in docs/architecture.md: 1 (gapless, one terminal event and
@@ -57,8 +60,15 @@ function brokenByStep(event: StepEvent, steps: Map<string, Step>, maxAttempts: n
   }
   if (step === undefined) return ["1: the step was never requested"];
   if (event.type === "step.dead_lettered") return setAside(step);
+  if (event.type === "step.redriven") return redriven(step, event.base);
+  if (event.type === "step.discarded") return decided(step, "failed");
+  if (event.type === "step.completed" && event.by === "person") return decided(step, "completed");
   if (step.over !== undefined) return [`2: the step was ${step.over} before`];
   if (event.type === "step.started") return start(step, event.attempt);
+  if (event.type === "step.completed" && event.by === "fork") {
+    step.over = "completed";
+    return step.attempt === 0 ? [] : [`2: kept from another job after attempt ${step.attempt}`];
+  }
   if (event.attempt !== step.attempt) return [`3: attempt ${event.attempt} records in attempt ${step.attempt}`];
   if (!step.live) return [`3: attempt ${event.attempt} has ended before`];
   return record(step, event, maxAttempts);
@@ -69,6 +79,21 @@ function setAside(step: Step): string[] {
   if (step.over === "completed" || step.over === "dead-lettered") broken.push(`2: the step was ${step.over} before`);
   if (step.live) broken.push(`4: nothing says how attempt ${step.attempt} ended`);
   step.over = "dead-lettered";
+  return broken;
+}
+
+/** A person has decided on a dead letter. */
+function decided(step: Step, over: Step["over"]): string[] {
+  const broken =
+    step.over === "dead-lettered" ? [] : [`2: a person's decision on a step that is ${step.over ?? "open"}`];
+  step.over = over;
+  return broken;
+}
+
+function redriven(step: Step, base: number): string[] {
+  const broken = decided(step, undefined);
+  if (base !== step.attempt) broken.push(`3: redriven from attempt ${base}, the last was ${step.attempt}`);
+  step.counted = 0;
   return broken;
 }
 

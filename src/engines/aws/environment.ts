@@ -41,6 +41,8 @@ export const ENVIRONMENTS = {
   submit: z.object(writes),
   jobs: z.object({ ...stage, ...logs }),
   events: z.object({ ...stage, ...logs }),
+  commands: z.object(writes),
+  "dead-letters": z.object(writes),
   capabilities: z.object({ ...writes, SLUICE_MODEL: name.optional() }),
   openapi: z.object(stage),
   health: z.object(stage),

@@ -50,7 +50,7 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
   const group = new GroupCommit(db);
   const index = new SqliteJobIndex(db, group);
   const queue = new SqliteWorkQueue(db, group, clock, options);
-  const topics = new TopicRouter(group, queue, options.app);
+  const topics = new TopicRouter(group, queue, options.app, clock);
   const holder = `embedded-${randomUUID()}`;
   const checkpointer = file === undefined ? undefined : new Checkpointer(file, db, clock, options.onError);
   return {

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { JobId, TenantId } from "../../contract/ids.ts";
 import { BadCursorError, type Head, type HeadChange, type JobIndex, type ListQuery } from "../../core/ports.ts";
-import type { JobStatus } from "../../core/state.ts";
+import { type JobStatus, TERMINAL_STATUSES } from "../../core/state.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 interface Row {
@@ -31,7 +31,7 @@ export class SqliteJobIndex implements JobIndex {
     );
     this.#change = db.prepare(
       `UPDATE jobs SET status = coalesce(?, status), wake_at = CASE WHEN ? THEN ? ELSE wake_at END
-       WHERE job_id = ? AND status NOT IN ('completed', 'failed', 'expired')`,
+       WHERE job_id = ? AND status NOT IN (${TERMINAL_STATUSES.map((status) => `'${status}'`).join(", ")})`,
     );
     this.#list = db.prepare(
       `SELECT * FROM jobs WHERE tenant = :tenant AND (:status IS NULL OR status = :status)

@@ -1,7 +1,7 @@
 import type { CommitId } from "../../contract/ids.ts";
 import { advanceQueue, type Message, topics } from "../../contract/messages.ts";
 import type { App } from "../../core/define-app.ts";
-import type { Outgoing, Topics } from "../../core/ports.ts";
+import type { Clock, Outgoing, Topics } from "../../core/ports.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { Entry, SqliteWorkQueue } from "./sqlite-work-queue.ts";
 
@@ -24,11 +24,13 @@ export function routes(app: App): ReadonlyMap<string, string> {
 export class TopicRouter implements Topics {
   readonly #group: GroupCommit;
   readonly #queue: SqliteWorkQueue;
+  readonly #clock: Clock;
   readonly #routes: ReadonlyMap<string, string>;
 
-  constructor(group: GroupCommit, queue: SqliteWorkQueue, app: App) {
+  constructor(group: GroupCommit, queue: SqliteWorkQueue, app: App, clock: Clock) {
     this.#group = group;
     this.#queue = queue;
+    this.#clock = clock;
     this.#routes = routes(app);
   }
 
@@ -43,7 +45,8 @@ export class TopicRouter implements Topics {
       const queue = this.#routes.get(outgoing.topic);
       if (queue === undefined) continue;
       const { reservation, topic, detail } = outgoing;
-      const entry = this.#queue.insert(queue, { topic, detail }, 0, reservation ? 1 : 0);
+      const delayMs = detail.at === undefined ? 0 : Math.max(0, detail.at - this.#clock.now());
+      const entry = this.#queue.insert(queue, { topic, detail }, delayMs, reservation ? 1 : 0);
       enqueued.push({ entry, outgoing, claimedBy: reservation ? claimedBy : undefined });
     }
     return enqueued;

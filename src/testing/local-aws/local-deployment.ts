@@ -68,7 +68,7 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const context = { getRemainingTimeInMillis: () => 30_000 } as Context;
 const POLL_MS = 25;
 const API_FUNCTIONS = { submit: "Submit", jobs: "Jobs", events: "Events" } as const;
-const ENDED = ["completed", "failed", "expired"] as const;
+const ENDED = ["completed", "failed", "expired", "cancelled"] as const;
 
 export async function deployLocally(options: LocalDeploymentOptions): Promise<LocalDeployment> {
   const {

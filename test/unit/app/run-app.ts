@@ -20,6 +20,7 @@ export async function runApp(app: App, name: string, input: unknown, corpus: Cor
     retrieve: (id, stepInput) => ask(id, "retrieval", stepInput),
     complete: (id, stepInput) => ask(id, "completion", stepInput),
     tool: (id, call) => ask(id, "tool", call),
+    sleep: async () => {},
     now: async () => new Date(0),
     random: async () => 0,
   };

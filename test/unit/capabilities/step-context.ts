@@ -27,6 +27,7 @@ export function stepContext(
     chunks,
     usages,
     progress: (text) => chunks.push(text),
+    keptAs: async () => {},
     usage: (usage) => usages.push(usage),
     resources: {
       model: resources.model ?? "embedded:extractive",

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { EventBody } from "../../../src/contract/events.ts";
-import { type ClaimDecision, decideClaim, MAX_DOUBTS } from "../../../src/core/claim.ts";
+import { type ClaimDecision, decideClaim } from "../../../src/core/claim.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { at, completed, done, echo, failed, progress, requested, started, stateOf, T0_MS } from "./fixtures.ts";
 
@@ -14,6 +14,7 @@ const inDoubt = (attempt: number): EventBody => ({
   policy: "rerun",
 });
 const LEASE_MS = 60_000;
+const lost = (attempt: number) => ({ attempt, policy: "rerun", streamed: "" });
 
 function claim(
   events: readonly EventBody[],
@@ -29,12 +30,13 @@ function claim(
     maxSkewMs,
     isGone,
     isCalling: () => false,
+    messageSeq: 0,
   });
 }
 
 describe("claiming a step", () => {
   it("starts the first attempt of one that nobody has", () => {
-    expect(claim([requested("a")])).toEqual({ kind: "start", attempt: 1, inDoubt: undefined });
+    expect(claim([requested("a")])).toEqual({ kind: "start", attempt: 1 });
   });
 
   it.each<[string, EventBody[]]>([
@@ -57,7 +59,7 @@ describe("claiming a step", () => {
   it("defers while somebody else's lease lives, to the instant of its end", () => {
     const events = [requested("a"), started("a")];
     expect(claim(events, { nowMs: LEASE_MS - 1 })).toEqual({ kind: "defer", untilMs: T0_MS + LEASE_MS });
-    expect(claim(events, { nowMs: LEASE_MS })).toEqual({ kind: "start", attempt: 2, inDoubt: 1 });
+    expect(claim(events, { nowMs: LEASE_MS })).toEqual({ kind: "start", attempt: 2, inDoubt: lost(1) });
   });
 
   it("takes over only after twice the clocks' skew", () => {
@@ -72,14 +74,18 @@ describe("claiming a step", () => {
 
   it("takes over at once from a worker that is known to be dead, and from no other", () => {
     const events = [requested("a"), started("a")];
-    expect(claim(events, { isGone: (holder) => holder === "w-1" })).toEqual({ kind: "start", attempt: 2, inDoubt: 1 });
+    expect(claim(events, { isGone: (holder) => holder === "w-1" })).toEqual({
+      kind: "start",
+      attempt: 2,
+      inDoubt: lost(1),
+    });
     expect(claim(events, { isGone: (holder) => holder !== "w-1" })).toMatchObject({ kind: "defer" });
   });
 
   it("waits for a retry's time, without any doubt", () => {
     const events = [requested("a"), started("a"), failed("a", { retryAt: at(5_000) })];
     expect(claim(events, { nowMs: 4_999 })).toEqual({ kind: "defer", untilMs: T0_MS + 5_000 });
-    expect(claim(events, { nowMs: 5_000 })).toEqual({ kind: "start", attempt: 2, inDoubt: undefined });
+    expect(claim(events, { nowMs: 5_000 })).toEqual({ kind: "start", attempt: 2 });
   });
 
   it("holds a call in doubt where its capability says so", () => {
@@ -88,15 +94,19 @@ describe("claiming a step", () => {
     expect(claim([requested("a")], { capability: holding })).toMatchObject({ kind: "start" });
   });
 
-  it(`holds after ${MAX_DOUBTS} attempts that ended without an outcome`, () => {
+  it(`holds after ${echo.maxReruns} attempts that ended without an outcome`, () => {
     const events: EventBody[] = [requested("a")];
-    for (let attempt = 1; attempt <= MAX_DOUBTS; attempt++) {
+    for (let attempt = 1; attempt <= echo.maxReruns; attempt++) {
       events.push(started("a", attempt));
-      expect(claim(events, { nowMs: LEASE_MS })).toEqual({ kind: "start", attempt: attempt + 1, inDoubt: attempt });
+      expect(claim(events, { nowMs: LEASE_MS })).toEqual({
+        kind: "start",
+        attempt: attempt + 1,
+        inDoubt: lost(attempt),
+      });
       events.push(inDoubt(attempt));
     }
-    events.push(started("a", MAX_DOUBTS + 1));
-    expect(claim(events, { nowMs: LEASE_MS })).toMatchObject({ kind: "hold", inDoubt: MAX_DOUBTS + 1 });
+    events.push(started("a", echo.maxReruns + 1));
+    expect(claim(events, { nowMs: LEASE_MS })).toMatchObject({ kind: "hold", inDoubt: echo.maxReruns + 1 });
   });
 
   it("takes an answer that has come in whole from the log, once its attempt is lost, also where calls in doubt are held", () => {

@@ -135,7 +135,7 @@ describe("folding a log", () => {
 
   it("tells a dead-lettered workflow from a job that runs again", () => {
     const dead: EventBody[] = [
-      failed(ADVANCE_STEP, { capability: ADVANCE_STEP, attempt: 3, final: true }),
+      ...[1, 2, 3].map((attempt) => failed(ADVANCE_STEP, { capability: ADVANCE_STEP, attempt, final: attempt === 3 })),
       {
         type: "step.dead_lettered",
         stepId: ADVANCE_STEP,
@@ -146,7 +146,7 @@ describe("folding a log", () => {
     ];
     expect(stateOf(...dead)).toMatchObject({
       status: "dead-lettered",
-      advance: { deadLetteredSeq: expect.any(Number), failures: 3 },
+      advance: { deadLettered: { seq: expect.any(Number) }, attempt: 3, failures: 3 },
     });
     expect(stateOf(...dead, requested("a"))).toMatchObject({ status: "running", advance: undefined });
   });

@@ -481,7 +481,10 @@ describe("a workflow that cannot be run", () => {
         error: { message: expect.stringContaining("bug") },
       });
     }
-    expect(await stored()).toMatchObject({ status: "dead-lettered", advance: { deadLetteredSeq: expect.any(Number) } });
+    expect(await stored()).toMatchObject({
+      status: "dead-lettered",
+      advance: { deadLettered: { seq: expect.any(Number) } },
+    });
     expect((await events()).at(-1)).toMatchObject({ type: "step.dead_lettered", stepId: ADVANCE_STEP });
     expect((await engine.index.list({ tenant: TENANT, limit: 9 })).jobs).toMatchObject([
       { status: "dead-lettered", wakeAtMs: T0_MS + 60_000 },

@@ -19,6 +19,8 @@ const NEEDED: Record<FunctionKind, Record<string, string>> = {
   submit: writes,
   jobs: logs,
   events: logs,
+  commands: writes,
+  "dead-letters": writes,
   capabilities: writes,
   openapi: { SLUICE_STAGE: "dev" },
   health: { SLUICE_STAGE: "dev" },

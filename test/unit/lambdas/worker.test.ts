@@ -273,9 +273,32 @@ describe("after a crash", () => {
     const [letter, ...others] = await job.queue.deadLetters("only", 10);
     expect(others).toEqual([]);
     expect(letter).toMatchObject({ seq: (await job.state())?.seq, reason: "TerminalError: hopeless" });
-    // What a person moves back to the queue has the event's seq, and is no sign of a letter that is missing.
-    await work({ capability: "only", detail: letter?.message.detail ?? detail }, runtime);
+    // A message that comes once more has nothing to add.
+    await work({ capability: "only", detail: { ...detail, seq: (letter?.seq ?? 0) + 1 } }, runtime);
     expect(await job.queue.deadLetters("only", 10)).toHaveLength(1);
+  });
+
+  test("a dead letter that is moved back to its queue is a person's redrive, once", async () => {
+    let calls = 0;
+    const job = await oneStep(() => {
+      calls += 1;
+      throw new TerminalError("hopeless");
+    });
+    const runtime = job.runtimeOf("worker-1");
+    await work({ capability: "only", detail: { tenant, jobId: job.jobId, seq: 2, stepIds: ["s/0"] } }, runtime);
+    const [letter] = await job.queue.deadLetters("only", 10);
+    if (letter === undefined) throw new Error("there is no dead letter");
+    await work({ capability: "only", detail: letter.message.detail }, runtime);
+    expect(calls).toBe(2);
+    expect(await job.state()).toMatchObject({
+      status: "dead-lettered",
+      steps: new Map([["s/0", expect.objectContaining({ attempt: 2, failures: 1 })]]),
+    });
+    // The same once more is a stray copy: another event has given the step up since. It is sent to the dead letters again at most.
+    await work({ capability: "only", detail: letter.message.detail }, runtime);
+    expect(calls).toBe(2);
+    const seqs = (await job.queue.deadLetters("only", 10)).map(({ seq }) => seq);
+    expect(new Set(seqs)).toEqual(new Set([letter.seq, (await job.state())?.steps.get("s/0")?.deadLettered?.seq]));
   });
 
   test("an attempt that was superseded records nothing, a merely late one does", async () => {

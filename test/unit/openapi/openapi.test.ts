@@ -128,6 +128,7 @@ const eventOfEachType: { readonly [T in EventType]: Extract<EventBody, { type: T
   "job.completed": { type: "job.completed", output: { text: "x" } },
   "job.failed": { type: "job.failed", error },
   "job.expired": { type: "job.expired", deadline: time },
+  "job.cancelled": { type: "job.cancelled", reason: "not needed" },
   "step.requested": { type: "step.requested", stepId: "once", capability: "echo", input: { text: "x" } },
   "step.started": { type: "step.started", ...step, lease: { holder: "worker", until: time } },
   "step.progress": { type: "step.progress", ...step, offset: 0, text: "x", leaseUntil: time },
@@ -135,6 +136,10 @@ const eventOfEachType: { readonly [T in EventType]: Extract<EventBody, { type: T
   "step.failed": { type: "step.failed", ...step, error, counts: true, final: false, retryAt: time },
   "step.in_doubt": { type: "step.in_doubt", ...step, policy: "rerun" },
   "step.dead_lettered": { type: "step.dead_lettered", ...step, error },
+  "step.redriven": { type: "step.redriven", stepId: "once", capability: "echo", base: 1, by: "api" },
+  "step.discarded": { type: "step.discarded", ...step, reason: "no use" },
+  "timer.set": { type: "timer.set", timerId: "pause", fireAt: time },
+  "timer.fired": { type: "timer.fired", timerId: "pause" },
   "value.recorded": { type: "value.recorded", valueId: "now/begin", value: 0 },
 };
 

@@ -1,0 +1,8 @@
+import app from "#app";
+import { parseEnvironment } from "../../src/engines/aws/environment.ts";
+import { awsRuntime } from "../aws-runtime.ts";
+import { createHandler } from "./create-handler.ts";
+
+const environment = parseEnvironment("dead-letters", process.env);
+
+export const handler = createHandler(await awsRuntime({ app, environment }));

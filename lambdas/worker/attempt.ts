@@ -1,0 +1,94 @@
+import type { MessageDetail } from "../../src/contract/messages.ts";
+import { type CallOutcome, call } from "../../src/core/call.ts";
+import { CallStoppedError } from "../../src/core/calls.ts";
+import type { AnyCapability } from "../../src/core/define-capability.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
+import type { Claimed } from "./claim-steps.ts";
+import { holds } from "./holds.ts";
+import { ProgressRecorder } from "./progress-recorder.ts";
+import { type Outcome, recordOutcome } from "./record-outcome.ts";
+
+/**
+ * One attempt of a step that this worker holds: calls, checks, records. The call ends with its capability's timeout, its
+ * worker's time, its job's deadline, and when its job has ended or another attempt has taken its place.
+ */
+export async function attemptStep(
+  step: Claimed,
+  detail: MessageDetail,
+  workerEndsAtMs: number,
+  capability: AnyCapability,
+  runtime: Runtime,
+): Promise<Outcome> {
+  if (step.finished) {
+    const { output, usage } = step.finished;
+    return recordOutcome(step, { kind: "returned", output, usage }, detail, capability, runtime);
+  }
+  const { signal, end } = runtime.calls.begin(detail.jobId, step.stepId, step.attempt);
+  const stopWatching = watch(step, detail, runtime);
+  let outcome: CallOutcome;
+  try {
+    outcome = await callStep(step, detail, workerEndsAtMs, capability, runtime, signal);
+  } finally {
+    stopWatching();
+  }
+  // Until it is on record the call is this process's: no other message may take it for lost.
+  return recordOutcome(step, outcome, detail, capability, runtime).finally(end);
+}
+
+async function callStep(
+  step: Claimed,
+  detail: MessageDetail,
+  workerEndsAtMs: number,
+  capability: AnyCapability,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<CallOutcome> {
+  const { jobId, tenant } = detail;
+  const { stepId, attempt, input, deadlineMs, reattachTo } = step;
+  const progress = new ProgressRecorder(jobId, stepId, attempt, capability, runtime);
+  const outcome = await call({
+    capability,
+    input,
+    jobId,
+    tenant,
+    stepId,
+    attempt,
+    resources: runtime.resources,
+    clock: runtime.clock,
+    endsAtMs: Math.min(workerEndsAtMs, deadlineMs),
+    endsBy: deadlineMs < workerEndsAtMs ? "its job's time" : "its worker's time",
+    signal,
+    onProgress: (text) => progress.add(text),
+    onKeptAs: (id) => progress.keptAs(id),
+    ...(reattachTo === undefined ? {} : { reattachTo }),
+  });
+  // The end of a stream is on record before anything else is done with it (invariant 4).
+  if (outcome.kind === "returned") await progress.end(outcome.output, outcome.usage);
+  else await progress.stop();
+  return outcome;
+}
+
+/** Where a job may come to its end in another process, a long call asks now and then whether it still serves anybody. */
+function watch(step: Claimed, { jobId }: MessageDetail, runtime: Runtime): () => void {
+  const { clock, stopPollMs, writer, calls, logger } = runtime;
+  if (stopPollMs === undefined) return () => {};
+  let cancel = (): void => {};
+  let over = false;
+  const look = async (): Promise<void> => {
+    const held = await writer.update(jobId, (state) => ({ events: [], result: holds(state, step) }));
+    if (!held) calls.stop(jobId, new CallStoppedError("nobody waits for the call any more"), step);
+  };
+  const again = (): void => {
+    if (over) return;
+    cancel = clock.setTimer(stopPollMs, () => {
+      look()
+        .catch((error: unknown) => logger.warn("job not looked at", { jobId, error: (error as Error).name }))
+        .finally(again);
+    });
+  };
+  again();
+  return () => {
+    over = true;
+    cancel();
+  };
+}

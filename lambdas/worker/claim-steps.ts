@@ -1,0 +1,202 @@
+import { type EventBody, Usage } from "../../src/contract/events.ts";
+import type { CommitId } from "../../src/contract/ids.ts";
+import type { MessageDetail } from "../../src/contract/messages.ts";
+import { decideClaim } from "../../src/core/claim.ts";
+import type { AnyCapability } from "../../src/core/define-capability.ts";
+import { UnknownJobError } from "../../src/core/errors.ts";
+import { type Decide, iso } from "../../src/core/job-writer.ts";
+import type { Resources } from "../../src/core/resources.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
+import type { JobState, StepState } from "../../src/core/state.ts";
+import { mustBeApart } from "./company.ts";
+
+export interface ClaimRequest {
+  readonly detail: MessageDetail;
+  /** The commit that claimed these steps for this very delivery. */
+  readonly claimedBy?: CommitId;
+  /** Other messages that are worked on in the same invocation. @default 0 */
+  readonly company?: number;
+}
+
+/** A step that this worker holds. */
+export interface Claimed {
+  readonly stepId: string;
+  readonly requestedAt: string;
+  readonly attempt: number;
+  readonly input: StepState["input"];
+  /** When its job ends whatever happens, in epoch ms. */
+  readonly deadlineMs: number;
+  /** The attempt's stream, where it ended before its result was recorded: no second call is made. */
+  readonly finished: StepState["finished"];
+  /** The provider may keep the lost attempt's answer under this id. */
+  readonly reattachTo?: string;
+}
+
+interface Buried {
+  readonly stepId: string;
+  readonly reason: string;
+  /** Of the event that gave it up. */
+  readonly seq: number;
+}
+
+/** What became of the steps that a message names. */
+export interface Claims {
+  readonly claimed: Claimed[];
+  readonly deferred: { readonly stepId: string; readonly untilMs: number }[];
+  readonly held: Buried[];
+  /** Given up before, by somebody who did not come to ack the message: it may be missing in the dead letters. */
+  readonly unsent: Buried[];
+  /** In doubt, and in company. */
+  readonly suspects: string[];
+  readonly dropped: number;
+  /** Earlier attempts that ended without an outcome. */
+  readonly doubts: number;
+}
+
+/** Claims what it can of the steps that a message names, in one commit. Undefined for a job that does not exist. */
+export async function claimSteps(
+  { detail, claimedBy, company = 0 }: ClaimRequest,
+  capability: AnyCapability,
+  runtime: Runtime,
+): Promise<Claims | undefined> {
+  const stepIds = detail.stepIds ?? [];
+  if (claimedBy !== undefined) {
+    const { state } = await runtime.writer.states.load(detail.jobId);
+    const claimed = state && claimedBefore(state, stepIds, claimedBy);
+    if (claimed) return { claimed, deferred: [], held: [], unsent: [], suspects: [], dropped: 0, doubts: 0 };
+  }
+  try {
+    const decide: Decide<Claims> = (state, nowMs) => {
+      const decided = decideClaims(state, stepIds, capability, runtime, { nowMs, company, messageSeq: detail.seq });
+      // Finding one's own step done may mean that what follows from it was never published.
+      const done = decided.result.dropped === stepIds.length;
+      return done ? { ...decided, messages: runtime.writer.missing(state, nowMs) } : decided;
+    };
+    return await runtime.writer.update(detail.jobId, decide, detail.seq);
+  } catch (error) {
+    if (error instanceof UnknownJobError) return undefined;
+    throw error;
+  }
+}
+
+/** An author's estimate must not keep a step from being worked on. */
+function estimateOf(
+  { estimateUsage }: AnyCapability,
+  { input }: StepState,
+  streamed: string,
+  resources: Resources,
+): Usage | undefined {
+  try {
+    return Usage.safeParse(estimateUsage?.(input, streamed, resources)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+const claimedStep = (
+  { deadlineMs }: JobState,
+  { id, requestedAt, attempt, input }: StepState,
+  started = attempt,
+): Claimed => ({ stepId: id, requestedAt, attempt: started, input, deadlineMs, finished: undefined });
+
+function claimedBefore(state: JobState, stepIds: readonly string[], claimedBy: CommitId): Claimed[] | undefined {
+  const claimed: Claimed[] = [];
+  for (const stepId of stepIds) {
+    const step = state.steps.get(stepId);
+    if (step?.status !== "running" || step.lease?.commitId !== claimedBy) return undefined;
+    claimed.push(claimedStep(state, step));
+  }
+  return claimed;
+}
+
+function decideClaims(
+  state: JobState,
+  stepIds: readonly string[],
+  capability: AnyCapability,
+  { holder, maxSkewMs, isGone, calls, resources }: Runtime,
+  { nowMs, company, messageSeq }: { readonly nowMs: number; readonly company: number; readonly messageSeq: number },
+): { events: EventBody[]; result: Claims } {
+  const context = { nowMs, maxSkewMs, isGone, isCalling: calls.has.bind(calls), messageSeq };
+  const events: EventBody[] = [];
+  const claims = {
+    claimed: [] as Claimed[],
+    deferred: [] as Claims["deferred"][number][],
+    held: [] as Buried[],
+    unsent: [] as Buried[],
+    suspects: [] as string[],
+  };
+  let dropped = 0;
+  let doubts = 0;
+  for (const stepId of stepIds) {
+    const step = state.steps.get(stepId);
+    if (step === undefined) {
+      dropped += 1;
+      continue;
+    }
+    const decision = decideClaim(state, stepId, capability, context);
+    const about = { stepId, capability: capability.name };
+    const start = (attempt: number): EventBody => ({
+      type: "step.started",
+      ...about,
+      attempt,
+      lease: { holder, until: iso(nowMs + capability.leaseMs) },
+    });
+    switch (decision.kind) {
+      case "start": {
+        const { attempt, inDoubt } = decision;
+        if (inDoubt !== undefined) {
+          if (mustBeApart(step, { company, together: stepIds.length, nowMs })) {
+            claims.suspects.push(stepId);
+            break;
+          }
+          doubts += 1;
+          const { policy, streamed } = inDoubt;
+          const estimate = estimateOf(capability, step, streamed, resources);
+          events.push({
+            type: "step.in_doubt",
+            ...about,
+            attempt: inDoubt.attempt,
+            policy,
+            ...(streamed === "" ? {} : { streamed: streamed.length }),
+            ...(estimate === undefined ? {} : { estimate }),
+          });
+        }
+        events.push(start(attempt));
+        const keptAs = inDoubt?.keptAs;
+        claims.claimed.push({
+          ...claimedStep(state, step, attempt),
+          ...(keptAs === undefined ? {} : { reattachTo: keptAs }),
+        });
+        break;
+      }
+      case "redrive":
+        events.push({ type: "step.redriven", ...about, base: step.attempt, by: "queue" }, start(decision.attempt));
+        claims.claimed.push(claimedStep(state, step, decision.attempt));
+        break;
+      case "recover":
+        claims.claimed.push({ ...claimedStep(state, step, decision.attempt), finished: step.finished });
+        break;
+      case "hold": {
+        doubts += 1;
+        const error = { name: "InDoubtError", message: decision.reason };
+        events.push({ type: "step.in_doubt", ...about, attempt: decision.inDoubt, policy: "hold" });
+        events.push({ type: "step.dead_lettered", ...about, attempt: decision.inDoubt, error });
+        claims.held.push({ stepId, reason: decision.reason, seq: state.seq + events.length });
+        break;
+      }
+      case "defer":
+        claims.deferred.push({ stepId, untilMs: decision.untilMs });
+        break;
+      case "drop": {
+        const { deadLettered, error } = step;
+        // A message of a dead letter has its event's seq: one that is older is what the step was worked on for.
+        if (deadLettered && messageSeq < deadLettered.seq) {
+          claims.unsent.push({ stepId, reason: `${error?.name}: ${error?.message}`, seq: deadLettered.seq });
+        }
+        dropped += 1;
+        break;
+      }
+    }
+  }
+  return { events, result: { ...claims, dropped, doubts } };
+}

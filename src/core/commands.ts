@@ -1,0 +1,154 @@
+import type { DiscardRequest, RedriveRequest } from "../contract/api.ts";
+import type { EventBody } from "../contract/events.ts";
+import type { Json } from "../contract/json.ts";
+import { type Violation, violations } from "../contract/problem.ts";
+import { checkOutput } from "./call.ts";
+import type { App } from "./define-app.ts";
+import { type Decision, iso } from "./job-writer.ts";
+import { asJson } from "./pass.ts";
+import { ADVANCE_STEP, type DeadLettered, isEnded, type JobState } from "./state.ts";
+
+/** What a person asked of a job cannot be done with the job as it is. Nothing was changed. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+}
+
+/** An input or a result that a person gave is not what the step's capability takes or returns. */
+export class InvalidValueError extends Error {
+  override readonly name = "InvalidValueError";
+  readonly violations: readonly Violation[];
+
+  constructor(message: string, wrong: readonly Violation[]) {
+    super(message);
+    this.violations = wrong;
+  }
+}
+
+/** A step, or the workflow itself, that waits for a person. */
+export interface WaitingLetter extends DeadLettered {
+  readonly stepId: string;
+  readonly capability: string;
+  readonly attempt: number;
+}
+
+/** All of a job, in the order in which they were given up. */
+export function deadLettersOf(state: JobState): WaitingLetter[] {
+  const letters: WaitingLetter[] = [];
+  for (const { id, capability, deadLettered, attempt } of state.steps.values()) {
+    if (deadLettered) letters.push({ stepId: id, capability, ...deadLettered, attempt });
+  }
+  const { advance } = state;
+  if (advance?.deadLettered) {
+    const { attempt, deadLettered } = advance;
+    letters.push({ stepId: ADVANCE_STEP, capability: ADVANCE_STEP, ...deadLettered, attempt });
+  }
+  return letters.sort((a, b) => a.seq - b.seq);
+}
+
+/** Ends the job. One that has ended stays as it is. */
+export function decideCancel(state: JobState, reason: string | undefined): Decision<void> {
+  if (isEnded(state)) return { events: [], result: undefined };
+  return { events: [{ type: "job.cancelled", ...(reason === undefined ? {} : { reason }) }], result: undefined };
+}
+
+export type RedriveCommand = RedriveRequest & {
+  /** No attempt starts before, in epoch ms. */
+  readonly notBeforeMs?: number;
+};
+
+/**
+ * Gives dead letters a fresh budget of attempts, or the answer that a person brings; resolves to those that it took. Where
+ * none waits, nothing is done: a repeat is harmless. Throws {@link RefusedError} for a job that has ended or is past its
+ * deadline, {@link InvalidValueError} for an input or a result that the capability forbids.
+ */
+export function decideRedrive(
+  state: JobState,
+  command: RedriveCommand,
+  app: App,
+  nowMs: number,
+): Decision<readonly WaitingLetter[]> {
+  const letters = chosen(state, command);
+  if (letters.length === 0) return { events: [], result: [] };
+  if (state.deadlineMs <= nowMs) {
+    throw new RefusedError(`job ${state.jobId} is past its deadline of ${iso(state.deadlineMs)}; fork it instead`);
+  }
+  const { notBeforeMs } = command;
+  const because = command.reason === undefined ? {} : { reason: command.reason };
+  const waits = notBeforeMs === undefined ? {} : { notBefore: iso(notBeforeMs) };
+  const events = letters.map(({ stepId, capability, attempt }): EventBody => {
+    const about = { stepId, capability };
+    if (command.result !== undefined) {
+      const result = checkedResult(app, about, command.result);
+      return { type: "step.completed", ...about, attempt, result, by: "person", ...because };
+    }
+    const input = command.input === undefined ? {} : { input: checkedInput(app, about, command.input) };
+    return { type: "step.redriven", ...about, base: attempt, by: "api", ...input, ...waits, ...because };
+  });
+  const advance = notBeforeMs === undefined && letters.some(({ stepId }) => stepId === ADVANCE_STEP);
+  return { events, result: letters, advance };
+}
+
+/**
+ * Gives dead letters up for good; resolves to those that it took. The workflow sees failed steps, as with
+ * `onExhausted: "throw"`; a workflow that cannot be run any more ends with its job.
+ */
+export function decideDiscard(state: JobState, command: DiscardRequest): Decision<readonly WaitingLetter[]> {
+  const letters = chosen(state, command);
+  const { reason } = command;
+  const events = letters.map(
+    ({ stepId, capability, attempt }): EventBody => ({ type: "step.discarded", stepId, capability, attempt, reason }),
+  );
+  if (letters.some(({ stepId }) => stepId === ADVANCE_STEP)) {
+    const cause = state.advance?.error;
+    events.push({
+      type: "job.failed",
+      error: { name: "DiscardedError", message: reason, ...(cause === undefined ? {} : { cause }) },
+    });
+  }
+  return { events, result: letters };
+}
+
+function chosen(
+  state: JobState,
+  { stepId, seq }: { readonly stepId?: string | undefined; readonly seq?: number | undefined },
+): WaitingLetter[] {
+  if (isEnded(state)) {
+    throw new RefusedError(`job ${state.jobId} is ${state.status}: nothing of it waits any more; fork it instead`);
+  }
+  if (stepId !== undefined && stepId !== ADVANCE_STEP && !state.steps.has(stepId)) {
+    throw new RefusedError(
+      `job ${state.jobId} has no step ${JSON.stringify(stepId)}; it has ${[...state.steps.keys()].slice(0, 20).join(", ") || "none"}`,
+    );
+  }
+  return deadLettersOf(state).filter(
+    (letter) => (stepId ?? letter.stepId) === letter.stepId && (seq ?? letter.seq) === letter.seq,
+  );
+}
+
+interface About {
+  readonly stepId: string;
+  readonly capability: string;
+}
+
+function checkedInput(app: App, about: About, input: Json): Json {
+  const parsed = capabilityOf(app, about).input.safeParse(input);
+  if (parsed.success) return asJson(parsed.data) as Json;
+  throw new InvalidValueError(`the input is not what ${about.capability} takes`, violations(parsed.error, "/input"));
+}
+
+function checkedResult(app: App, about: About, result: Json): Json {
+  const checked = checkOutput(capabilityOf(app, about), result);
+  if ("result" in checked) return checked.result as Json;
+  const wrong = checked.error.detail.map(({ path, message }) => ({
+    path: path.replace(/^\/output/, "/result"),
+    message,
+  }));
+  throw new InvalidValueError(`the result is not what ${about.capability} returns: ${checked.error.message}`, wrong);
+}
+
+function capabilityOf(app: App, { stepId, capability: name }: About) {
+  const capability = app.capabilities.get(name);
+  if (capability) return capability;
+  if (stepId === ADVANCE_STEP) throw new RefusedError("the workflow itself takes no input and no result");
+  throw new RefusedError(`the app has no capability ${JSON.stringify(name)} any more`);
+}
