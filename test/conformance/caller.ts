@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { CapabilityList, EventPage, JobList, JobView } from "../../src/contract/api.ts";
 import { JobEvent } from "../../src/contract/events.ts";
 import { PROBLEM_MEDIA_TYPE, Problem } from "../../src/contract/problem.ts";
-import { brokenInvariants } from "./check-log.ts";
+import { brokenInvariants } from "../../src/testing/check-log.ts";
 import { eventually } from "./eventually.ts";
 import type { Patience } from "./target.ts";
 

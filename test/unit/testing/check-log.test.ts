@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { EventBody, JobEvent } from "../../../src/contract/events.ts";
 import type { JobId, TenantId } from "../../../src/contract/ids.ts";
-import { brokenInvariants } from "../../conformance/check-log.ts";
+import { brokenInvariants } from "../../../src/testing/check-log.ts";
 
 const time = "2030-01-01T00:00:00.000Z";
 const step = { stepId: "only", capability: "echo" };

@@ -1,4 +1,4 @@
-import { isTerminal, type JobEvent } from "../../src/contract/events.ts";
+import { isTerminal, type JobEvent } from "../contract/events.ts";
 
 /** A workflow's own failures are on record under this id: they are no calls and have no attempts. */
 const WORKFLOW_STEP = "@advance";
