@@ -260,6 +260,7 @@ export const EventPage = z
     ended: z.boolean().describe("The last event of this page is the log's terminal event"),
   })
   .meta({ id: "EventPage" });
+export type EventPage = z.infer<typeof EventPage>;
 
 export const NoQuery = z.strictObject({});
 
