@@ -5,7 +5,7 @@ import type { AnyCapability, StepContext } from "./define-capability.ts";
 import { asJson } from "./pass.ts";
 import type { Clock } from "./ports.ts";
 import type { Resources } from "./resources.ts";
-import { OutputError, ThrottledError, TimeoutError } from "./retry.ts";
+import { HeldError, OutputError, ThrottledError, TimeoutError } from "./retry.ts";
 
 /** A result's size as JSON, in bytes of UTF-8, above which it is refused: a reader gets it whole in one response. */
 export const MAX_RESULT_BYTES = 1_048_576;
@@ -101,12 +101,16 @@ export async function call({ capability, clock, signal, onProgress, onKeptAs, ..
 }
 
 async function answerOf(
-  { run, reattach }: AnyCapability,
+  { name, run, reattach, onInDoubt }: AnyCapability,
   { input, reattachTo }: Pick<Call, "input" | "reattachTo">,
   step: StepContext,
 ): Promise<unknown> {
   const kept = reattach && reattachTo !== undefined ? await reattach(reattachTo, input, step) : undefined;
-  return kept === undefined ? run(input, step) : kept;
+  if (kept !== undefined) return kept;
+  if (reattachTo !== undefined && onInDoubt === "hold") {
+    throw new HeldError(`capability ${name} holds a call in doubt: its provider does not keep ${reattachTo} any more`);
+  }
+  return run(input, step);
 }
 
 /** The result to record, or the {@link OutputError} that says what is wrong with it and the raw output to keep. Never throws. */

@@ -83,17 +83,19 @@ export function decideClaim(
         if (takeoverMs > context.nowMs) return { kind: "defer", untilMs: takeoverMs };
       }
       if (step.finished) return { kind: "recover", attempt: step.attempt };
-      if (capability.onInDoubt === "hold") {
+      const { keptAs, text: streamed } = step;
+      // Asking for an answer that the provider keeps is no second call, whatever the policy says of those.
+      const canReattach = capability.reattach !== undefined && keptAs !== undefined;
+      if (capability.onInDoubt === "hold" && !canReattach) {
         return { kind: "hold", inDoubt: step.attempt, reason: `capability ${capability.name} holds a call in doubt` };
       }
       if (step.doubts + 1 > capability.maxReruns) {
         return { kind: "hold", inDoubt: step.attempt, reason: `${step.doubts + 1} attempts ended without an outcome` };
       }
-      const { keptAs, text: streamed } = step;
-      const inDoubt =
-        capability.reattach && keptAs !== undefined
-          ? { attempt: step.attempt, policy: "reattach" as const, streamed, keptAs }
-          : { attempt: step.attempt, policy: "rerun" as const, streamed };
+      const lost = { attempt: step.attempt, streamed };
+      const inDoubt = canReattach
+        ? { ...lost, policy: "reattach" as const, keptAs }
+        : { ...lost, policy: "rerun" as const };
       return { kind: "start", attempt: step.attempt + 1, inDoubt };
     }
   }

@@ -81,7 +81,7 @@ export interface CapabilityOptions<Name extends string, I extends z.ZodType, O e
   readonly maxReruns?: number;
   /**
    * For providers that keep an answer under an id which `run` has told by `step.keptAs(id)`: fetches that answer after a
-   * crash, in the place of a second call. Undefined: the provider does not have it, and `run` is called.
+   * crash, in the place of a second call. Undefined: the provider does not have it, and `onInDoubt` decides.
    */
   readonly reattach?: (
     id: string,
