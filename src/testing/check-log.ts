@@ -29,8 +29,13 @@ type AttemptEvent = Exclude<
  * stream before its result), 7 (attempts counted in the log). Reads nothing but what a caller of the API can read.
  *
  * @param maxAttempts of each capability
+ * @param retryableErrors names of errors that are known to be worth another attempt: to give up on one early is a miscount
  */
-export function brokenInvariants(log: readonly JobEvent[], maxAttempts: ReadonlyMap<string, number>): string[] {
+export function brokenInvariants(
+  log: readonly JobEvent[],
+  maxAttempts: ReadonlyMap<string, number>,
+  retryableErrors: ReadonlySet<string> = new Set(),
+): string[] {
   const [first] = log;
   if (first === undefined) return ["1: the log is empty"];
   const steps = new Map<string, Step>();
@@ -46,13 +51,19 @@ export function brokenInvariants(log: readonly JobEvent[], maxAttempts: Readonly
       values.add(event.valueId);
     }
     if ("stepId" in event && event.stepId !== WORKFLOW_STEP) {
-      broken.push(...brokenByStep(event, steps, maxAttempts.get(event.capability) ?? Number.POSITIVE_INFINITY));
+      const most = maxAttempts.get(event.capability) ?? Number.POSITIVE_INFINITY;
+      broken.push(...brokenByStep(event, steps, { most, retryableErrors }));
     }
     return broken.map((what) => `${what} (seq ${event.seq}, ${event.type})`);
   });
 }
 
-function brokenByStep(event: StepEvent, steps: Map<string, Step>, maxAttempts: number): string[] {
+interface Attempts {
+  readonly most: number;
+  readonly retryableErrors: ReadonlySet<string>;
+}
+
+function brokenByStep(event: StepEvent, steps: Map<string, Step>, attempts: Attempts): string[] {
   const step = steps.get(event.stepId);
   if (event.type === "step.requested") {
     steps.set(event.stepId, { attempt: 0, live: false, over: undefined, counted: 0, streamed: 0, streamEnded: false });
@@ -71,7 +82,7 @@ function brokenByStep(event: StepEvent, steps: Map<string, Step>, maxAttempts: n
   }
   if (event.attempt !== step.attempt) return [`3: attempt ${event.attempt} records in attempt ${step.attempt}`];
   if (!step.live) return [`3: attempt ${event.attempt} has ended before`];
-  return record(step, event, maxAttempts);
+  return record(step, event, attempts);
 }
 
 function setAside(step: Step): string[] {
@@ -106,7 +117,7 @@ function start(step: Step, attempt: number): string[] {
 }
 
 /** What the attempt that holds the step records. */
-function record(step: Step, event: AttemptEvent, maxAttempts: number): string[] {
+function record(step: Step, event: AttemptEvent, { most, retryableErrors }: Attempts): string[] {
   const broken: string[] = [];
   if (event.type === "step.progress") {
     if (step.streamEnded) broken.push("4: follows the end of its stream");
@@ -116,6 +127,9 @@ function record(step: Step, event: AttemptEvent, maxAttempts: number): string[] 
     return broken;
   }
   step.live = false;
+  if (step.streamEnded && (event.type === "step.in_doubt" || (event.type === "step.failed" && !event.final))) {
+    broken.push("4: its whole answer was on record");
+  }
   if (event.type === "step.completed") {
     if (step.streamed > 0 && !step.streamEnded) broken.push("4: the end of its stream is not on record");
     step.over = "completed";
@@ -124,7 +138,10 @@ function record(step: Step, event: AttemptEvent, maxAttempts: number): string[] 
     if (event.counts) step.counted += 1;
     if (event.final) step.over = "failed";
     if (event.final && !event.counts) broken.push("7: an attempt that does not count ended the step");
-    if (!event.final && step.counted >= maxAttempts) broken.push(`7: goes on after ${maxAttempts} failures that count`);
+    if (!event.final && step.counted >= most) broken.push(`7: goes on after ${most} failures that count`);
+    if (event.final && step.counted < most && retryableErrors.has(event.error.name)) {
+      broken.push(`7: gives up after ${step.counted} of ${most} failures that count`);
+    }
   }
   return broken;
 }

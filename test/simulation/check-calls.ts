@@ -1,0 +1,50 @@
+import type { JobEvent } from "../../src/contract/events.ts";
+import type { ProviderCall } from "./ledger.ts";
+import type { Broken } from "./world.ts";
+
+type Ended = Extract<JobEvent, { type: "step.completed" | "step.failed" | "step.in_doubt" }>;
+
+/**
+ * Accounts for every call that the provider has seen of one job: each is an attempt of the log, each but a step's last
+ * has its end on record, no answer that is on record was asked for again, and what is recorded is what was answered.
+ */
+export function brokenByCalls(calls: readonly ProviderCall[], log: readonly JobEvent[]): Broken[] {
+  const broken: Broken[] = [];
+  const byStep = Map.groupBy(calls, ({ stepId }) => stepId);
+  for (const [stepId, ofStep] of byStep) {
+    const events = log.filter((event) => "stepId" in event && event.stepId === stepId);
+    for (const [at, call] of ofStep.entries()) {
+      const attempt = events.filter((event) => "attempt" in event && event.attempt === call.attempt);
+      const say = (invariant: string, what: string): number =>
+        broken.push({ invariant, what: `${stepId}#${call.attempt} ${what}` });
+      if (!attempt.some(({ type }) => type === "step.started")) say("3", "was called and is not in the log");
+      if (ofStep.some((other, earlier) => earlier < at && other.attempt === call.attempt)) say("2", "was called twice");
+      const end = attempt.find(endsAttempt);
+      const isLast = at === ofStep.length - 1;
+      if (!isLast && end === undefined)
+        say("4", "was called, and the log does not say how it ended, although the step was called again");
+      if (end?.type === "step.completed" && !isLast) say("4", "was paid for and recorded, and called again");
+      if (!isLast && attempt.some((event) => event.type === "step.progress" && event.final)) {
+        say("4", "had its whole answer on record, and was called again");
+      }
+      if (end?.type === "step.completed" && (end.result as { text?: unknown })?.text !== call.text) {
+        say("4", `was answered ${call.text}, and recorded is ${JSON.stringify(end.result)}`);
+      }
+    }
+  }
+  for (const event of log) {
+    if (event.type !== "step.completed") continue;
+    const answered = byStep
+      .get(event.stepId)
+      ?.some(({ attempt, end }) => attempt === event.attempt && end === "returned");
+    if (!answered)
+      broken.push({
+        invariant: "4",
+        what: `${event.stepId}#${event.attempt} is completed by an answer that nobody gave`,
+      });
+  }
+  return broken;
+}
+
+const endsAttempt = (event: JobEvent): event is Ended =>
+  event.type === "step.completed" || event.type === "step.failed" || event.type === "step.in_doubt";

@@ -1,0 +1,100 @@
+import type { Dice } from "./dice.ts";
+
+/** How likely each thing is that can go wrong, at each opportunity. */
+export interface FaultPlan {
+  /** A process dies when a call of a port is on its way, or when its answer is. */
+  readonly crash: number;
+  /** A call fails and has done nothing. */
+  readonly refuse: number;
+  /** A call fails and has done its work. */
+  readonly loseAnswer: number;
+  /** A call fails, and does its work later. */
+  readonly late: number;
+  /** A call takes up to this long, in ms. */
+  readonly slow: number;
+  readonly slowMs: number;
+  readonly loseMessage: number;
+  readonly doubleMessage: number;
+  readonly delayMessage: number;
+  /** A message shows itself again before its visibility timeout ends. */
+  readonly earlyVisibility: number;
+  /** What a capability's `run` does besides returning soon. */
+  readonly provider: ProviderPlan;
+}
+
+export interface ProviderPlan {
+  readonly fail: number;
+  readonly refuse: number;
+  readonly busy: number;
+  /** Answers late, but before its timeout. */
+  readonly slow: number;
+  /** Never answers. */
+  readonly stuck: number;
+  /** Its process dies in the middle of the call. */
+  readonly kill: number;
+  /** Each time that this step is called, its process dies. */
+  readonly poison: number;
+  /** Returns what its output schema forbids. */
+  readonly wrong: number;
+}
+
+const NO_PROVIDER_FAULTS: ProviderPlan = {
+  fail: 0,
+  refuse: 0,
+  busy: 0,
+  slow: 0,
+  stuck: 0,
+  kill: 0,
+  poison: 0,
+  wrong: 0,
+};
+
+export const NO_FAULTS: FaultPlan = {
+  crash: 0,
+  refuse: 0,
+  loseAnswer: 0,
+  late: 0,
+  slow: 0,
+  slowMs: 0,
+  loseMessage: 0,
+  doubleMessage: 0,
+  delayMessage: 0,
+  earlyVisibility: 0,
+  provider: NO_PROVIDER_FAULTS,
+};
+
+/** Schedules in which nothing goes wrong: there the way itself must lead to the end, without the reconciler. */
+const CALM = 0.1;
+
+/**
+ * Draws what may go wrong in one schedule. Each kind of fault is left out of many schedules: where everything goes wrong
+ * at once, little gets far enough to go wrong in an interesting way.
+ *
+ * @param durable messages are as durable as their commits: none is lost
+ */
+export function drawFaults(dice: Dice, durable: boolean): FaultPlan {
+  if (dice.chance(CALM)) return NO_FAULTS;
+  const maybe = (least: number, most: number): number => (dice.chance(0.5) ? dice.share(least, most) : 0);
+  return {
+    crash: maybe(0.003, 0.06),
+    refuse: maybe(0.003, 0.08),
+    loseAnswer: maybe(0.003, 0.12),
+    late: maybe(0.002, 0.03),
+    slow: maybe(0.003, 0.1),
+    slowMs: dice.ms(1_000, 60_000),
+    loseMessage: durable ? 0 : maybe(0.01, 0.3),
+    doubleMessage: maybe(0.01, 0.3),
+    delayMessage: maybe(0.01, 0.2),
+    earlyVisibility: maybe(0.01, 0.3),
+    provider: {
+      fail: maybe(0.02, 0.4),
+      refuse: maybe(0.01, 0.1),
+      busy: maybe(0.02, 0.4),
+      slow: maybe(0.02, 0.3),
+      stuck: maybe(0.01, 0.15),
+      kill: maybe(0.01, 0.2),
+      poison: maybe(0.01, 0.1),
+      wrong: maybe(0.01, 0.1),
+    },
+  };
+}

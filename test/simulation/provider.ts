@@ -1,0 +1,126 @@
+import type { StepContext } from "../../src/core/define-capability.ts";
+import { HeldError, TerminalError } from "../../src/core/retry.ts";
+import type { ProviderPlan } from "./fault-plan.ts";
+import type { Incarnation } from "./incarnation.ts";
+import type { ProviderCall } from "./ledger.ts";
+import type { World } from "./world.ts";
+
+class ProviderError extends Error {
+  constructor(name: string) {
+    super(`${name} of the provider`);
+    this.name = name;
+  }
+}
+
+/** Errors of the provider after which a step is to be tried again, as their names stand in logs. */
+export const RETRYABLE_ERRORS: ReadonlySet<string> = new Set(["ProviderError", "TimeoutError"]);
+
+type Behaviour = keyof ProviderPlan | "answer";
+
+interface Ends {
+  readonly answer: () => void;
+  readonly fail: (error: Error) => void;
+  readonly wrong: () => void;
+}
+
+/** A slow, expensive, unreliable service, as one process reaches it. */
+export class Provider {
+  readonly #world: World;
+  readonly #process: Incarnation;
+
+  constructor(world: World, process: Incarnation) {
+    this.#world = world;
+    this.#process = process;
+  }
+
+  call(capability: string, step: StepContext): Promise<{ text: string }> {
+    const { ledger, scheduler } = this.#world;
+    const { jobId, stepId, attempt, signal } = step;
+    const before = ledger.of(jobId, stepId);
+    const call: ProviderCall = {
+      ...{ jobId, stepId, capability, attempt, process: this.#process.holder, startedMs: scheduler.nowMs },
+      text: `${stepId}#${before.length + 1}`,
+      end: "running",
+    };
+    const other = before.find(({ end }) => end === "running");
+    if (other) this.#world.broke("2", `${stepId}: called by ${call.process} while ${other.process} calls it`);
+    ledger.add(call);
+    const behaviour = this.#behaviour(jobId, stepId);
+    this.#world.trace(this.#process.holder, () => `provider: ${this.#name(call)} → ${behaviour}`);
+    return new Promise((resolve, reject) => {
+      const end = (how: ProviderCall["end"], then: () => void): void => {
+        if (call.end !== "running") return;
+        call.end = how;
+        this.#world.trace(this.#process.holder, () => `provider: ${this.#name(call)} ${how}`);
+        then();
+      };
+      signal.addEventListener("abort", () => end("aborted", () => reject(signal.reason)), { once: true });
+      this.#process.onCrash(() => end("crashed", () => {}));
+      const answer = (): void => end("returned", () => resolve({ text: call.text }));
+      this.#behave(behaviour, capability === "stream", step, {
+        answer,
+        fail: (error) => end("threw", () => reject(error)),
+        wrong: () => end("returned", () => resolve({ text: 42 as unknown as string })),
+      });
+    });
+  }
+
+  #behave(behaviour: Behaviour, streams: boolean, step: StepContext, ends: Ends): void {
+    const later = (ms: number, then: () => void): void => {
+      this.#process.after(ms, then);
+    };
+    if (streams) this.#stream(step, later, behaviour === "slow" ? 4 : 2);
+    const [ms, then] = this.#end(behaviour, streams, ends);
+    if (then) later(ms, then);
+  }
+
+  /** When and how a call ends; one that is stuck does not. */
+  #end(behaviour: Behaviour, streams: boolean, { answer, fail, wrong }: Ends): [ms: number, then?: () => void] {
+    const { dice } = this.#world;
+    const soonMs = dice.ms(10, 2_000) + (streams ? 1_500 : 0);
+    switch (behaviour) {
+      case "answer":
+        return [soonMs, answer];
+      case "slow":
+        return [streams ? dice.int(6_000, 24_000) : dice.int(4_000, 9_000), answer];
+      case "fail":
+        return [soonMs, () => fail(new ProviderError("ProviderError"))];
+      case "busy":
+        return [soonMs, () => fail(new ProviderError("BusyError"))];
+      case "refuse":
+        return [
+          soonMs,
+          () => fail(dice.chance(0.5) ? new TerminalError("it never works") : new HeldError("not allowed")),
+        ];
+      case "wrong":
+        return [soonMs, wrong];
+      case "kill":
+      case "poison":
+        return [soonMs, () => this.#process.crash("in the middle of a call")];
+      case "stuck":
+        return [0];
+    }
+  }
+
+  #stream(step: StepContext, later: (ms: number, then: () => void) => void, chunks: number): void {
+    for (let chunk = 1; chunk <= chunks; chunk++) {
+      later((chunk * 1_400) / chunks, () => {
+        if (!step.signal.aborted) step.progress(`${step.stepId}.${step.attempt}.${chunk} `);
+      });
+    }
+  }
+
+  #behaviour(jobId: string, stepId: string): Behaviour {
+    const { dice, faults, ledger, originalFaults } = this.#world;
+    if (ledger.isPoisonous(jobId, stepId, () => dice.chance(originalFaults.provider.poison))) return "poison";
+    const plan = faults.provider;
+    for (const kind of ["fail", "refuse", "busy", "slow", "stuck", "kill", "wrong"] as const) {
+      if (dice.chance(plan[kind])) return kind;
+    }
+    return "answer";
+  }
+
+  #name({ jobId, stepId, attempt }: ProviderCall): string {
+    return `${this.#world.nameOf(jobId)} ${stepId}#${attempt}`;
+  }
+}

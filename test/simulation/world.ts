@@ -1,0 +1,188 @@
+import type { EventBody } from "../../src/contract/events.ts";
+import type { JobId } from "../../src/contract/ids.ts";
+import type { Message } from "../../src/contract/messages.ts";
+import type { AnyCapability } from "../../src/core/define-capability.ts";
+import { applyEvent } from "../../src/core/fold.ts";
+import { MAX_RECEIVES, type StoredCommit } from "../../src/core/ports.ts";
+import type { JobState } from "../../src/core/state.ts";
+import { routes } from "../../src/engines/embedded/topic-router.ts";
+import { CAPABILITIES, simulatedApp } from "./app.ts";
+import { Dice } from "./dice.ts";
+import { drawFaults, type FaultPlan, NO_FAULTS } from "./fault-plan.ts";
+import { Ledger } from "./ledger.ts";
+import { Queues } from "./queues.ts";
+import { BEGIN_MS, Scheduler } from "./scheduler.ts";
+import { Store } from "./store.ts";
+
+/** An invariant, by its number in docs/architecture.md, or a rule of its own by its name; and what breaks it. */
+export interface Broken {
+  readonly invariant: string;
+  readonly what: string;
+}
+
+/** What kind of world a schedule takes place in. */
+export interface WorldPlan {
+  /** One process and atomic effects, like the embedded engine; otherwise several processes, like functions. */
+  readonly embedded: boolean;
+  readonly workers: number;
+  readonly maxReceives: number;
+}
+
+/** Everything that is outside of the processes: time, chance, what is stored, and what is known of it all. */
+export class World {
+  readonly dice: Dice;
+  readonly scheduler = new Scheduler();
+  readonly store = new Store();
+  readonly ledger = new Ledger();
+  readonly plan: WorldPlan;
+  readonly originalFaults: FaultPlan;
+  readonly queues: Queues;
+  readonly routes: ReadonlyMap<string, string> = ROUTES;
+  readonly capabilities: ReadonlyMap<string, AnyCapability> = BY_NAME;
+  /** Of what may still go wrong. */
+  faults: FaultPlan;
+  readonly broken: Broken[] = [];
+  /** A line for each thing that happens, if they are wanted. */
+  readonly lines: string[] | undefined;
+  /** Called when a message may be received soon, or somebody may be free for one. */
+  onQueued: () => void = () => {};
+  /** The schedule has come to its end: nobody asks for more. */
+  isOver = false;
+  /** Something has changed that may have brought the world to rest. */
+  changed = true;
+  /** What was found when it was looked at last. */
+  atRest = false;
+  /** The jobs as their logs say, folded commit by commit. */
+  readonly states = new Map<JobId, JobState>();
+  readonly counts = new Map<string, number>();
+  readonly #names = new Map<string, string>();
+  #ids = 0;
+
+  constructor(seed: number, traced: boolean) {
+    this.dice = new Dice(seed);
+    this.lines = traced ? [] : undefined;
+    const embedded = this.dice.chance(0.4);
+    this.originalFaults = drawFaults(this.dice, embedded);
+    // Where messages are set aside early, a person or the reconciler has to bring them back.
+    const early = !this.isCalm && this.dice.chance(0.3);
+    this.plan = {
+      embedded,
+      workers: embedded ? 1 : this.dice.int(2, 4),
+      maxReceives: early ? this.dice.int(3, 6) : MAX_RECEIVES,
+    };
+    this.faults = this.originalFaults;
+    this.queues = new Queues(this.plan.maxReceives);
+    this.trace("world", () => `${JSON.stringify(this.plan)} ${JSON.stringify(this.originalFaults)}`);
+  }
+
+  get isCalm(): boolean {
+    return this.originalFaults === NO_FAULTS;
+  }
+
+  nextId(): number {
+    this.#ids += 1;
+    return this.#ids;
+  }
+
+  latencyMs(): number {
+    const { slow, slowMs } = this.faults;
+    return this.dice.chance(slow) ? this.dice.ms(100, slowMs) : this.dice.int(0, 12);
+  }
+
+  send(queue: string, message: Message): void {
+    const { dice, faults, scheduler, queues } = this;
+    if (dice.chance(faults.loseMessage)) {
+      this.trace("queue", () => `LOSES a message of ${queue}`);
+      return;
+    }
+    const copies = dice.chance(faults.doubleMessage) ? 2 : 1;
+    for (let copy = 1; copy <= copies; copy++) {
+      const delayMs = dice.chance(faults.delayMessage) ? dice.ms(100, 600_000) : dice.int(0, 30);
+      queues.send(queue, message, scheduler.nowMs, delayMs);
+      if (delayMs > 1_000) this.trace("queue", () => `DELAYS a message of ${queue} by ${delayMs} ms`);
+      if (copy > 1) this.trace("queue", () => `DOUBLES a message of ${queue}`);
+    }
+    this.onQueued();
+  }
+
+  /** A commit is in the log, at this instant. */
+  appended(commit: StoredCommit, by: string): void {
+    this.changed = true;
+    const events = this.store.eventsOf(commit);
+    this.#fold(commit, events);
+    for (const event of events) {
+      if (event.type === "step.started" && event.lease.holder !== by) {
+        this.broke("3", `${event.stepId} is claimed for ${event.lease.holder} by ${by}`);
+      }
+      if (event.type !== "step.started" && event.type !== "step.in_doubt") continue;
+      const live = this.ledger.of(commit.jobId, event.stepId).find(({ end }) => end === "running");
+      if (live) this.broke("3", `${event.stepId} is taken over (${event.type}) while ${live.process} calls it`);
+    }
+  }
+
+  #fold(commit: StoredCommit, events: readonly EventBody[]): void {
+    let state = this.states.get(commit.jobId);
+    const next = (state?.seq ?? 0) + 1;
+    if (commit.firstSeq !== next) this.broke("1", `a commit at seq ${commit.firstSeq} where the log needs ${next}`);
+    try {
+      for (const event of events) state = applyEvent(state, event, commit);
+    } catch (error) {
+      this.broke("1", (error as Error).message);
+    }
+    if (state) this.states.set(commit.jobId, state);
+  }
+
+  /** Figures of the use cases. */
+  count(figure: string, value: number): void {
+    this.counts.set(figure, (this.counts.get(figure) ?? 0) + value);
+  }
+
+  broke(invariant: string, what: string): void {
+    this.broken.push({ invariant, what });
+    this.trace("world", () => `BROKEN ${invariant}: ${what}`);
+  }
+
+  /** From here on nothing goes wrong any more. */
+  stopFaults(): void {
+    this.faults = NO_FAULTS;
+    this.trace("world", () => "no more faults");
+  }
+
+  trace(who: string, text: () => string): void {
+    if (this.lines === undefined) return;
+    const seconds = ((this.scheduler.nowMs - BEGIN_MS) / 1_000).toFixed(3);
+    this.lines.push(`${seconds.padStart(10)} s  ${who.padEnd(8)} ${text()}`);
+  }
+
+  /** A job's short name. */
+  readonly nameOf = (jobId: string): string => {
+    const name = this.#names.get(jobId) ?? `job${this.#names.size + 1}`;
+    this.#names.set(jobId, name);
+    return name;
+  };
+
+  describe(commit: StoredCommit): string {
+    if (this.lines === undefined) return "";
+    const events = this.store.eventsOf(commit).map(brief).join(", ");
+    return `${this.nameOf(commit.jobId)} ${commit.firstSeq}–${commit.lastSeq} [${events}] as ${commit.commitId}`;
+  }
+
+  jobIds(): readonly JobId[] {
+    return [...this.store.logs.keys()];
+  }
+}
+
+const BY_NAME = new Map(CAPABILITIES.map((capability) => [capability.name, capability]));
+const ROUTES = routes(simulatedApp(2));
+
+function brief(event: EventBody): string {
+  if (!("stepId" in event)) return event.type;
+  const attempt = "attempt" in event && event.attempt > 0 ? `#${event.attempt}` : "";
+  const more =
+    event.type === "step.failed"
+      ? ` (${event.error.name}${event.counts ? "" : ", does not count"}${event.final ? ", final" : ""})`
+      : event.type === "step.progress" && event.final
+        ? " (final)"
+        : "";
+  return `${event.type} ${event.stepId}${attempt}${more}`;
+}
