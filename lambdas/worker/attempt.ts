@@ -25,14 +25,13 @@ export async function attemptStep(
   }
   const { signal, end } = runtime.calls.begin(detail.jobId, step.stepId, step.attempt);
   const stopWatching = watch(step, detail, runtime);
-  let outcome: CallOutcome;
   try {
-    outcome = await callStep(step, detail, workerEndsAtMs, capability, runtime, signal);
+    const outcome = await callStep(step, detail, workerEndsAtMs, capability, runtime, signal).finally(stopWatching);
+    return await recordOutcome(step, outcome, detail, capability, runtime);
   } finally {
-    stopWatching();
+    // Until it is on record, or cannot be put there, the call is this process's: no other message may take it for lost.
+    end();
   }
-  // Until it is on record the call is this process's: no other message may take it for lost.
-  return recordOutcome(step, outcome, detail, capability, runtime).finally(end);
 }
 
 async function callStep(

@@ -96,8 +96,11 @@ export class ProgressRecorder {
     const about = { stepId: this.#stepId, capability: this.#capability.name, attempt: this.#attempt };
     const recorded = await this.#runtime.writer.update(this.#jobId, (state, nowMs) => {
       if (!holds(state, about)) return { events: [], result: false };
+      // A flush that was taken for failed may have come through late: what is on record is not told again.
+      const known = Math.max(0, (state.steps.get(this.#stepId)?.text.length ?? 0) - offset);
+      const more = { offset: offset + known, text: text.slice(known) };
       const leaseUntil = iso(nowMs + this.#capability.leaseMs);
-      return { events: [{ type: "step.progress", ...about, offset, text, leaseUntil, ...end }], result: true };
+      return { events: [{ type: "step.progress", ...about, ...more, leaseUntil, ...end }], result: true };
     });
     if (!recorded)
       this.#runtime.calls.stop(this.#jobId, new CallStoppedError("nobody waits for the call any more"), about);

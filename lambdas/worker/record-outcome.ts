@@ -5,9 +5,9 @@ import { type CallOutcome, checkOutput } from "../../src/core/call.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { errorInfo } from "../../src/core/errors.ts";
 import { iso } from "../../src/core/job-writer.ts";
-import { decideRetry } from "../../src/core/retry.ts";
+import { decideRetry, type RetryDecision } from "../../src/core/retry.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import type { StepState } from "../../src/core/state.ts";
+import { isEnded, type StepState } from "../../src/core/state.ts";
 import type { Claimed } from "./claim-steps.ts";
 import { holds } from "./holds.ts";
 import { logKeys } from "./log-keys.ts";
@@ -54,6 +54,29 @@ export async function recordOutcome(
   return { retry: undefined };
 }
 
+/** A failure that is on record, and what follows from it. */
+interface Failure extends Pick<RetryDecision, "counts" | "final" | "delayMs"> {
+  /** Of the event that gave the step up. */
+  readonly deadLetterSeq: number | undefined;
+}
+
+/**
+ * What the log says of this very attempt's failure: it was written, and its answer lost so that nobody knew. What follows
+ * from it is still to be done.
+ */
+function recordedBefore(current: StepState, { attempt }: Claimed, nowMs: number): Failure | undefined {
+  const last = current.attempts.at(-1);
+  if (last?.attempt !== attempt || last.outcome !== "failed") return undefined;
+  const { status, retryAtMs = nowMs, throttles, deadLettered } = current;
+  if (status !== "retrying" && status !== "dead-lettered") return undefined;
+  return {
+    counts: throttles === 0,
+    final: status === "dead-lettered",
+    delayMs: Math.max(0, retryAtMs - nowMs),
+    deadLetterSeq: deadLettered?.seq,
+  };
+}
+
 async function recordFailure(
   step: Claimed,
   detail: MessageDetail,
@@ -67,9 +90,11 @@ async function recordFailure(
   const about = { stepId: step.stepId, capability: capability.name, attempt: step.attempt };
   const error = errorInfo(thrown);
   const random = ids.random();
-  const outcome = await writer.update(jobId, (state, nowMs) => {
+  const outcome = await writer.update<Failure | undefined>(jobId, (state, nowMs) => {
     const current = state.steps.get(step.stepId);
-    if (current === undefined || !holds(state, step)) return { events: [], result: undefined };
+    if (current === undefined) return { events: [], result: undefined };
+    if (!holds(state, step))
+      return { events: [], result: isEnded(state) ? undefined : recordedBefore(current, step, nowMs) };
     const decision = decideRetry(thrown, current, capability, random);
     const events: EventBody[] = [
       {
