@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { eventsOf, type JobEvent } from "../../src/contract/events.ts";
 import type { JobId } from "../../src/contract/ids.ts";
+import { advanceQueue } from "../../src/contract/messages.ts";
+import { deadLettersOf } from "../../src/core/commands.ts";
 import { decodeCommit } from "../../src/core/commit-codec.ts";
 import { fold } from "../../src/core/fold.ts";
 import type { Blobs } from "../../src/core/ports.ts";
@@ -65,7 +67,7 @@ function checkJob(world: World, { jobId, events, state }: Job): void {
 
 /** Ended, or waiting for nobody but a person. */
 export function isAtRest(state: JobState): boolean {
-  if (isEnded(state) || state.advance?.deadLetteredSeq !== undefined) return true;
+  if (isEnded(state) || state.advance?.deadLettered !== undefined) return true;
   const open = [...state.steps.values()].filter(({ status }) => status !== "completed" && status !== "failed");
   return state.advance === undefined && open.length > 0 && open.every(({ status }) => status === "dead-lettered");
 }
@@ -78,19 +80,17 @@ const open = ({ steps, advance }: JobState): string =>
     .join(", ") || "all steps are answered";
 
 /** What waits for a person is where a person looks: in the queue's dead letters, under the number of its event (rule 16). */
-function checkDeadLetters(world: World, { jobId, steps, advance, workflow }: JobState): void {
+function checkDeadLetters(world: World, state: JobState): void {
   const { queues, nameOf } = world;
-  const waiting = [...steps.values()]
-    .filter(({ status }) => status === "dead-lettered")
-    .map(({ id, capability, deadLetteredSeq }) => ({ id, queue: capability, seq: deadLetteredSeq }));
-  if (advance?.deadLetteredSeq !== undefined) {
-    waiting.push({ id: ADVANCE_STEP, queue: `${workflow}.advance`, seq: advance.deadLetteredSeq });
-  }
-  for (const { id, queue, seq } of waiting) {
-    const letters = queues.deadLetters(queue).filter(({ message }) => message.detail.jobId === jobId);
-    const found = letters.some((letter) => id === ADVANCE_STEP || letter.message.detail.stepIds?.includes(id));
+  for (const { stepId, capability, seq } of deadLettersOf(state)) {
+    const queue = stepId === ADVANCE_STEP ? advanceQueue(state.workflow) : capability;
+    const letters = queues.deadLetters(queue).filter(({ message }) => message.detail.jobId === state.jobId);
+    const found = letters.some(({ message }) => stepId === ADVANCE_STEP || message.detail.stepIds?.includes(stepId));
     if (!found)
-      world.broke("5", `${nameOf(jobId)}: ${id} waits for a person since ${seq}, but is no dead letter of ${queue}`);
+      world.broke(
+        "5",
+        `${nameOf(state.jobId)}: ${stepId} waits for a person since ${seq}, but is no dead letter of ${queue}`,
+      );
   }
 }
 

@@ -62,6 +62,7 @@ export function simulatedEngine(process: Incarnation, { deploySeq, embedded }: E
     deploySeq,
     atomicEffects: embedded,
     progressFlushMs: embedded ? 250 : 1_000,
+    ...(embedded ? {} : { stopPollMs: 5_000 }),
     coalesce: (commit, expected) => void process.after(expected && !embedded ? COALESCE_MS : 0, commit),
     isGone: (holder) => embedded && holder !== process.holder,
   };
@@ -120,7 +121,9 @@ function enqueue({ world }: Incarnation, message: Outgoing, claimedBy?: CommitId
   if (queue === undefined) return [];
   const { nowMs } = world.scheduler;
   if (reservation === undefined) {
-    world.send(queue, { topic, detail });
+    // A bus delays nothing; the embedded queue keeps a message about a time until then.
+    const delayMs = world.plan.embedded && detail.at !== undefined ? Math.max(0, detail.at - nowMs) : 0;
+    world.send(queue, { topic, detail }, delayMs);
     return [];
   }
   const until = nowMs + CLAIMED_VISIBILITY_MS;

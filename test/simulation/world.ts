@@ -89,7 +89,7 @@ export class World {
     return this.dice.chance(slow) ? this.dice.ms(100, slowMs) : this.dice.int(0, 12);
   }
 
-  send(queue: string, message: Message): void {
+  send(queue: string, message: Message, aheadMs = 0): void {
     const { dice, faults, scheduler, queues } = this;
     if (dice.chance(faults.loseMessage)) {
       this.trace("queue", () => `LOSES a message of ${queue}`);
@@ -98,7 +98,7 @@ export class World {
     const copies = dice.chance(faults.doubleMessage) ? 2 : 1;
     for (let copy = 1; copy <= copies; copy++) {
       const delayMs = dice.chance(faults.delayMessage) ? dice.ms(100, 600_000) : dice.int(0, 30);
-      queues.send(queue, message, scheduler.nowMs, delayMs);
+      queues.send(queue, message, scheduler.nowMs, aheadMs + delayMs);
       if (delayMs > 1_000) this.trace("queue", () => `DELAYS a message of ${queue} by ${delayMs} ms`);
       if (copy > 1) this.trace("queue", () => `DOUBLES a message of ${queue}`);
     }
