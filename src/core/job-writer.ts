@@ -462,15 +462,18 @@ class Draft {
   claimWith(workers: LocalWorkers): void {
     for (const message of messagesFor(this.state, this.events, this.#app)) {
       const { stepIds } = message.detail;
-      const first = stepIds?.[0] === undefined ? undefined : this.state.steps.get(stepIds[0]);
+      const steps = stepIds?.flatMap((stepId) => this.state.steps.get(stepId) ?? []) ?? [];
+      const [first] = steps;
       if (!stepIds || !first || message.topic !== topics.requested(first.capability)) continue;
+      // One that is redriven for later has to wait.
+      if (steps.some(({ status }) => status !== "requested")) continue;
       const capability = this.#app.capabilities.get(first.capability);
       const reservation = capability && workers.reserve(capability.name, stepIds.length);
       if (!capability || !reservation) continue;
       this.#claimed.push({ ...message, reservation });
       const lease = { holder: this.#holder, until: iso(this.nowMs + capability.leaseMs) };
-      for (const stepId of stepIds) {
-        this.add({ type: "step.started", stepId, capability: capability.name, attempt: 1, lease });
+      for (const { id, attempt } of steps) {
+        this.add({ type: "step.started", stepId: id, capability: capability.name, attempt: attempt + 1, lease });
       }
     }
   }

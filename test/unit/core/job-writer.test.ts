@@ -597,6 +597,36 @@ describe("workers that wait in the same process", () => {
     expect((await received("echo")).map(({ detail }) => detail.stepIds?.length)).toEqual([10, 5]);
   });
 
+  it("are given a redriven step as its next attempt, and none that is redriven for later", async () => {
+    const both = appOf((job) => Promise.all([job.step("a", echo, 1), job.step("b", echo, 1)]));
+    await create(writer(both));
+    const error = { name: "E", message: "m" };
+    const about = (stepId: string) => ({ stepId, capability: "echo" });
+    const jobs = writer(both);
+    for (const stepId of ["a", "b"]) {
+      const events: EventBody[] = [
+        started(stepId),
+        { type: "step.failed", ...about(stepId), attempt: 1, error, counts: true, final: true },
+        { type: "step.dead_lettered", ...about(stepId), attempt: 1, error },
+      ];
+      await drive(jobs.update(JOB, () => ({ events, result: 1 })));
+    }
+    await received("echo");
+    const { local, deliveries } = workers(5);
+    const redriven: EventBody[] = [
+      { type: "step.redriven", ...about("a"), base: 1, by: "api" },
+      { type: "step.redriven", ...about("b"), base: 1, by: "api", notBefore: new Date(T0_MS + 5_000).toISOString() },
+    ];
+    for (const event of redriven) {
+      const redriving = writer(both, { localWorkers: local });
+      await drive(redriving.update(JOB, () => ({ events: [event], result: 1, advance: true })));
+    }
+    expect(deliveries).toMatchObject([{ message: { detail: { stepIds: ["a"] } } }]);
+    const { steps } = await stored();
+    expect(steps.get("a")).toMatchObject({ status: "running", attempt: 2 });
+    expect(steps.get("b")).toMatchObject({ status: "retrying", attempt: 1 });
+  });
+
   it("are free again where the append did not happen", async () => {
     const { local, deliveries, free } = workers(1);
     await create(writer(oneStep));
