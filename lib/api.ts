@@ -11,6 +11,7 @@ import {
   LambdaIntegration,
   LogGroupLogDestination,
   type Method,
+  type MethodOptions,
   Model,
   RequestAuthorizer,
   type RequestValidator,
@@ -113,33 +114,17 @@ export class SluiceApi extends Construct {
         new LambdaIntegration(live(handler), { scopePermissionToMethod: false }),
       ]),
     );
+    const body = new Model(this, "Body", {
+      restApi: this.restApi,
+      contentType: "application/json",
+      schema: ANY_OBJECT,
+    });
     for (const route of allRoutes) {
       const method = this.restApi.root
         .resourceForPath(route.path)
-        .addMethod(route.method, integrations.get(route.lambda), this.#methodOptions(route, authorizer, validator));
+        .addMethod(route.method, integrations.get(route.lambda), methodOptions(route, { authorizer, validator, body }));
       this.#acknowledge(method, route);
     }
-  }
-
-  #methodOptions(route: Route, authorizer: Authorizer, validator: RequestValidator) {
-    return {
-      operationName: route.operationId,
-      ...(route.public
-        ? { authorizationType: AuthorizationType.NONE }
-        : { authorizationType: AuthorizationType.CUSTOM, authorizer }),
-      requestValidator: validator,
-      ...(route.body
-        ? {
-            requestModels: {
-              "application/json": new Model(this, `${route.operationId}Body`, {
-                restApi: this.restApi,
-                contentType: "application/json",
-                schema: ANY_OBJECT,
-              }),
-            },
-          }
-        : {}),
-    };
   }
 
   #acknowledge(method: Method, route: Route): void {
@@ -253,9 +238,28 @@ function grantDeadLetters(fn: IFunction, { capabilities }: SluicePipeline): void
   }
 }
 
+interface MethodParts {
+  readonly authorizer: Authorizer;
+  readonly validator: RequestValidator;
+  /** What a body must be. */
+  readonly body: Model;
+}
+
+function methodOptions(route: Route, { authorizer, validator, body }: MethodParts): MethodOptions {
+  return {
+    operationName: route.operationId,
+    ...(route.public
+      ? { authorizationType: AuthorizationType.NONE }
+      : { authorizationType: AuthorizationType.CUSTOM, authorizer }),
+    requestValidator: validator,
+    // Where no body is a body, too, the handler alone says what it may be.
+    ...(route.body && !route.bodyOptional ? { requestModels: { "application/json": body } } : {}),
+  };
+}
+
 /**
- * What is no JSON object reaches no function. All else is checked by the handler, whose answer names every violation and
- * where it is, the same on both engines: API Gateway's would say "Invalid request body".
+ * What is no JSON object reaches no function that must have one. All else is checked by the handler, whose answer names every
+ * violation and where it is, the same on both engines: API Gateway's would say "Invalid request body".
  */
 const ANY_OBJECT: JsonSchema = { schema: JsonSchemaVersion.DRAFT4, type: JsonSchemaType.OBJECT };
 

@@ -25,7 +25,7 @@ export interface ReleasesProps {
 /** Callers call functions by it. */
 const ALIAS = "live";
 /** Those of them that write to logs of jobs, under the number of their deployment. */
-const WRITERS: readonly FunctionKind[] = ["submit", "worker"];
+const WRITERS: readonly FunctionKind[] = ["submit", "commands", "dead-letters", "worker"];
 
 /**
  * Has CodeDeploy bring a new version of each function to its callers, and take it back when an alarm goes off meanwhile.

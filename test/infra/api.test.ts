@@ -93,14 +93,17 @@ test("routes are those of the contract, each with the function that the contract
       .sort(),
   ).toEqual(allRoutes.map(({ method, path }) => `${method} ${path}`).sort());
   for (const { operationId, lambda } of allRoutes) {
-    expect(integrations[operationId]).toContain(`<sluice/api/${lambda}>.arn/invocations`);
+    const construct = lambda.replaceAll("-", "");
+    expect(integrations[operationId]).toContain(`<sluice/api/${construct}>.arn/invocations`);
   }
 });
 
 describe("requests", () => {
-  test("are validated, each by a validator, and a body must be an object", () => {
+  test("are validated, each by a validator, and a body that must be there must be an object", () => {
     const methods = synthesized.app.ofType("AWS::ApiGateway::Method");
-    const bodies = new Map(allRoutes.map(({ operationId, body }) => [operationId as string, body]));
+    const needBodies = allRoutes.filter(({ body, bodyOptional }) => body !== undefined && !bodyOptional);
+    const bodies = new Set(needBodies.map(({ operationId }) => operationId));
+    expect([...bodies]).toEqual(["submitJob", "discardDeadLetter"]);
     for (const { path, properties } of methods) {
       const validator = synthesized.app.byId(properties.RequestValidatorId?.Ref);
       expect([path, validator?.properties]).toEqual([
@@ -108,8 +111,9 @@ describe("requests", () => {
         expect.objectContaining({ ValidateRequestBody: true, ValidateRequestParameters: true }),
       ]);
       const model = synthesized.app.byId(properties.RequestModels?.["application/json"]?.Ref);
-      if (bodies.get(properties.OperationName) === undefined) expect(model).toBeUndefined();
-      else expect(model?.properties.Schema).toMatchObject({ type: "object" });
+      // API Gateway may take no body for none of the model's: where it may be left out, the handler says what it may be.
+      if (bodies.has(properties.OperationName)) expect(model?.properties.Schema).toMatchObject({ type: "object" });
+      else expect(model).toBeUndefined();
     }
   });
 

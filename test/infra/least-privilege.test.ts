@@ -103,6 +103,8 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   "Sluice/Api/Submit": BEGIN,
   "Sluice/Api/Jobs": [...READ, "dynamodb:Query <Data/Table>.Arn/index/jobs"],
   "Sluice/Api/Events": READ,
+  "Sluice/Api/Commands": WRITE,
+  "Sluice/Api/DeadLetters": [...WRITE, "dynamodb:Query <Data/Table>.Arn/index/jobs"],
   "Sluice/Api/Capabilities": [...BACKLOGS, ...attributes("DeadLetters")],
   "Sluice/Api/OpenApi": [],
   "Sluice/Api/Health": [],

@@ -19,6 +19,8 @@ describe("npm run invoke", () => {
     ["submit", 202],
     ["jobs", 200],
     ["events", 200],
+    ["commands", 200],
+    ["dead-letters", 200],
     ["capabilities", 200],
     ["openapi", 200],
     ["health", 200],

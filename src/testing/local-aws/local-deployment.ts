@@ -1,11 +1,14 @@
 import type { APIGatewayProxyEvent, Context } from "aws-lambda";
+import type { z } from "zod";
 import { createHandler as createAdvance } from "../../../lambdas/advance/create-handler.ts";
+import { createHandler as createCommands } from "../../../lambdas/commands/create-handler.ts";
+import { createHandler as createDeadLetters } from "../../../lambdas/dead-letters/create-handler.ts";
 import { createHandler as createEvents } from "../../../lambdas/events/create-handler.ts";
 import { createHandler as createJobs } from "../../../lambdas/jobs/create-handler.ts";
 import { createHandler as createReconciler } from "../../../lambdas/reconciler/create-handler.ts";
 import { createHandler as createSubmit } from "../../../lambdas/submit/create-handler.ts";
 import { createHandler as createWorker } from "../../../lambdas/worker/create-handler.ts";
-import type { JobView } from "../../contract/api.ts";
+import type { DeadLetterList, JobView, RedrivenList } from "../../contract/api.ts";
 import { advanceQueue, topics } from "../../contract/messages.ts";
 import { sqsSuffix } from "../../contract/queue-names.ts";
 import type { App } from "../../core/define-app.ts";
@@ -50,6 +53,10 @@ export interface LocalDeployment {
   submit(workflow: string, input: unknown, headers?: Record<string, string>, tenant?: string): Promise<Answer<JobView>>;
   job(id: string, tenant?: string): Promise<Answer<JobView>>;
   events(id: string, after?: number): Promise<Answer<{ events: { type: string; seq: number }[]; ended: boolean }>>;
+  /** What a person asks of a job, such as `cancel`. */
+  command(name: Command, id: string, body?: object): Promise<Answer<JobView>>;
+  deadLetters(): Promise<Answer<z.infer<typeof DeadLetterList>>>;
+  redriveAll(filter?: object): Promise<Answer<z.infer<typeof RedrivenList>>>;
   reconcile(): Promise<void>;
   /** Resolves with the job once its status is one of these. */
   ended(id: string, statuses?: readonly JobView["status"][]): Promise<JobView>;
@@ -57,6 +64,8 @@ export interface LocalDeployment {
   stopWorkers(): Promise<void>;
   close(): Promise<void>;
 }
+
+export type Command = "cancel" | "redrive" | "discard" | "redeliver" | "fork";
 
 export interface Answer<T> {
   readonly status: number;
@@ -67,7 +76,17 @@ export interface Answer<T> {
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const context = { getRemainingTimeInMillis: () => 30_000 } as Context;
 const POLL_MS = 25;
-const API_FUNCTIONS = { submit: "Submit", jobs: "Jobs", events: "Events" } as const;
+const API_FUNCTIONS = {
+  submit: "Submit",
+  jobs: "Jobs",
+  events: "Events",
+  commands: "Commands",
+  deadLetters: "DeadLetters",
+} as const;
+const json = (body: object | undefined, headers: Record<string, string> = {}) => ({
+  headers: { "content-type": "application/json", ...headers },
+  body: body === undefined ? null : JSON.stringify(body),
+});
 const ENDED = ["completed", "failed", "expired", "cancelled"] as const;
 
 export async function deployLocally(options: LocalDeploymentOptions): Promise<LocalDeployment> {
@@ -133,6 +152,8 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
     submit: createSubmit(newRuntime("Sluice/Api/Submit")),
     jobs: createJobs(newRuntime("Sluice/Api/Jobs")),
     events: createEvents(newRuntime("Sluice/Api/Events")),
+    commands: createCommands(newRuntime("Sluice/Api/Commands")),
+    deadLetters: createDeadLetters(newRuntime("Sluice/Api/DeadLetters")),
   };
   const reconciler = createReconciler(newRuntime("Sluice/Operations/Reconciler"));
   const call = async <T>(name: keyof typeof http, event: Partial<APIGatewayProxyEvent>, tenant = "acme") => {
@@ -151,8 +172,7 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
         "submit",
         {
           resource: "/v1/jobs",
-          headers: { "content-type": "application/json", ...headers },
-          body: JSON.stringify({ workflow, input }),
+          ...json({ workflow, input }, headers),
         },
         tenant,
       ),
@@ -163,6 +183,10 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
         pathParameters: { jobId },
         queryStringParameters: { after: String(after), limit: "1000" },
       }),
+    command: (name, jobId, body) =>
+      call("commands", { resource: `/v1/jobs/{jobId}/${name}`, pathParameters: { jobId }, ...json(body) }),
+    deadLetters: () => call("deadLetters", { resource: "/v1/dead-letters" }),
+    redriveAll: (filter) => call("deadLetters", { resource: "/v1/dead-letters/redrive", ...json(filter) }),
     async reconcile() {
       const about = { function: "Sluice/Operations/Reconciler", records: 0, cold: false };
       await around(about, () => reconciler({} as never, context));
