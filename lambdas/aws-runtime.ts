@@ -8,7 +8,7 @@ import { noDocuments } from "../src/corpus/no-documents.ts";
 import { awsClients, cloudWatchClient } from "../src/engines/aws/aws-clients.ts";
 import { AWS_MAX_SKEW_MS, openAwsEngine } from "../src/engines/aws/aws-engine.ts";
 import type { Environment } from "../src/engines/aws/environment.ts";
-import { QueueAges } from "../src/engines/aws/queue-ages.ts";
+import { QueueMetric, type QueueMetricProps } from "../src/engines/aws/queue-metric.ts";
 import { systemClock } from "../src/engines/shared/system-clock.ts";
 import { startTelemetry } from "../src/telemetry/start-telemetry.ts";
 import { powerLogger } from "./power-logger.ts";
@@ -25,14 +25,21 @@ export interface AwsRuntimeOptions {
   readonly traceModels?: () => Promise<void>;
   /** Ask CloudWatch how old backlogs are. @default false */
   readonly ages?: boolean;
+  /** Ask CloudWatch how fast queues are worked off: all, or those whose backlog is limited. @default none */
+  readonly deleted?: "all" | "limited";
 }
 
 /** The runtime of a function: the app on the AWS engine. */
 export async function awsRuntime(options: AwsRuntimeOptions): Promise<Runtime> {
-  const { app, environment, corpus = noDocuments, ages = false } = options;
+  const { app, environment, corpus = noDocuments, ages = false, deleted } = options;
   const { SLUICE_STAGE: stage, SLUICE_TABLE, SLUICE_BUCKET, SLUICE_BUS, SLUICE_DEPLOY_SEQ } = environment;
   const queueUrlPrefix = environment.SLUICE_QUEUE_URL_PREFIX;
   const logger = functionLogger(stage);
+  const names = [...app.capabilities.keys()];
+  const limited = names.filter((name) => app.capabilities.get(name)?.maxBacklog !== undefined);
+  const drained = deleted === "all" ? names : deleted === "limited" ? limited : [];
+  const metricOf = (metric: QueueMetricProps["metric"], of: readonly string[]): QueueMetric =>
+    queueMetric(metric, of, queueUrlPrefix, logger);
   const engine = openAwsEngine({
     table: SLUICE_TABLE,
     bucket: SLUICE_BUCKET,
@@ -41,7 +48,8 @@ export async function awsRuntime(options: AwsRuntimeOptions): Promise<Runtime> {
     deploySeq: SLUICE_DEPLOY_SEQ,
     clients: awsClients(),
     onError: (what, about) => logger.warn(what, about),
-    ...(ages ? { ages: queueAges(app, queueUrlPrefix, logger) } : {}),
+    ...(ages ? { ages: metricOf("ApproximateAgeOfOldestMessage", names) } : {}),
+    ...(drained.length > 0 ? { deleted: metricOf("NumberOfMessagesDeleted", drained) } : {}),
   });
   const resources: Resources = {
     tools: app.tools,
@@ -79,12 +87,18 @@ export async function functionMetrics(stage: string, traceModels?: () => Promise
 export const SCRATCH_DIR = tmpdir();
 export const bundled = (file: string): string => join(import.meta.dirname, file);
 
-function queueAges(app: App, urlPrefix: string, logger: Logger): QueueAges {
+function queueMetric(
+  metric: QueueMetricProps["metric"],
+  names: readonly string[],
+  urlPrefix: string,
+  logger: Logger,
+): QueueMetric {
   const prefix = urlPrefix.slice(urlPrefix.lastIndexOf("/") + 1);
-  return new QueueAges({
+  return new QueueMetric({
     client: cloudWatchClient(),
-    queueNames: [...app.capabilities.keys()].map((name) => prefix + sqsSuffix(name)),
+    metric,
+    queueNames: names.map((name) => prefix + sqsSuffix(name)),
     clock: systemClock,
-    onError: (error) => logger.warn("ages of backlogs are not known", { error: (error as Error).name }),
+    onError: (error) => logger.warn("a figure of queues is not known", { metric, error: (error as Error).name }),
   });
 }

@@ -11,7 +11,8 @@ export function problemResponses(logger: Logger): MiddlewareObj<APIGatewayProxyE
     onError(request) {
       const { requestId } = request.event.requestContext;
       const { problem, headers } = problemOf(request.error);
-      if (problem.status >= 500) {
+      // What we refuse on purpose is no failure.
+      if (problem.status >= 500 && !(request.error instanceof ProblemError)) {
         const { path } = request.event;
         logger.error("request failed", { requestId, path, ...errorKeys(request.error) });
       }

@@ -24,6 +24,8 @@ import { allRoutes, type Route } from "../src/contract/routes.ts";
 import { acknowledge } from "./acknowledge.ts";
 import { allow } from "./allow.ts";
 import { problemResponses } from "./api-problems.ts";
+import type { AppManifest } from "./bundling/app-manifest.ts";
+import type { Capability } from "./capability.ts";
 import { type Instance, readerVariables, writerVariables } from "./instance.ts";
 import type { SluicePipeline } from "./pipeline.ts";
 import { NO_XRAY, SluiceFunction } from "./sluice-function.ts";
@@ -32,6 +34,7 @@ export interface SluiceApiProps {
   readonly instance: Instance;
   readonly pipeline: SluicePipeline;
   readonly model: string;
+  readonly manifest: AppManifest;
   /** Requests a second, and at once after a pause, before callers get 429. */
   readonly throttle: { readonly rate: number; readonly burst: number };
   /**
@@ -136,7 +139,8 @@ export class SluiceApi extends Construct {
     if (route.public) acknowledge(method, "AwsSolutions-APIG4", "Says only whether the service answers");
   }
 
-  #functions({ instance, pipeline, model }: SluiceApiProps): ReadonlyMap<Route["lambda"], SluiceFunction> {
+  #functions(props: SluiceApiProps): ReadonlyMap<Route["lambda"], SluiceFunction> {
+    const { instance, pipeline, model } = props;
     const common = { defaults: instance.functions, timeout: TIMEOUT };
     const { data } = instance;
     const writing = writerVariables(instance);
@@ -148,6 +152,7 @@ export class SluiceApi extends Construct {
       description: "Accepts jobs",
     });
     data.grantBeginJobs(submit);
+    grantAdmission(submit, props);
     const jobs = new SluiceFunction(this, "Jobs", {
       ...common,
       kind: "jobs",
@@ -170,6 +175,7 @@ export class SluiceApi extends Construct {
       description: "Cancels, redrives, discards and forks jobs",
     });
     data.grantWriteJobs(commands);
+    grantAdmission(commands, props);
     const deadLetters = new SluiceFunction(this, "DeadLetters", {
       ...common,
       kind: "dead-letters",
@@ -184,7 +190,7 @@ export class SluiceApi extends Construct {
       environment: { ...writing, SLUICE_MODEL: model },
       description: "Shows capabilities and their backlogs",
     });
-    grantBacklogs(capabilities, pipeline);
+    grantBacklogs(capabilities, pipeline.capabilities.values());
     grantDeadLetters(capabilities, pipeline);
     const openapi = new SluiceFunction(this, "OpenApi", {
       ...common,
@@ -223,9 +229,22 @@ export class SluiceApi extends Construct {
   }
 }
 
+/** What it takes to refuse jobs beyond the app's limits: nothing where there are none. */
+function grantAdmission(fn: IFunction, { instance: { data }, pipeline, manifest }: SluiceApiProps): void {
+  const { jobsPerMinute, jobsInFlight } = manifest.tenantLimits;
+  if (jobsPerMinute !== undefined) data.grantLimits(fn);
+  if (jobsInFlight !== undefined) data.grantList(fn);
+  const limited = manifest.capabilities.filter(({ maxBacklog }) => maxBacklog !== undefined);
+  if (limited.length > 0)
+    grantBacklogs(
+      fn,
+      limited.map(({ name }) => pipeline.capability(name)),
+    );
+}
+
 /** How much waits for each capability, and since when: the latter is known to CloudWatch only, whose metrics no policy can name. */
-export function grantBacklogs(fn: IFunction, { capabilities }: SluicePipeline): void {
-  for (const { topicQueue } of capabilities.values()) allow(fn, ["sqs:GetQueueAttributes"], topicQueue.queue.queueArn);
+export function grantBacklogs(fn: IFunction, capabilities: Iterable<Capability>): void {
+  for (const { topicQueue } of capabilities) allow(fn, ["sqs:GetQueueAttributes"], topicQueue.queue.queueArn);
   allow(fn, ["cloudwatch:GetMetricData"], "*");
   if (fn.role)
     acknowledge(fn.role, "AwsSolutions-IAM5[Resource::*]", "Metrics have no resources that a policy could name");

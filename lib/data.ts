@@ -141,6 +141,11 @@ export class SluiceData extends Construct {
     allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn);
   }
 
+  /** Reserve places in buckets. */
+  grantLimits(fn: IFunction): void {
+    allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn);
+  }
+
   /** Find a tenant's jobs. */
   grantList(fn: IFunction): void {
     allow(fn, ["dynamodb:Query"], `${this.table.tableArn}/index/${JOBS_INDEX.name}`);

@@ -140,6 +140,7 @@ export class Sluice extends Construct {
       instance: this.pipeline.instance,
       pipeline: this.pipeline,
       model,
+      manifest: this.manifest,
       throttle: props.throttle ?? { rate: 100, burst: 200 },
       createAccountRole: props.createApiGatewayAccountRole ?? false,
     });

@@ -6,17 +6,25 @@ import type { Runtime } from "../../src/core/runtime.ts";
 /** What this deployment can do, and how much waits for each capability. */
 export async function getCapabilities({ app, queue, resources }: Runtime): Promise<z.infer<typeof CapabilityList>> {
   const queueStats = async (name: string) => {
-    const { oldestAgeMs, ...counts } = await queue.stats(name);
-    return { ...counts, ...(oldestAgeMs === undefined ? {} : { oldestAgeMs }) };
+    const [{ oldestAgeMs, ...counts }, drainedPerSecond] = await Promise.all([
+      queue.stats(name),
+      queue.drainedPerSecond(name),
+    ]);
+    return {
+      ...counts,
+      ...(oldestAgeMs === undefined ? {} : { oldestAgeMs }),
+      ...(drainedPerSecond === undefined ? {} : { drainedPerSecond }),
+    };
   };
   const capabilities = await Promise.all(
-    [...app.capabilities.values()].map(async ({ name, description, concurrency, timeoutMs, retry }) => ({
+    [...app.capabilities.values()].map(async ({ name, description, concurrency, timeoutMs, retry, maxBacklog }) => ({
       name,
       description,
       ...(await queueStats(name)),
       concurrency,
       timeoutMs,
       maxAttempts: retry.maxAttempts,
+      ...(maxBacklog === undefined ? {} : { maxBacklog }),
     })),
   );
   const workflows = [...app.workflows.values()].map(({ name, description, input }) => ({
@@ -24,5 +32,5 @@ export async function getCapabilities({ app, queue, resources }: Runtime): Promi
     description,
     input: z.toJSONSchema(input, { io: "input", unrepresentable: "any" }) as Json,
   }));
-  return { capabilities, workflows, model: resources.model };
+  return { capabilities, workflows, model: resources.model, tenantLimits: app.tenantLimits };
 }

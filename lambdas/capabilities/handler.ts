@@ -5,4 +5,4 @@ import { createHandler } from "./create-handler.ts";
 
 const environment = parseEnvironment("capabilities", process.env);
 
-export const handler = createHandler(await awsRuntime({ app, environment, ages: true }));
+export const handler = createHandler(await awsRuntime({ app, environment, ages: true, deleted: "all" }));

@@ -18,7 +18,7 @@ import { readCommits } from "../../src/core/read-job.ts";
 import { announcementsOf } from "../../src/core/redelivery.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { getJob, noSuchJob } from "../jobs/jobs.ts";
-import { submit } from "../submit/submit.ts";
+import { type Submitted, submit } from "../submit/submit.ts";
 
 /** A job of a tenant's. */
 export interface Of {
@@ -55,7 +55,7 @@ export async function forkJob(
   { after, input, options }: ForkRequest,
   context: { readonly idempotencyKey: string | undefined; readonly traceparent: string | undefined },
   runtime: Runtime,
-): Promise<{ job: JobView; created: boolean }> {
+): Promise<Submitted> {
   const commits = await commitsOf({ tenant, jobId }, runtime);
   const [first] = commits[0]?.events ?? [];
   if (first?.type !== "job.submitted") throw noSuchJob(jobId);

@@ -3,6 +3,7 @@ import type { Runtime } from "../../src/core/runtime.ts";
 import { type HttpHandler, httpHandler } from "../http-handler.ts";
 import { linkedFrom } from "../jobs/jobs.ts";
 import { accepted, unquoted } from "../submit/accepted.ts";
+import { withPolicy } from "../submit/rate-limit-headers.ts";
 import { cancelJob, discardDeadLetters, forkJob, redeliverJob, redriveJob } from "./commands.ts";
 
 /** Serves what people ask of a job after it was submitted. */
@@ -48,7 +49,7 @@ export function createHandler(runtime: Runtime): HttpHandler {
     [routes.redrive.path, redrive],
     [routes.discard.path, discard],
     [routes.redeliver.path, redeliver],
-    [routes.fork.path, fork],
+    [routes.fork.path, withPolicy(fork, runtime.app)],
   ]);
   return (event, context) => {
     const handler = handlers.get(event.resource);

@@ -5,4 +5,4 @@ import { createHandler } from "./create-handler.ts";
 
 const environment = parseEnvironment("commands", process.env);
 
-export const handler = createHandler(await awsRuntime({ app, environment }));
+export const handler = createHandler(await awsRuntime({ app, environment, deleted: "limited" }));

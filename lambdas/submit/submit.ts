@@ -3,12 +3,14 @@ import { type JobView, MAX_DEADLINE_MS, type SubmitRequest } from "../../src/con
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import type { Json } from "../../src/contract/json.ts";
 import { ProblemError, violations } from "../../src/contract/problem.ts";
+import { type RateLeft, RefusedJobError } from "../../src/core/admission.ts";
 import type { Kept } from "../../src/core/fork.ts";
 import { iso } from "../../src/core/job-writer.ts";
 import { asJson } from "../../src/core/pass.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { inSpan, traceparentOf } from "../../src/telemetry/trace.ts";
 import { viewOf } from "../jobs/jobs.ts";
+import { refusal } from "./rate-limit-headers.ts";
 
 export interface SubmitCommand {
   readonly tenant: TenantId;
@@ -19,14 +21,22 @@ export interface SubmitCommand {
   readonly fork?: { readonly jobId: JobId; readonly kept: Kept };
 }
 
+export interface Submitted {
+  readonly job: JobView;
+  readonly created: boolean;
+  /** What is left of the tenant's rate, if it is limited and this has taken from it. */
+  readonly left: RateLeft | undefined;
+}
+
 /** When the reconciler first looks at a job that nothing else has brought to its end, in ms. */
 const FIRST_WAKE_MS = 60_000;
 
 /**
  * Accepts a job: when this resolves, the job is durable, and on its way or to be found by the reconciler. With an
- * idempotency key that was used for the same payload, the job of then; for another payload a 422.
+ * idempotency key that was used for the same payload, the job of then; for another payload a 422. Beyond a limit a 429 or
+ * a 503, which wrote nothing.
  */
-export function submit(command: SubmitCommand, runtime: Runtime): Promise<{ job: JobView; created: boolean }> {
+export function submit(command: SubmitCommand, runtime: Runtime): Promise<Submitted> {
   const { request, traceparent } = command;
   const attributes = { "sluice.workflow": request.workflow.slice(0, 100) };
   return inSpan("submit", { kind: "server", traceparent, attributes }, (span) =>
@@ -34,9 +44,9 @@ export function submit(command: SubmitCommand, runtime: Runtime): Promise<{ job:
   );
 }
 
-async function accept(command: SubmitCommand, runtime: Runtime): Promise<{ job: JobView; created: boolean }> {
+async function accept(command: SubmitCommand, runtime: Runtime): Promise<Submitted> {
   const { tenant, request, idempotencyKey, traceparent, fork } = command;
-  const { app, clock, ids, writer, metrics } = runtime;
+  const { app, clock, ids, writer, metrics, admission } = runtime;
   const workflow = app.workflows.get(request.workflow);
   if (workflow === undefined) {
     throw new ProblemError({
@@ -68,8 +78,10 @@ async function accept(command: SubmitCommand, runtime: Runtime): Promise<{ job: 
   }
   const forkedFrom = fork && { jobId: fork.jobId, seq: fork.kept.seq };
   const digest = digestOf({ ...request, ...(forkedFrom ? { forkedFrom } : {}) });
-  const { view, created } = await writer.create(
-    ids.jobId(tenant, idempotencyKey),
+  const jobId = ids.jobId(tenant, idempotencyKey);
+  const entrance = admission.begin(tenant, jobId, idempotencyKey !== undefined);
+  const beginning = writer.create(
+    jobId,
     tenant,
     {
       type: "job.submitted",
@@ -84,8 +96,15 @@ async function accept(command: SubmitCommand, runtime: Runtime): Promise<{ job: 
     },
     Math.min(nowMs + FIRST_WAKE_MS, deadlineMs),
     (state) => ({ job: viewOf(state), digest: state.digest }),
-    fork?.kept.events,
+    { ...(fork ? { kept: fork.kept.events } : {}), admit: entrance.admit },
   );
+  const { view, created } = await beginning.catch((error: unknown) => {
+    entrance.end(false);
+    if (!(error instanceof RefusedJobError)) throw error;
+    metrics.record("JobsRefused", 1, "Count", { reason: error.reason });
+    throw refusal(error);
+  });
+  entrance.end(created);
   if (created) metrics.record("JobsSubmitted", 1, "Count", { workflow: workflow.name });
   if (!created && view.digest !== digest) {
     throw new ProblemError({
@@ -94,7 +113,7 @@ async function accept(command: SubmitCommand, runtime: Runtime): Promise<{ job: 
       detail: `this Idempotency-Key already stands for job ${view.job.id} with another payload; use a new key for a new job`,
     });
   }
-  return { job: view.job, created };
+  return { job: view.job, created, left: entrance.left() };
 }
 
 /** When the job is to start, in epoch ms; undefined: at once. */

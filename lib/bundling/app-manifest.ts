@@ -9,6 +9,7 @@ export const AppManifest = z.object({
       timeoutMs: z.number(),
       concurrency: z.number(),
       batchSize: z.number(),
+      maxBacklog: z.number().optional(),
       memoryMb: z.number(),
       secrets: z.array(z.string()),
       usesModel: z.boolean(),
@@ -20,6 +21,7 @@ export const AppManifest = z.object({
   corpus: z.string().optional(),
   deadlineMs: z.number(),
   retentionMs: z.number(),
+  tenantLimits: z.object({ jobsPerMinute: z.number().optional(), jobsInFlight: z.number().optional() }),
 });
 export type AppManifest = z.output<typeof AppManifest>;
 export type CapabilityManifest = AppManifest["capabilities"][number];

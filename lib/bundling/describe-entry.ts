@@ -21,11 +21,12 @@ async function describe(): Promise<AppManifest> {
   return {
     workflows: [...app.workflows.values()].map(({ name }) => ({ name })),
     capabilities: [...app.capabilities.values()].map(
-      ({ name, timeoutMs, concurrency, batchSize, memoryMb, secrets, usesModel, permissions }) => ({
+      ({ name, timeoutMs, concurrency, batchSize, maxBacklog, memoryMb, secrets, usesModel, permissions }) => ({
         name,
         timeoutMs,
         concurrency,
         batchSize,
+        ...(maxBacklog === undefined ? {} : { maxBacklog }),
         memoryMb,
         secrets: [...secrets],
         usesModel,
@@ -40,6 +41,7 @@ async function describe(): Promise<AppManifest> {
     ...(app.corpus === undefined ? {} : { corpus: app.corpus }),
     deadlineMs: app.deadlineMs,
     retentionMs: app.retentionMs,
+    tenantLimits: app.tenantLimits,
   };
 }
 

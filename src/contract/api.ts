@@ -52,6 +52,11 @@ export const IdempotencyKey = z
 export const AcceptedHeaders = z.object({
   Location: z.string().describe("Where to look for the job"),
   "Retry-After": z.string().describe("Seconds after which a first look is worthwhile"),
+  "RateLimit-Policy": z
+    .string()
+    .optional()
+    .describe("Where the tenant's jobs are limited: what is allowed (draft-ietf-httpapi-ratelimit-headers)"),
+  RateLimit: z.string().optional().describe("Where jobs a minute are limited: what is left of them"),
   "Idempotency-Replayed": z.literal("true").optional().describe("The Idempotency-Key was used before: this is its job"),
 });
 
@@ -273,6 +278,15 @@ export const CapabilityView = z
     inFlight: z.number().int(),
     deadLetters: z.number().int(),
     oldestAgeMs: z.number().optional().describe("Age of the oldest ready message, where the queue tells"),
+    drainedPerSecond: z
+      .number()
+      .optional()
+      .describe("Messages done a second, as measured in about the last minute while there were any"),
+    maxBacklog: z
+      .number()
+      .int()
+      .optional()
+      .describe("While so many wait, ready or delayed, new jobs that need it get 503"),
     concurrency: z.number().int(),
     timeoutMs: z.number().int(),
     maxAttempts: z.number().int(),
@@ -283,6 +297,12 @@ export const CapabilityList = z
   .object({
     capabilities: z.array(CapabilityView),
     workflows: z.array(z.object({ name: z.string(), description: z.string(), input: Json.describe("JSON Schema") })),
+    tenantLimits: z
+      .object({
+        jobsPerMinute: z.number().int().optional(),
+        jobsInFlight: z.number().int().optional().describe("Jobs that have not ended"),
+      })
+      .describe("Of each tenant; beyond them, submissions get 429"),
     model: z.string(),
   })
   .meta({ id: "CapabilityList" });

@@ -7,6 +7,7 @@ export const SERVICE_NAME = "sluice";
 
 export const METRIC_NAMES = [
   "JobsSubmitted",
+  "JobsRefused",
   "JobsEnded",
   "JobDuration",
   "StepsCompleted",

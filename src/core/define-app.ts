@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { AnyCapability } from "./define-capability.ts";
 import { isName, NAME_SHAPE } from "./define-capability.ts";
 import type { AnyWorkflow } from "./define-workflow.ts";
@@ -23,6 +24,15 @@ export interface AppOptions {
   readonly deadlineMs?: number;
   /** How long a job's log is kept after its deadline, in ms. @default 30 days */
   readonly retentionMs?: number;
+  /** What each tenant may ask for; beyond it, submissions get 429. @default no limits */
+  readonly tenantLimits?: TenantLimits;
+}
+
+export interface TenantLimits {
+  /** Jobs begun a minute; as many at once after a minute's pause. 1 to 60,000. @default no limit */
+  readonly jobsPerMinute?: number;
+  /** Jobs that have not ended. 1 to 100,000; on AWS counted roughly. @default no limit */
+  readonly jobsInFlight?: number;
 }
 
 /** What hosts, Lambda bundles, the CDK construct and tests take. Made by {@link defineApp}. */
@@ -37,6 +47,7 @@ export interface App {
   readonly maxSteps: number;
   readonly deadlineMs: number;
   readonly retentionMs: number;
+  readonly tenantLimits: TenantLimits;
   /** Tells an app from any other default export, across copies of this package. */
   readonly kind: typeof APP_KIND;
 }
@@ -80,7 +91,19 @@ export function defineApp(options: AppOptions): App {
     maxSteps: positive("maxSteps", options.maxSteps ?? 1_000),
     deadlineMs: positive("deadlineMs", options.deadlineMs ?? 7 * DAY_MS),
     retentionMs: positive("retentionMs", options.retentionMs ?? 30 * DAY_MS),
+    tenantLimits: checkTenantLimits(options.tenantLimits ?? {}),
   });
+}
+
+const TenantLimitsShape = z.strictObject({
+  jobsPerMinute: z.number().int().min(1).max(60_000).optional(),
+  jobsInFlight: z.number().int().min(1).max(100_000).optional(),
+});
+
+function checkTenantLimits(limits: TenantLimits): TenantLimits {
+  const checked = TenantLimitsShape.safeParse(limits);
+  if (checked.success) return Object.freeze({ ...limits });
+  throw new DefinitionError(`tenantLimits: ${z.prettifyError(checked.error)}; got ${JSON.stringify(limits)}`);
 }
 
 function byName<T extends { readonly name: string }>(kind: string, items: readonly T[]): ReadonlyMap<string, T> {

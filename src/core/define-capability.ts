@@ -58,6 +58,8 @@ export interface CapabilityOptions<Name extends string, I extends z.ZodType, O e
   readonly leaseMs?: number;
   /** Steps worked on at once: in the process, or as the queue's maximum concurrency on AWS (2 to 1,000). @default 20 */
   readonly concurrency?: number;
+  /** Messages that may wait before new jobs that ask for it get 503; see docs/decisions/2026-11-25-back-pressure.md. @default no limit */
+  readonly maxBacklog?: number;
   /** Messages handed to one worker at once, 1 to 10; they are worked concurrently. @default 10 */
   readonly batchSize?: number;
   /** The worker's memory in MB on AWS, 128 to 10,240. @default 512 */
@@ -95,15 +97,15 @@ export interface CapabilityOptions<Name extends string, I extends z.ZodType, O e
 }
 
 /** What a capability may do without. */
-type OptionalHook = "reattach" | "estimateUsage";
+type Optional = "reattach" | "estimateUsage" | "maxBacklog";
 
 /** A kind of work with its own topic, queue, worker and dead-letter queue. Made by {@link defineCapability}. */
 export interface Capability<
   Name extends string = string,
   I extends z.ZodType = z.ZodType,
   O extends z.ZodType = z.ZodType,
-> extends Required<Omit<CapabilityOptions<Name, I, O>, "retry" | "description" | OptionalHook>>,
-    Pick<CapabilityOptions<Name, I, O>, OptionalHook> {
+> extends Required<Omit<CapabilityOptions<Name, I, O>, "retry" | "description" | Optional>>,
+    Pick<CapabilityOptions<Name, I, O>, Optional> {
   readonly description: string;
   readonly retry: RetryPolicy;
 }
@@ -124,6 +126,7 @@ const Numbers = z.object({
   concurrency: z.number().int().min(2).max(1_000),
   batchSize: z.number().int().min(1).max(10),
   memoryMb: z.number().int().min(128).max(10_240),
+  maxBacklog: z.number().int().min(1).max(100_000_000).optional(),
   maxReruns: z.number().int().min(0).max(100),
   retry: z.object({
     maxAttempts: z.number().int().min(1).max(15),

@@ -86,6 +86,13 @@ interface Item {
   readonly reject: (error: unknown) => void;
 }
 
+export interface CreateOptions {
+  /** Follows the submission: what another job's log knows already. */
+  readonly kept?: readonly EventBody[];
+  /** Rejects where the job must not begin, as its first pass has made it: then nothing is written. */
+  readonly admit?: ((state: JobState) => Promise<void>) | undefined;
+}
+
 /** Tries to bring a workflow forward before it waits for a person. */
 export const MAX_ADVANCE_FAILURES = 3;
 const ADVANCE_RETRY_MS = 2_000;
@@ -116,8 +123,7 @@ export class JobWriter {
 
   /**
    * Begins a job, as far as its workflow gets at once. With an id that exists already, nothing is written.
-   * Resolves when all of it is durable, with what `view` takes from the job as it was then: a state goes on changing. `kept`
-   * follows the submission: what another job's log knows already.
+   * Resolves when all of it is durable, with what `view` takes from the job as it was then: a state goes on changing.
    */
   async create<T>(
     jobId: JobId,
@@ -125,14 +131,15 @@ export class JobWriter {
     submitted: EventOf<"job.submitted">,
     wakeAtMs: number,
     view: (state: JobState) => T,
-    kept: readonly EventBody[] = [],
+    options: CreateOptions = {},
   ): Promise<{ view: T; created: boolean }> {
+    const { kept = [], admit } = options;
     if (this.#lanes.has(jobId) || this.states.cached(jobId)) {
       try {
         return await this.#existing(jobId, view);
       } catch (error) {
         // Whoever was about to create it has failed: our turn.
-        if (error instanceof UnknownJobError) return this.create(jobId, tenant, submitted, wakeAtMs, view, kept);
+        if (error instanceof UnknownJobError) return this.create(jobId, tenant, submitted, wakeAtMs, view, options);
         throw error;
       }
     }
@@ -144,6 +151,12 @@ export class JobWriter {
       for (const event of [submitted, ...kept]) draft.add(event);
       await this.#advance(draft, false);
       const { state } = draft;
+      try {
+        await admit?.(state);
+      } catch (error) {
+        draft.release();
+        throw error;
+      }
       const head: Head = {
         jobId,
         tenant,
@@ -476,6 +489,11 @@ class Draft {
         this.add({ type: "step.started", stepId: id, capability: capability.name, attempt: attempt + 1, lease });
       }
     }
+  }
+
+  /** Gives back the places that were kept free: nothing of this is written. */
+  release(): void {
+    for (const { reservation } of this.#claimed) reservation?.release();
   }
 
   outgoing(): Outgoing[] {

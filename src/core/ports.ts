@@ -101,6 +101,8 @@ export interface JobIndex {
   /** Heads whose wake-up is due, oldest first. */
   due(nowMs: number, limit: number): Promise<readonly Head[]>;
   change(jobId: JobId, change: HeadChange): Promise<void>;
+  /** How many of a tenant's jobs have not ended; `most` where there are so many or more. May lag, and may miss old ones. */
+  countOpen(tenant: TenantId, most: number): Promise<number>;
 }
 
 /** Publishes messages to everybody who listens to their topics. At least once; resolves when they are durable. */
@@ -130,10 +132,11 @@ export interface Backlog {
   readonly ready: number;
   /** Age of the oldest message that is ready, in ms; 0 when there is none, undefined when the queue does not tell. */
   readonly oldestAgeMs: number | undefined;
+  /** Wait for their time. */
+  readonly delayed: number;
 }
 
 export interface QueueStats extends Backlog {
-  readonly delayed: number;
   readonly inFlight: number;
   readonly deadLetters: number;
 }
@@ -165,6 +168,11 @@ export interface WorkQueue {
   stats(queue: string): Promise<QueueStats>;
   /** The part of its stats that costs least: its dead letters are not asked. */
   backlog(queue: string): Promise<Backlog>;
+  /**
+   * Messages done a second, as measured in about the last minute while there were any; 0 where some were there and none was
+   * done, undefined where nothing was measured.
+   */
+  drainedPerSecond(queue: string): Promise<number | undefined>;
 }
 
 /** Receive counts above which a queue sets a message aside by itself: it kills whoever takes it. */
@@ -181,6 +189,24 @@ export interface Blobs {
 export interface Snapshots {
   put(jobId: JobId, seq: number, text: string): Promise<void>;
   get(jobId: JobId, seq: number): Promise<string | undefined>;
+}
+
+/** What a bucket is asked for: a unit of cost per `costMs` flows out of it, and it holds `burstMs`. */
+export interface Reservable {
+  readonly costMs: number;
+  readonly burstMs: number;
+  readonly nowMs: number;
+}
+
+export type Reserved =
+  /** `usedMs`: how much of the bucket is used now, this one included. */
+  | { readonly granted: true; readonly usedMs: number }
+  /** The earliest time at which the same would be granted, if nobody else asks. Nothing was taken. */
+  | { readonly granted: false; readonly retryAtMs: number };
+
+/** Buckets that all processes share. */
+export interface Limits {
+  reserve(key: string, ask: Reservable): Promise<Reserved>;
 }
 
 export interface Clock {

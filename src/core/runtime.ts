@@ -1,8 +1,20 @@
 import type { MetricName } from "../contract/metrics.ts";
+import { Admission, type RefusalReason } from "./admission.ts";
 import { CallStoppedError, Calls } from "./calls.ts";
 import type { App } from "./define-app.ts";
 import { JobWriter } from "./job-writer.ts";
-import type { Blobs, Clock, EventLog, Ids, JobIndex, LocalWorkers, Snapshots, Topics, WorkQueue } from "./ports.ts";
+import type {
+  Blobs,
+  Clock,
+  EventLog,
+  Ids,
+  JobIndex,
+  Limits,
+  LocalWorkers,
+  Snapshots,
+  Topics,
+  WorkQueue,
+} from "./ports.ts";
 import type { Resources } from "./resources.ts";
 
 /** Structured logging: a message and ids, sizes, durations; never a prompt or an answer. */
@@ -18,6 +30,7 @@ export interface MetricDimensions {
   readonly capability?: string;
   readonly model?: string;
   readonly workflow?: string;
+  readonly reason?: RefusalReason;
 }
 
 export type MetricUnit = "Count" | "Milliseconds" | "Bytes";
@@ -47,6 +60,9 @@ export interface Ports {
   readonly stopPollMs?: number;
   /** The longest that streamed text waits for its record, in ms. */
   readonly progressFlushMs: number;
+  readonly limits: Limits;
+  /** For how long a count may be used that the engine was asked for, in ms: 0 where asking again costs nothing. */
+  readonly countsFreshMs: number;
   /** Where reading a whole log costs too much. */
   readonly snapshots?: Snapshots;
   /**
@@ -75,6 +91,7 @@ export interface Runtime extends Ports, RuntimeOptions {
   readonly metrics: Metrics;
   readonly writer: JobWriter;
   readonly calls: Calls;
+  readonly admission: Admission;
 }
 
 export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
@@ -108,7 +125,8 @@ export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
     onSnapshotLost: (jobId, error) =>
       logger.warn("snapshot not kept or not read", { jobId, error: (error as Error).name }),
   });
-  return { ...ports, ...options, metrics, maxSkewMs: options.maxSkewMs ?? 0, writer, calls };
+  const admission = new Admission({ app, ...ports });
+  return { ...ports, ...options, metrics, maxSkewMs: options.maxSkewMs ?? 0, writer, calls, admission };
 }
 
 const NO_METRICS: Metrics = { record: () => {}, flush: () => {} };
@@ -116,7 +134,7 @@ const NO_METRICS: Metrics = { record: () => {}, flush: () => {} };
 /** The ports alone: an engine may be an object of more parts. */
 function portsOf(engine: Ports): Ports {
   const { log, index, topics, queue, blobs, snapshots, clock, ids, holder, deploySeq } = engine;
-  const { atomicEffects, progressFlushMs, stopPollMs } = engine;
+  const { atomicEffects, progressFlushMs, stopPollMs, limits, countsFreshMs } = engine;
   return {
     log,
     index,
@@ -130,6 +148,8 @@ function portsOf(engine: Ports): Ports {
     deploySeq,
     atomicEffects,
     progressFlushMs,
+    limits,
+    countsFreshMs,
     ...(stopPollMs === undefined ? {} : { stopPollMs }),
     coalesce: (commit, expected) => engine.coalesce(commit, expected),
     isGone: (other) => engine.isGone(other),

@@ -6,9 +6,10 @@ import { KeyedIds } from "../shared/keyed-ids.ts";
 import { type AwsClients, awsClients } from "./aws-clients.ts";
 import { DynamoDbEventLog } from "./dynamodb-event-log.ts";
 import { DynamoDbJobIndex } from "./dynamodb-job-index.ts";
+import { DynamoDbLimits } from "./dynamodb-limits.ts";
 import { EventBridgeTopics } from "./eventbridge-topics.ts";
 import { functionClock } from "./function-clock.ts";
-import type { QueueAges } from "./queue-ages.ts";
+import type { QueueMetric } from "./queue-metric.ts";
 import { S3Blobs, S3Snapshots } from "./s3-blobs.ts";
 import { SqsWorkQueue } from "./sqs-work-queue.ts";
 
@@ -21,7 +22,9 @@ export interface AwsEngineOptions {
   /** Which deployment this is; grows with each. */
   readonly deploySeq: number;
   /** Tells how old backlogs are. @default nothing does */
-  readonly ages?: QueueAges;
+  readonly ages?: QueueMetric;
+  /** Tells how fast queues are worked off. @default nothing does */
+  readonly deleted?: QueueMetric;
   /** Something went wrong that is made good later: for the function's log. @default it is kept quiet */
   readonly onError?: (what: string, about: object) => void;
   /** @default made from the environment */
@@ -34,6 +37,8 @@ export interface AwsEngineOptions {
 const COALESCE_MS = 25;
 /** Each record of streamed text is a billed write. */
 const PROGRESS_FLUSH_MS = 2_000;
+/** What lags and is approximate anyway is not asked at every submission. */
+const COUNTS_FRESH_MS = 2_000;
 /** How far the clocks of two functions may be apart. */
 export const AWS_MAX_SKEW_MS = 10_000;
 
@@ -46,6 +51,7 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
     queueUrlPrefix,
     deploySeq,
     ages,
+    deleted,
     clock = functionClock,
     onError = () => {},
   } = options;
@@ -64,7 +70,12 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
     log: new DynamoDbEventLog({ ...table, index, topics, onHeadMissed }),
     index,
     topics,
-    queue: new SqsWorkQueue({ client: clients.sqs, urlPrefix: queueUrlPrefix, ...(ages ? { ages } : {}) }),
+    queue: new SqsWorkQueue({
+      client: clients.sqs,
+      urlPrefix: queueUrlPrefix,
+      ...(ages ? { ages } : {}),
+      ...(deleted ? { deleted } : {}),
+    }),
     blobs: new S3Blobs({ client: clients.s3, bucket }),
     snapshots: new S3Snapshots({ client: clients.s3, bucket }),
     clock,
@@ -73,6 +84,8 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
     deploySeq,
     atomicEffects: false,
     progressFlushMs: PROGRESS_FLUSH_MS,
+    limits: new DynamoDbLimits(table),
+    countsFreshMs: COUNTS_FRESH_MS,
     coalesce: (commit, expected) => {
       if (expected) clock.setTimer(COALESCE_MS, commit);
       else setImmediate(commit);

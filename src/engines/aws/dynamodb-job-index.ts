@@ -3,9 +3,10 @@ import {
   type DynamoDBClient,
   QueryCommand,
   type QueryCommandInput,
+  type QueryCommandOutput,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
-import type { JobId } from "../../contract/ids.ts";
+import type { JobId, TenantId } from "../../contract/ids.ts";
 import {
   BadCursorError,
   type Clock,
@@ -27,7 +28,13 @@ export interface DynamoDbJobIndexProps extends DynamoDbTable {
 /** Jobs that one call looks at where a filter leaves few of them: the rest is for the next page. */
 const MAX_EXAMINED = 1_000;
 const PAGE_EXAMINED = 250;
+/** Of a count of open jobs: the newest so many, at about 300 bytes each, are looked at. */
+const MAX_COUNTED = 2_000;
+const LEAST_COUNTED = 250;
 const CURSOR = /^\d{4}-\d\d-\d\dT[\d:.]+Z job_[a-z2-7]{26}$/;
+
+const ENDED: Item = Object.fromEntries(TERMINAL_STATUSES.map((ended, n) => [`:ended${n}`, { S: ended }]));
+const ENDED_NAMES = Object.keys(ENDED).join(", ");
 
 /** Heads in the first commits' items, found by two sparse indexes. Both lag behind the table by moments. */
 export class DynamoDbJobIndex implements JobIndex {
@@ -81,7 +88,7 @@ export class DynamoDbJobIndex implements JobIndex {
   async change(jobId: JobId, { status, wakeAtMs }: HeadChange): Promise<void> {
     const sets: string[] = [];
     const names: Record<string, string> = { "#status": "st" };
-    const values: Item = Object.fromEntries(TERMINAL_STATUSES.map((ended, n) => [`:ended${n}`, { S: ended }]));
+    const values: Item = { ...ENDED };
     if (status !== undefined) {
       sets.push("#status = :status");
       values[":status"] = { S: status };
@@ -105,7 +112,7 @@ export class DynamoDbJobIndex implements JobIndex {
           Key: commitKey(jobId, 1),
           UpdateExpression: (sets.length > 0 ? `SET ${sets.join(", ")}` : "") + remove,
           // Without the attribute the job is not there, and must not come to be by this.
-          ConditionExpression: `attribute_exists(#status) AND NOT #status IN (${TERMINAL_STATUSES.map((_, n) => `:ended${n}`).join(", ")})`,
+          ConditionExpression: `attribute_exists(#status) AND NOT #status IN (${ENDED_NAMES})`,
           ExpressionAttributeNames: names,
           ExpressionAttributeValues: values,
         }),
@@ -113,6 +120,33 @@ export class DynamoDbJobIndex implements JobIndex {
     } catch (error) {
       if (!(error instanceof ConditionalCheckFailedException)) throw error;
     }
+  }
+
+  /** Looks at the tenant's newest jobs only: a job that stays open while thousands come and go is missed. */
+  async countOpen(tenant: TenantId, most: number): Promise<number> {
+    let left = Math.min(Math.max(4 * most, LEAST_COUNTED), MAX_COUNTED);
+    let open = 0;
+    let from: Item | undefined;
+    do {
+      const page: QueryCommandOutput = await this.#client.send(
+        new QueryCommand({
+          TableName: this.#tableName,
+          IndexName: JOBS_INDEX.name,
+          KeyConditionExpression: "#tenant = :tenant",
+          FilterExpression: `NOT #status IN (${ENDED_NAMES})`,
+          ExpressionAttributeNames: { "#tenant": JOBS_INDEX.partitionKey, "#status": "st" },
+          ExpressionAttributeValues: { ":tenant": { S: tenant }, ...ENDED },
+          ScanIndexForward: false,
+          Select: "COUNT",
+          Limit: left,
+          ...(from ? { ExclusiveStartKey: from } : {}),
+        }),
+      );
+      open += page.Count ?? 0;
+      left -= page.ScannedCount ?? 0;
+      from = page.LastEvaluatedKey;
+    } while (from && left > 0 && open < most);
+    return Math.min(open, most);
   }
 
   #heads(items: readonly Item[]): Head[] {

@@ -20,14 +20,16 @@ import type {
   Receipt,
   WorkQueue,
 } from "../../core/ports.ts";
-import type { QueueAges } from "./queue-ages.ts";
+import type { QueueMetric } from "./queue-metric.ts";
 
 export interface SqsWorkQueueProps {
   readonly client: SQSClient;
   /** What every queue's URL begins with: `https://sqs.REGION.amazonaws.com/ACCOUNT/PREFIX-`. */
   readonly urlPrefix: string;
   /** Without it, no ages are told. */
-  readonly ages?: QueueAges;
+  readonly ages?: QueueMetric;
+  /** Without it, nobody knows how fast a queue is worked off. */
+  readonly deleted?: QueueMetric;
 }
 
 /** Some messages of a batch could not be deleted: they come again, and are found done. */
@@ -60,12 +62,14 @@ const COUNTS = [
 export class SqsWorkQueue implements WorkQueue {
   readonly #client: SQSClient;
   readonly #urlPrefix: string;
-  readonly #ages: QueueAges | undefined;
+  readonly #ages: QueueMetric | undefined;
+  readonly #deleted: QueueMetric | undefined;
 
-  constructor({ client, urlPrefix, ages }: SqsWorkQueueProps) {
+  constructor({ client, urlPrefix, ages, deleted }: SqsWorkQueueProps) {
     this.#client = client;
     this.#urlPrefix = urlPrefix;
     this.#ages = ages;
+    this.#deleted = deleted;
   }
 
   async receive(queue: string, max: number, visibilityMs: number): Promise<readonly Delivery[]> {
@@ -169,14 +173,20 @@ export class SqsWorkQueue implements WorkQueue {
   }
 
   async backlog(queue: string): Promise<Backlog> {
-    const { ready, oldestAgeMs } = await this.#own(queue);
-    return { ready, oldestAgeMs };
+    const { ready, oldestAgeMs, delayed } = await this.#own(queue);
+    return { ready, oldestAgeMs, delayed };
+  }
+
+  async drainedPerSecond(queue: string): Promise<number | undefined> {
+    const aMinute = await this.#deleted?.latest(nameOf(this.#url(queue)));
+    return aMinute === undefined ? undefined : aMinute / 60;
   }
 
   async #own(queue: string): Promise<Omit<QueueStats, "deadLetters">> {
     const url = this.#url(queue);
     const [ready, delayed, inFlight] = await this.#counts(url);
-    const oldestAgeMs = ready === 0 ? 0 : await this.#ages?.oldestAgeMs(nameOf(url));
+    const oldestS = ready === 0 ? 0 : await this.#ages?.latest(nameOf(url));
+    const oldestAgeMs = oldestS === undefined ? undefined : 1_000 * oldestS;
     return { ready, delayed, inFlight, oldestAgeMs };
   }
 

@@ -14,6 +14,9 @@ export const TABLE = {
 /** The partition in which deployments are counted: no job's. */
 export const DEPLOYMENTS_KEY = "deployments";
 
+/** Of the partitions of buckets: no job's. */
+export const LIMITS_PREFIX = "limit#";
+
 /** A tenant's jobs, by creation. Only first commits are in it. */
 export const JOBS_INDEX = {
   name: "jobs",

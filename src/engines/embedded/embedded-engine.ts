@@ -2,13 +2,14 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { App } from "../../core/define-app.ts";
-import type { Blobs, Clock } from "../../core/ports.ts";
+import type { Blobs, Clock, Limits } from "../../core/ports.ts";
 import { KeyedIds } from "../shared/keyed-ids.ts";
 import { systemClock } from "../shared/system-clock.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { type DatabaseOptions, openDatabase } from "./database.ts";
 import { FileBlobs, MemoryBlobs } from "./file-blobs.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { MemoryLimits } from "./memory-limits.ts";
 import { SqliteEventLog } from "./sqlite-event-log.ts";
 import { SqliteJobIndex } from "./sqlite-job-index.ts";
 import { type QueueEvents, SqliteWorkQueue } from "./sqlite-work-queue.ts";
@@ -35,6 +36,8 @@ export interface EmbeddedEngine {
   readonly holder: string;
   readonly atomicEffects: boolean;
   readonly progressFlushMs: number;
+  readonly limits: Limits;
+  readonly countsFreshMs: number;
   coalesce(commit: () => void, expected: boolean): void;
   /** Every holder but this process: the lock on the data directory says that the others are dead. */
   isGone(holder: string): boolean;
@@ -65,6 +68,8 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
     holder,
     atomicEffects: true,
     progressFlushMs: 250,
+    limits: new MemoryLimits(),
+    countsFreshMs: 0,
     // Calls that end in the same turn of the event loop: the parallel steps of a job often do.
     coalesce: (commit) => void setImmediate(commit),
     isGone: (other) => other !== holder,

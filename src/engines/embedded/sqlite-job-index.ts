@@ -16,14 +16,19 @@ interface Row {
 
 const CURSOR = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) (job_[a-z2-7]{26})$/;
 
+const IS_OPEN = `status NOT IN (${TERMINAL_STATUSES.map((status) => `'${status}'`).join(", ")})`;
+
 export class SqliteJobIndex implements JobIndex {
   readonly #group: GroupCommit;
   readonly #insert: StatementSync;
   readonly #change: StatementSync;
   readonly #list: StatementSync;
   readonly #due: StatementSync;
+  readonly #db: DatabaseSync;
+  #countOpen: StatementSync | undefined;
 
   constructor(db: DatabaseSync, group: GroupCommit) {
+    this.#db = db;
     this.#group = group;
     this.#insert = db.prepare(
       `INSERT INTO jobs (job_id, tenant, workflow, status, created_at, wake_at, expires)
@@ -31,7 +36,7 @@ export class SqliteJobIndex implements JobIndex {
     );
     this.#change = db.prepare(
       `UPDATE jobs SET status = coalesce(?, status), wake_at = CASE WHEN ? THEN ? ELSE wake_at END
-       WHERE job_id = ? AND status NOT IN (${TERMINAL_STATUSES.map((status) => `'${status}'`).join(", ")})`,
+       WHERE job_id = ? AND ${IS_OPEN}`,
     );
     this.#list = db.prepare(
       `SELECT * FROM jobs WHERE tenant = :tenant AND (:status IS NULL OR status = :status)
@@ -61,8 +66,21 @@ export class SqliteJobIndex implements JobIndex {
     return (this.#due.all(nowMs, limit) as unknown as Row[]).map(headOf);
   }
 
+  async countOpen(tenant: TenantId, most: number): Promise<number> {
+    this.#countOpen ??= this.#prepareCount();
+    return (this.#countOpen.get(tenant, most) as { n: number }).n;
+  }
+
   async change(jobId: JobId, change: HeadChange): Promise<void> {
     await this.#group.run(() => this.writeChange(jobId, change));
+  }
+
+  /** Who never counts writes no index for it. */
+  #prepareCount(): StatementSync {
+    this.#db.exec(`CREATE INDEX IF NOT EXISTS jobs_open ON jobs (tenant) WHERE ${IS_OPEN}`);
+    return this.#db.prepare(
+      `SELECT count(*) AS n FROM (SELECT 1 FROM jobs INDEXED BY jobs_open WHERE tenant = ? AND ${IS_OPEN} LIMIT ?)`,
+    );
   }
 
   /** Inside a transaction of the group's. */

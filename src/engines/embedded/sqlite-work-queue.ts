@@ -12,6 +12,7 @@ import {
   type Receipt,
   type WorkQueue,
 } from "../../core/ports.ts";
+import { DrainMeter } from "./drain-meter.ts";
 import { FairQueue } from "./fair-queue.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { Wakeups } from "./wakeups.ts";
@@ -121,12 +122,14 @@ export class SqliteWorkQueue implements WorkQueue {
       this.#later(() => this.#received.run(count, entry.id));
       deliveries.push(this.#hold(state, entry, message, visibilityMs));
     }
+    if (state) this.#meter(state);
     return deliveries;
   }
 
   async ack(receipts: readonly Receipt[]): Promise<void> {
     const held = receipts.flatMap(({ queue, receipt }) => this.#letGo(queue, receipt) ?? []);
     if (held.length === 0) return;
+    for (const { queue } of held) this.#state(queue).drain.done(1, this.#clock.now());
     await this.#group.run(() => {
       for (const entry of held) this.#delete.run(entry.id);
     });
@@ -168,19 +171,23 @@ export class SqliteWorkQueue implements WorkQueue {
     const state = this.#queues.get(queue);
     return {
       ...(await this.backlog(queue)),
-      delayed: state?.delayed ?? 0,
       inFlight: state?.inFlight.size ?? 0,
       deadLetters: (this.#countBuried.get(queue) as { n: number }).n,
     };
   }
 
   async backlog(queue: string): Promise<Backlog> {
-    const ready = this.#queues.get(queue)?.ready;
+    const { ready, delayed = 0 } = this.#queues.get(queue) ?? {};
     const oldest = ready?.oldestMs() ?? Number.POSITIVE_INFINITY;
     return {
       ready: ready?.size ?? 0,
       oldestAgeMs: Number.isFinite(oldest) ? Math.max(0, this.#clock.now() - oldest) : 0,
+      delayed,
     };
+  }
+
+  async drainedPerSecond(queue: string): Promise<number | undefined> {
+    return this.#queues.get(queue)?.drain.perSecond(this.#clock.now());
   }
 
   /** Messages that may be received now. */
@@ -223,6 +230,7 @@ export class SqliteWorkQueue implements WorkQueue {
       else this.#bodies += 1;
     }
     state.ready.push(entry);
+    this.#meter(state);
     this.#onReady(entry.queue);
   }
 
@@ -237,6 +245,7 @@ export class SqliteWorkQueue implements WorkQueue {
     const receipt = `${entry.id}.${entry.receiveCount}`;
     const untilMs = this.#clock.now() + visibilityMs;
     state.inFlight.set(receipt, { entry, untilMs });
+    this.#meter(state);
     this.#watch(state, untilMs);
     return {
       queue: entry.queue,
@@ -275,7 +284,12 @@ export class SqliteWorkQueue implements WorkQueue {
     const state = this.#state(queue);
     const held = state.inFlight.get(receipt);
     state.inFlight.delete(receipt);
+    this.#meter(state);
     return held?.entry;
+  }
+
+  #meter({ ready, inFlight, drain }: QueueState): void {
+    drain.busy(ready.size + inFlight.size > 0, this.#clock.now());
   }
 
   #content(entry: Entry): Message | undefined {
@@ -300,7 +314,13 @@ export class SqliteWorkQueue implements WorkQueue {
   #state(queue: string): QueueState {
     let state = this.#queues.get(queue);
     if (state === undefined) {
-      state = { ready: new FairQueue(), inFlight: new Map(), delayed: 0, sweepAtMs: Number.POSITIVE_INFINITY };
+      state = {
+        ready: new FairQueue(),
+        inFlight: new Map(),
+        drain: new DrainMeter(),
+        delayed: 0,
+        sweepAtMs: Number.POSITIVE_INFINITY,
+      };
       this.#queues.set(queue, state);
     }
     return state;
@@ -310,6 +330,7 @@ export class SqliteWorkQueue implements WorkQueue {
 interface QueueState {
   readonly ready: FairQueue<Entry>;
   readonly inFlight: Map<string, { readonly entry: Entry; readonly untilMs: number }>;
+  readonly drain: DrainMeter;
   delayed: number;
   /** When the earliest visibility timeout is looked at. */
   sweepAtMs: number;

@@ -68,7 +68,12 @@ function newWriter(): JobWriter {
     log,
     snapshots,
     blobs: stores.blobs,
-    index: { change: async () => {}, list: async () => ({ jobs: [], cursor: undefined }), due: async () => [] },
+    index: {
+      change: async () => {},
+      list: async () => ({ jobs: [], cursor: undefined }),
+      due: async () => [],
+      countOpen: async () => 0,
+    },
     topics: { publish: async () => {} },
     clock,
     ids: new KeyedIds("test", clock),

@@ -1,8 +1,12 @@
 import { type CloudWatchClient, GetMetricDataCommand } from "@aws-sdk/client-cloudwatch";
 import type { Clock } from "../../core/ports.ts";
 
-export interface QueueAgesProps {
+/** What SQS counts for CloudWatch: seconds, and messages a minute. */
+const STATISTICS = { ApproximateAgeOfOldestMessage: "Maximum", NumberOfMessagesDeleted: "Sum" } as const;
+
+export interface QueueMetricProps {
   readonly client: CloudWatchClient;
+  readonly metric: keyof typeof STATISTICS;
   /** Names of all queues that may be asked about: one call of CloudWatch answers for all of them. */
   readonly queueNames: readonly string[];
   readonly clock: Clock;
@@ -15,20 +19,20 @@ const WINDOW_MS = 300_000;
 const MAX_QUERIES = 500;
 
 /**
- * Ages of queues' oldest messages, which SQS tells CloudWatch and nobody else
+ * A figure of queues that SQS tells CloudWatch and nobody else
  * (docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html).
  */
-export class QueueAges {
-  readonly #props: QueueAgesProps;
+export class QueueMetric {
+  readonly #props: QueueMetricProps;
   #asked: Promise<ReadonlyMap<string, number>> | undefined;
   #askedAtMs = 0;
 
-  constructor(props: QueueAgesProps) {
+  constructor(props: QueueMetricProps) {
     this.#props = props;
   }
 
-  /** In ms, up to two minutes old; undefined when it is not known. Never rejects. */
-  async oldestAgeMs(queueName: string): Promise<number | undefined> {
+  /** Of the last whole minute, up to two minutes old; undefined when it is not known. Never rejects. */
+  async latest(queueName: string): Promise<number | undefined> {
     const nowMs = this.#props.clock.now();
     if (this.#asked === undefined || nowMs - this.#askedAtMs >= FRESH_MS) {
       this.#askedAtMs = nowMs;
@@ -41,8 +45,9 @@ export class QueueAges {
   }
 
   async #ask(nowMs: number): Promise<ReadonlyMap<string, number>> {
-    const names = this.#props.queueNames.slice(0, MAX_QUERIES);
-    const { MetricDataResults = [] } = await this.#props.client.send(
+    const { client, metric, queueNames } = this.#props;
+    const names = queueNames.slice(0, MAX_QUERIES);
+    const { MetricDataResults = [] } = await client.send(
       new GetMetricDataCommand({
         StartTime: new Date(nowMs - WINDOW_MS),
         EndTime: new Date(nowMs),
@@ -52,21 +57,21 @@ export class QueueAges {
           MetricStat: {
             Metric: {
               Namespace: "AWS/SQS",
-              MetricName: "ApproximateAgeOfOldestMessage",
+              MetricName: metric,
               Dimensions: [{ Name: "QueueName", Value: name }],
             },
             Period: 60,
-            Stat: "Maximum",
+            Stat: STATISTICS[metric],
           },
         })),
       }),
     );
-    const ages = new Map<string, number>();
+    const found = new Map<string, number>();
     for (const { Id, Values } of MetricDataResults) {
       const name = names[Number(Id?.slice(1))];
       const latest = Values?.[0];
-      if (name !== undefined && latest !== undefined) ages.set(name, latest * 1_000);
+      if (name !== undefined && latest !== undefined) found.set(name, latest);
     }
-    return ages;
+    return found;
   }
 }
