@@ -2,10 +2,10 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { CONCURRENCY, connectionOf } from "./test/conformance/target.ts";
 
-/** Projects whose tests start processes or servers, or synthesize stacks. */
-const SLOW = ["contract", "infra", "aws", "system"];
+/** Projects whose tests start processes or servers, synthesize stacks, or run very many schedules. */
+const SLOW = ["contract", "infra", "aws", "system", "simulation"];
 
-const projects = ["unit", "contract", "app", "infra", "aws", "system"].map((name) => ({
+const projects = ["unit", "contract", "app", "infra", "aws", "system", "simulation"].map((name) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],

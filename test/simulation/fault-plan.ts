@@ -1,7 +1,20 @@
 import type { Dice } from "./dice.ts";
 
+/**
+ * `gentle`: nothing goes wrong that the jobs' own way could not deal with. There the reconciler must have nothing to make
+ * good, no call may be in doubt, and no queue may set a message aside.
+ */
+export type Weather = "gentle" | "rough";
+
 /** How likely each thing is that can go wrong, at each opportunity. */
 export interface FaultPlan {
+  readonly weather: Weather;
+  /** What the schedule is about. */
+  readonly about: string;
+  /** Which calls of ports can fail, by the words that describe them. */
+  readonly hits: (call: string) => boolean;
+  /** How far a clock may be from the true time, in ms. */
+  readonly skewMs: number;
   /** A process dies when a call of a port is on its way, or when its answer is. */
   readonly crash: number;
   /** A call fails and has done nothing. */
@@ -49,7 +62,14 @@ const NO_PROVIDER_FAULTS: ProviderPlan = {
   wrong: 0,
 };
 
+/** How far apart the clocks of functions may be. */
+export const MAX_SKEW_MS = 10_000;
+
 export const NO_FAULTS: FaultPlan = {
+  weather: "gentle",
+  about: "nothing goes wrong",
+  hits: () => true,
+  skewMs: MAX_SKEW_MS,
   crash: 0,
   refuse: 0,
   loseAnswer: 0,
@@ -63,8 +83,31 @@ export const NO_FAULTS: FaultPlan = {
   provider: NO_PROVIDER_FAULTS,
 };
 
-/** Schedules in which nothing goes wrong: there the way itself must lead to the end, without the reconciler. */
-const CALM = 0.1;
+/** Of all schedules. */
+const GENTLE_SHARE = 0.2;
+const GENTLE: readonly FaultPlan[] = [
+  NO_FAULTS,
+  {
+    ...NO_FAULTS,
+    about: "appends whose answer is lost (rule 1)",
+    hits: (call) => call.startsWith("log.append"),
+    loseAnswer: 0.3,
+  },
+  {
+    ...NO_FAULTS,
+    about: "publishes that fail (rule 12)",
+    // The message that caused it comes again; nobody submits again who was told that his job is accepted.
+    hits: (call) => call.startsWith("topics.publish") && !/\.requested \S+ @/.test(call),
+    refuse: 0.3,
+    // For how long a job has been at rest is told by a clock.
+    skewMs: 0,
+  },
+  {
+    ...NO_FAULTS,
+    about: "a provider that asks to wait (rule 15)",
+    provider: { ...NO_PROVIDER_FAULTS, fail: 0.05, busy: 0.75 },
+  },
+];
 
 /**
  * Draws what may go wrong in one schedule. Each kind of fault is left out of many schedules: where everything goes wrong
@@ -73,9 +116,12 @@ const CALM = 0.1;
  * @param durable messages are as durable as their commits: none is lost
  */
 export function drawFaults(dice: Dice, durable: boolean): FaultPlan {
-  if (dice.chance(CALM)) return NO_FAULTS;
+  if (dice.chance(GENTLE_SHARE)) return dice.pick(GENTLE);
   const maybe = (least: number, most: number): number => (dice.chance(0.5) ? dice.share(least, most) : 0);
   return {
+    ...NO_FAULTS,
+    weather: "rough",
+    about: "all kinds of faults",
     crash: maybe(0.003, 0.06),
     refuse: maybe(0.003, 0.08),
     loseAnswer: maybe(0.003, 0.12),

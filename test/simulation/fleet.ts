@@ -2,6 +2,7 @@ import type { Delivery } from "../../src/core/ports.ts";
 import { createRuntime, type Logger, type Runtime } from "../../src/core/runtime.ts";
 import { type SimulatedResources, simulatedApp } from "./app.ts";
 import { simulatedEngine } from "./engine.ts";
+import { MAX_SKEW_MS } from "./fault-plan.ts";
 import { Incarnation } from "./incarnation.ts";
 import { LocalSlots } from "./local-slots.ts";
 import { Provider } from "./provider.ts";
@@ -18,8 +19,6 @@ export interface Member {
   /** Takes nothing new: another has taken its place. */
   retired: boolean;
 }
-
-export const MAX_SKEW_MS = 10_000;
 
 const APPS = { 1: simulatedApp(1), 2: simulatedApp(2) } as const;
 const EMPTY_CORPUS = { search: () => [], read: () => undefined };
@@ -49,7 +48,7 @@ export class Fleet {
     this.#starts.set(name, starts);
     const before = this.#members.get(name);
     if (before) before.retired = true;
-    const offsetMs = embedded ? 0 : world.dice.int(-MAX_SKEW_MS, MAX_SKEW_MS);
+    const offsetMs = embedded ? 0 : world.dice.int(-world.originalFaults.skewMs, world.originalFaults.skewMs);
     const incarnation = new Incarnation(world, `${name}.${starts}`, offsetMs);
     incarnation.onCrash(() => this.#restart(name, incarnation));
     const app = APPS[this.deployment];

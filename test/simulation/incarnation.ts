@@ -56,7 +56,7 @@ export class Incarnation {
   call<T>(what: string, effect: () => T, about?: (result: T) => string): Promise<T> {
     if (!this.alive) return never();
     const { world } = this;
-    const fault = this.#draw();
+    const fault = this.#draw(what);
     return new Promise<T>((resolve, reject) => {
       const answer = (then: () => void): void => {
         world.scheduler.after(world.latencyMs(), () => {
@@ -98,8 +98,9 @@ export class Incarnation {
     });
   }
 
-  #draw(): Fault {
+  #draw(what: string): Fault {
     const { dice, faults } = this.world;
+    if (!faults.hits(what)) return undefined;
     if (dice.chance(faults.crash)) return dice.chance(0.5) ? "crash before" : "crash after";
     if (dice.chance(faults.refuse)) return "refused";
     if (dice.chance(faults.loseAnswer)) return "answer lost";
