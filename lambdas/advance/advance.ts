@@ -55,7 +55,9 @@ async function advanceInSpan(
         const events: EventBody[] = [{ type: "step.redriven", ...about, by: "queue" }];
         return { events, result: { ...result, setAside: false }, advance: true };
       }
-      return { events: [], result, advance: deadLettered === undefined && retryAtMs <= nowMs };
+      // Its last try may have written and not published: the steps that nobody asked for again (rule 12).
+      const messages = writer.missing(state, nowMs).filter(({ detail }) => detail.stepIds !== undefined);
+      return { events: [], result, messages, advance: deadLettered === undefined && retryAtMs <= nowMs };
     };
     const before = await writer.update(jobId, decide, detail.seq);
     if (before.setAside && !before.unsent) return done;

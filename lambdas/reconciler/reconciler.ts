@@ -51,8 +51,10 @@ async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Pr
         advance: quiet && isOrphaned(current, app),
       };
     });
+    // As decided on: a state goes on changing with its job, and a head that has ended is never changed again.
+    const { status } = state;
     if (isEnded(state)) {
-      await index.change(jobId, { status: state.status, wakeAtMs: null });
+      await index.change(jobId, { status, wakeAtMs: null });
       return;
     }
     const nowMs = clock.now();
@@ -69,7 +71,7 @@ async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Pr
     }
     const askedMs = messages.length > 0 ? nowMs - longestAsked(state, nowMs, isGone) : 0;
     const waitMs = Math.min(Math.max(FIRST_WAIT_MS, quietMs, askedMs), MAX_WAIT_MS);
-    await index.change(jobId, { status: state.status, wakeAtMs: Math.min(nowMs + waitMs, state.deadlineMs) });
+    await index.change(jobId, { status, wakeAtMs: Math.min(nowMs + waitMs, state.deadlineMs) });
   } catch (error) {
     logger.error("job could not be reconciled", { jobId, error: (error as Error).name });
     // What a job is to blame for must not stand before the others for ever; an outage is nobody's fault.

@@ -34,7 +34,7 @@ import type {
 } from "./ports.ts";
 import { advanceMessage, messagesFor, outstanding } from "./publish.ts";
 import { encodeSnapshot, isSnapshotDue } from "./snapshot.ts";
-import { ADVANCE_STEP, isEnded, type JobState } from "./state.ts";
+import { ADVANCE_STEP, isEnded, type JobState, waitsForStart } from "./state.ts";
 
 /** What somebody wants of a job, decided on the job as it is. Called again on every conflict: it must be pure. */
 export type Decide<T> = (state: JobState, nowMs: number) => Decision<T>;
@@ -315,7 +315,7 @@ export class JobWriter {
   async #advance(draft: Draft, record: boolean): Promise<void> {
     const { app, deploySeq, ids, localWorkers } = this.#deps;
     const { state } = draft;
-    if (isEnded(state) || (state.startAtMs ?? 0) > draft.nowMs) return;
+    if (isEnded(state) || waitsForStart(state, draft.nowMs)) return;
     if (isLeftToNewerCode(state, deploySeq, draft.nowMs)) {
       // Newer code has worked on this job: it advances, we only record (rule 7).
       if (!record) draft.messages.push(advanceMessage(state));
@@ -386,10 +386,9 @@ export class JobWriter {
       failure = error;
     }
     const [winner] = await log.read(commit.jobId, commit.firstSeq - 1, 1);
-    if (winner?.commitId !== commit.commitId) {
-      if (failure !== undefined) throw failure;
-      return false;
-    }
+    // Another's commit in its place says that ours is not there and never will be, whatever the answer was.
+    if (winner === undefined && failure !== undefined) throw failure;
+    if (winner?.commitId !== commit.commitId) return false;
     const { messages = [], headChange } = effects;
     await this.#publish(commit.jobId, messages);
     if (headChange) await index.change(commit.jobId, headChange).catch((error) => onHeadMissed?.(commit.jobId, error));

@@ -1,7 +1,7 @@
 import type { EventBody } from "../contract/events.ts";
 import { MAX_AHEAD_MS, type Message, type MessageDetail, STEPS_PER_MESSAGE, topics } from "../contract/messages.ts";
 import type { App } from "./define-app.ts";
-import { ADVANCE_STEP, isEnded, type JobState, nextTimeMs, type StepState } from "./state.ts";
+import { ADVANCE_STEP, isEnded, type JobState, nextTimeMs, type StepState, waitsForStart } from "./state.ts";
 
 /** The messages that follow from what a commit says. `state` already holds its events. */
 export function messagesFor(state: JobState, events: readonly EventBody[], app: App): Message[] {
@@ -94,7 +94,7 @@ export function outstanding(
   isGone: (holder: string) => boolean,
   leastAgeMs = 0,
 ): Message[] {
-  if (isEnded(state) || (state.startAtMs ?? 0) > nowMs) return [];
+  if (isEnded(state) || waitsForStart(state, nowMs)) return [];
   const detail = detailOf(state);
   const byCapability = new Map<string, string[]>();
   let answered = 0;

@@ -127,6 +127,10 @@ export const isEnded = (state: JobState): boolean => TERMINAL_STATUSES.includes(
 /** The step id under which a workflow's own failures stand in the log; no author may use it. */
 export const ADVANCE_STEP = "@advance";
 
+/** Whether a delayed start is still to come. Where an attempt was made it has come, by a clock that is ahead of ours. */
+export const waitsForStart = (state: JobState, nowMs: number): boolean =>
+  (state.startAtMs ?? 0) > nowMs && ![...state.steps.values()].some(({ attempt }) => attempt > 0);
+
 /** Timers that have not gone off, the earliest first. */
 export const pendingTimers = (state: JobState): TimerState[] =>
   [...state.timers.values()].filter(({ firedSeq }) => firedSeq === 0).sort((a, b) => a.fireAtMs - b.fireAtMs);

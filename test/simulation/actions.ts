@@ -2,41 +2,15 @@ import { getEvents } from "../../lambdas/events/events.ts";
 import { listJobs } from "../../lambdas/jobs/jobs.ts";
 import { reconcile } from "../../lambdas/reconciler/reconciler.ts";
 import { submit } from "../../lambdas/submit/submit.ts";
-import type { JobEvent } from "../../src/contract/events.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
+import { iso } from "../../src/core/job-writer.ts";
 import { WORKFLOWS } from "./app.ts";
+import { cancel, discard, fork, moveBack, redriveDeadLetters } from "./commands.ts";
 import type { Fleet, Member } from "./fleet.ts";
+import type { Reader, Scene, Submission } from "./scene.ts";
 import type { World } from "./world.ts";
 
 export const TENANTS = ["acme", "globex"] as TenantId[];
-
-/** One submission as its caller means it, however often it is sent. */
-export interface Submission {
-  readonly tenant: TenantId;
-  readonly workflow: string;
-  readonly n: number;
-  readonly key: string | undefined;
-  readonly deadlineMs: number | undefined;
-  /** What the caller was told. */
-  readonly accepted: Set<JobId>;
-  created: number;
-}
-
-/** Somebody who follows a job's log. */
-export interface Reader {
-  readonly tenant: TenantId;
-  readonly jobId: JobId;
-  readonly from: number;
-  readonly seen: JobEvent[];
-}
-
-/** Where a schedule takes place, and what people did in it and were told. */
-export interface Scene {
-  readonly world: World;
-  readonly fleet: Fleet;
-  readonly submissions: Submission[];
-  readonly readers: Reader[];
-}
 
 /** Between two looks of the reconciler. */
 const RECONCILE_MS = { embedded: 15_000, functions: 60_000 } as const;
@@ -51,10 +25,20 @@ type Action = (scene: Scene) => void;
  * What can happen in a schedule besides the jobs' own way, and how often: each is drawn for each schedule. A new command
  * of the system is one more line here.
  */
-const ACTIONS: readonly { readonly most: number; readonly share: number; readonly act: Action }[] = [
+const ACTIONS: readonly {
+  readonly most: number;
+  readonly share: number;
+  readonly act: Action;
+  readonly rough?: true;
+}[] = [
   { most: 2, share: 0.6, act: submitJob },
-  { most: 1, share: 0.35, act: deploy },
-  { most: 2, share: 0.5, act: crashSomebody },
+  { most: 1, share: 0.35, act: deploy, rough: true },
+  { most: 2, share: 0.5, act: crashSomebody, rough: true },
+  { most: 1, share: 0.1, act: cancel, rough: true },
+  { most: 3, share: 0.4, act: redriveDeadLetters, rough: true },
+  { most: 3, share: 0.4, act: moveBack, rough: true },
+  { most: 1, share: 0.15, act: discard, rough: true },
+  { most: 1, share: 0.1, act: fork, rough: true },
   { most: 2, share: 0.6, act: follow },
   { most: 1, share: 0.3, act: list },
   { most: 2, share: 0.3, act: look },
@@ -63,10 +47,10 @@ const ACTIONS: readonly { readonly most: number; readonly share: number; readonl
 /** Draws the actions of a schedule and sets their times. */
 export function scheduleActions(world: World, fleet: Fleet): Scene {
   const { dice, scheduler } = world;
-  const scene: Scene = { world, fleet, submissions: [], readers: [] };
+  const scene: Scene = { world, fleet, submissions: [], readers: [], moves: [] };
   scheduler.after(0, () => submitJob(scene));
-  for (const { most, share, act } of ACTIONS) {
-    if (world.isCalm && (act === crashSomebody || act === deploy)) continue;
+  for (const { most, share, act, rough } of ACTIONS) {
+    if (rough && world.isGentle) continue;
     for (let n = 0; n < most; n++) {
       if (dice.chance(share)) scheduler.after(dice.ms(10, LAST_ACTION_MS), () => act(scene));
     }
@@ -82,9 +66,14 @@ function submitJob(scene: Scene): void {
     tenant: dice.pick(TENANTS),
     workflow: dice.pick(WORKFLOWS),
     // Tells one submission from another in the logs.
-    n: submissions.length * 100 + dice.int(0, 99),
+    n: submissions.length * 100 + dice.int(0, 19) * 5 + (world.isGentle ? dice.int(1, 4) : dice.int(0, 4)),
     key: dice.chance(0.7) ? `key ${submissions.length}` : undefined,
-    deadlineMs: dice.chance(0.08) && !world.isCalm ? dice.ms(5_000, 300_000) : undefined,
+    options: {
+      ...(dice.chance(0.08) && !world.isGentle ? { deadlineMs: dice.ms(5_000, 300_000) } : {}),
+      ...(dice.chance(0.1)
+        ? { startAt: iso(world.scheduler.nowMs + dice.ms(1_000, world.isGentle ? 40_000 : 1_500_000)) }
+        : {}),
+    },
     accepted: new Set(),
     created: 0,
   };
@@ -98,7 +87,7 @@ function submitJob(scene: Scene): void {
 function send(scene: Scene, submission: Submission, sends: number): void {
   const { world, fleet } = scene;
   const { dice, scheduler } = world;
-  const { tenant, workflow, n, key, deadlineMs } = submission;
+  const { tenant, workflow, n, key, options } = submission;
   const again = (): void => {
     if (!answered && key !== undefined && sends < MAX_SENDS) send(scene, submission, sends + 1);
   };
@@ -109,7 +98,7 @@ function send(scene: Scene, submission: Submission, sends: number): void {
   world.trace(member.incarnation.holder, () => `is sent ${workflow} ${n}${key === undefined ? "" : ` with ${key}`}`);
   const command = {
     tenant,
-    request: { workflow, input: { n }, ...(deadlineMs === undefined ? {} : { options: { deadlineMs } }) },
+    request: { workflow, input: { n }, options },
     idempotencyKey: key,
     traceparent: `00-${String(n + 1).padStart(32, "0")}-${String(dice.int(1, 1e9)).padStart(16, "0")}-00`,
   };

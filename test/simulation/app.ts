@@ -12,7 +12,11 @@ import type { Resources } from "../../src/core/resources.ts";
 
 /** Where a capability of the simulation finds the world's provider, as its own process reaches it. */
 export interface SimulatedResources extends Resources {
-  readonly provider: { call(capability: string, step: StepContext): Promise<{ text: string }> };
+  readonly provider: {
+    call(capability: string, step: StepContext): Promise<{ text: string }>;
+    /** The answer that it keeps under an id, if it does. */
+    reattach(id: string, step: StepContext): Promise<{ text: string } | undefined>;
+  };
 }
 
 const StepInput = z.object({ n: z.number() });
@@ -37,9 +41,13 @@ const quick = capability("quick");
 const flaky = capability("flaky", { onExhausted: "throw" });
 const careful = capability("careful", { onInDoubt: "hold", announce: true });
 const stream = capability("stream", { timeoutMs: 20_000, leaseMs: 24_000 });
+const kept = capability("kept", {
+  onInDoubt: "hold",
+  reattach: (id, _input, step) => (step.resources as SimulatedResources).provider.reattach(id, step),
+});
 const wide = capability("wide", { concurrency: 30, retry: { maxAttempts: 4, baseDelayMs: 200, maxDelayMs: 5_000 } });
 
-export const CAPABILITIES: readonly AnyCapability[] = [quick, flaky, careful, stream, wide];
+export const CAPABILITIES: readonly AnyCapability[] = [quick, flaky, careful, stream, kept, wide];
 /** Of each capability, for the check of a log. */
 export const MAX_ATTEMPTS: ReadonlyMap<string, number> = new Map(
   CAPABILITIES.map(({ name, retry }) => [name, retry.maxAttempts]),
@@ -100,7 +108,25 @@ export function simulatedApp(deployment: 1 | 2): App {
     return [a, await job.step("b", quick, { n })];
   });
 
-  return defineApp({ workflows: [chain, parallel, fan, race, faulty], capabilities: CAPABILITIES });
+  const sleepy = workflow("sleepy", async (job, n) => {
+    const a = await job.step("a", kept, { n });
+    // Now and then longer than a queue can delay a message: then it is the reconciler that ends it.
+    await job.sleep("rest", n % 5 === 0 ? 1_000_000 : 3_000 * (n % 20));
+    const [b] = await Promise.all([job.step("b", quick, { n }), job.sleep("meanwhile", 2_000)]);
+    return [a, b];
+  });
+
+  return defineApp({ workflows: [chain, parallel, fan, race, faulty, sleepy], capabilities: CAPABILITIES });
 }
 
-export const WORKFLOWS = ["chain", "chain", "parallel", "parallel", "fan", "race", "faulty"] as const;
+export const WORKFLOWS = [
+  "chain",
+  "chain",
+  "parallel",
+  "parallel",
+  "fan",
+  "race",
+  "faulty",
+  "sleepy",
+  "sleepy",
+] as const;

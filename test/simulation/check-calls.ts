@@ -24,27 +24,33 @@ export function brokenByCalls(calls: readonly ProviderCall[], log: readonly JobE
       if (!isLast && end === undefined)
         say("4", "was called, and the log does not say how it ended, although the step was called again");
       if (end?.type === "step.completed" && !isLast) say("4", "was paid for and recorded, and called again");
-      if (!isLast && attempt.some((event) => event.type === "step.progress" && event.final)) {
+      const redriven = events.some((event) => event.type === "step.redriven" && event.base === call.attempt);
+      if (!isLast && !redriven && attempt.some((event) => event.type === "step.progress" && event.final)) {
         say("4", "had its whole answer on record, and was called again");
-      }
-      if (end?.type === "step.completed" && (end.result as { text?: unknown })?.text !== call.text) {
-        say("4", `was answered ${call.text}, and recorded is ${JSON.stringify(end.result)}`);
       }
     }
   }
   for (const event of log) {
-    if (event.type !== "step.completed") continue;
-    const answered = byStep
-      .get(event.stepId)
-      ?.some(({ attempt, end }) => attempt === event.attempt && end === "returned");
-    if (!answered)
-      broken.push({
-        invariant: "4",
-        what: `${event.stepId}#${event.attempt} is completed by an answer that nobody gave`,
-      });
+    if (event.type !== "step.completed" || event.by !== undefined) continue;
+    const { stepId, attempt, result } = event;
+    const text = (result as { text?: unknown } | undefined)?.text;
+    const source = byStep.get(stepId)?.find((call) => call.text === text);
+    const isOwn = source?.attempt === attempt && source.end === "returned";
+    if (isOwn || (source && wasReattached(log, stepId, source.attempt))) continue;
+    broken.push({ invariant: "4", what: `${stepId}#${attempt} is completed by an answer that nobody gave: ${text}` });
   }
   return broken;
 }
 
 const endsAttempt = (event: JobEvent): event is Ended =>
   event.type === "step.completed" || event.type === "step.failed" || event.type === "step.in_doubt";
+
+/** A provider's kept answer is recorded by the attempt that has asked for it. */
+const wasReattached = (log: readonly JobEvent[], stepId: string, attempt: number): boolean =>
+  log.some(
+    (event) =>
+      event.type === "step.in_doubt" &&
+      event.stepId === stepId &&
+      event.attempt >= attempt &&
+      event.policy === "reattach",
+  );

@@ -8,10 +8,11 @@ import { fold } from "../../src/core/fold.ts";
 import type { Blobs } from "../../src/core/ports.ts";
 import { ADVANCE_STEP, isEnded, type JobState } from "../../src/core/state.ts";
 import { brokenInvariants } from "../../src/testing/check-log.ts";
-import type { Scene } from "./actions.ts";
 import { MAX_ATTEMPTS } from "./app.ts";
 import { brokenByCalls } from "./check-calls.ts";
+import { brokenByVerdicts } from "./check-verdicts.ts";
 import { RETRYABLE_ERRORS } from "./provider.ts";
+import type { Scene } from "./scene.ts";
 import type { World } from "./world.ts";
 
 interface Job {
@@ -28,7 +29,8 @@ export async function checkWorld(scene: Scene): Promise<void> {
   for (const job of jobs) checkJob(world, job);
   checkReaders(scene, new Map(jobs.map((job) => [job.jobId, job.events])));
   checkSubmissions(scene, jobs);
-  if (world.isCalm) checkCalm(world);
+  checkMoves(scene, jobs);
+  if (world.isGentle) checkGentle(world, jobs);
 }
 
 async function readJob(world: World, jobId: JobId): Promise<Job> {
@@ -56,6 +58,7 @@ function checkJob(world: World, { jobId, events, state }: Job): void {
   else if (isEnded(state) !== (head.wakeAtMs === undefined))
     world.broke("5", `${name}: ${state.status}, wakes ${head.wakeAtMs}`);
   if (!isAtRest(state)) world.broke("5", `${name}: is stuck: ${open(state)}`);
+  for (const broken of brokenByVerdicts(events)) world.broke(broken.invariant, `${name}: ${broken.what}`);
   for (const broken of brokenByCalls(
     world.ledger.calls.filter((call) => call.jobId === jobId),
     events,
@@ -111,7 +114,7 @@ function checkReaders({ world, readers }: Scene, logs: ReadonlyMap<JobId, readon
 function checkSubmissions({ world, submissions }: Scene, jobs: readonly Job[]): void {
   for (const { tenant, n, key, accepted, created } of submissions) {
     const own = jobs.filter(({ events: [first] }) => {
-      return first?.type === "job.submitted" && isDeepStrictEqual(first.input, { n });
+      return first?.type === "job.submitted" && first.forkedFrom === undefined && isDeepStrictEqual(first.input, { n });
     });
     for (const jobId of accepted) {
       if (!own.some((job) => job.jobId === jobId))
@@ -128,9 +131,31 @@ function checkSubmissions({ world, submissions }: Scene, jobs: readonly Job[]): 
   }
 }
 
-/** Where nothing goes wrong, the way itself leads to the end: the reconciler has nothing to make good (rule 6). */
-function checkCalm(world: World): void {
+/** What came from a queue's dead letters was moved there by somebody: any other copy is a stray one (rule 16). */
+function checkMoves({ world, moves }: Scene, jobs: readonly Job[]): void {
+  for (const { jobId, events } of jobs) {
+    const redriven = events.filter((event) => event.type === "step.redriven" && event.by === "queue");
+    const moved = new Set(moves.filter((move) => move.jobId === jobId).map(({ seq }) => seq));
+    if (redriven.length > moved.size) {
+      world.broke(
+        "rule 16",
+        `${world.nameOf(jobId)}: ${redriven.length} redrives by the queue, ${moved.size} letters moved`,
+      );
+    }
+  }
+}
+
+/** Where nothing goes wrong that the jobs' own way could not deal with, nothing else may have had to. */
+function checkGentle(world: World, jobs: readonly Job[]): void {
   const published = world.counts.get("MessagesRepublished") ?? 0;
   if (published > 0)
-    world.broke("5", `nothing went wrong, and yet the reconciler had to publish ${published} messages`);
+    world.broke("5", `${world.originalFaults.about}, and the reconciler had to publish ${published} messages`);
+  for (const { jobId, events } of jobs) {
+    const doubt = events.find(({ type }) => type === "step.in_doubt");
+    if (doubt) world.broke("4", `${world.nameOf(jobId)}: nobody died, and seq ${doubt.seq} is in doubt`);
+  }
+  for (const queue of world.routes.values()) {
+    const letter = world.queues.deadLetters(queue).find(({ seq }) => seq === undefined);
+    if (letter) world.broke("7", `${queue} has set a message aside that kills nobody`);
+  }
 }

@@ -105,7 +105,7 @@ const GENTLE: readonly FaultPlan[] = [
   {
     ...NO_FAULTS,
     about: "a provider that asks to wait (rule 15)",
-    provider: { ...NO_PROVIDER_FAULTS, fail: 0.05, busy: 0.75 },
+    provider: { ...NO_PROVIDER_FAULTS, busy: 0.75 },
   },
 ];
 
@@ -113,10 +113,10 @@ const GENTLE: readonly FaultPlan[] = [
  * Draws what may go wrong in one schedule. Each kind of fault is left out of many schedules: where everything goes wrong
  * at once, little gets far enough to go wrong in an interesting way.
  *
- * @param durable messages are as durable as their commits: none is lost
+ * @param durable messages are as durable as their commits: none is lost, and what is written answers
  */
 export function drawFaults(dice: Dice, durable: boolean): FaultPlan {
-  if (dice.chance(GENTLE_SHARE)) return dice.pick(GENTLE);
+  if (dice.chance(GENTLE_SHARE)) return dice.pick(GENTLE.filter(({ loseAnswer }) => !durable || loseAnswer === 0));
   const maybe = (least: number, most: number): number => (dice.chance(0.5) ? dice.share(least, most) : 0);
   return {
     ...NO_FAULTS,

@@ -47,7 +47,7 @@ export class Provider {
     ledger.add(call);
     const behaviour = this.#behaviour(jobId, stepId);
     this.#world.trace(this.#process.holder, () => `provider: ${this.#name(call)} → ${behaviour}`);
-    return new Promise((resolve, reject) => {
+    const answered = new Promise<{ text: string }>((resolve, reject) => {
       const end = (how: ProviderCall["end"], then: () => void): void => {
         if (call.end !== "running") return;
         call.end = how;
@@ -62,7 +62,19 @@ export class Provider {
         fail: (error) => end("threw", () => reject(error)),
         wrong: () => end("returned", () => resolve({ text: 42 as unknown as string })),
       });
+      if (capability === "kept") step.keptAs(call.text).catch((error) => end("threw", () => reject(error)));
     });
+    return answered;
+  }
+
+  /** What a lost call has come to since: it went on without its caller. Now and then it is gone. */
+  async reattach(id: string, step: StepContext): Promise<{ text: string } | undefined> {
+    const { dice, ledger } = this.#world;
+    const call = ledger.of(step.jobId, step.stepId).find(({ text }) => text === id);
+    const isKept = call !== undefined && !dice.chance(0.2);
+    this.#world.trace(this.#process.holder, () => `provider: ${isKept ? "keeps" : "has lost"} ${id}`);
+    await new Promise<void>((resolve) => this.#process.after(dice.ms(10, 1_000), resolve));
+    return isKept ? { text: id } : undefined;
   }
 
   #behave(behaviour: Behaviour, streams: boolean, step: StepContext, ends: Ends): void {

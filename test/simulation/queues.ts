@@ -77,6 +77,14 @@ export class Queues {
     this.#dead.set(queue, [...this.deadLetters(queue), letter]);
   }
 
+  /** Somebody has taken it out. */
+  dropDeadLetter(queue: string, letter: DeadLetter): void {
+    this.#dead.set(
+      queue,
+      this.deadLetters(queue).filter((other) => other !== letter),
+    );
+  }
+
   deadLetters(queue: string): readonly DeadLetter[] {
     return this.#dead.get(queue) ?? [];
   }
