@@ -16,6 +16,7 @@ import type {
   WorkQueue,
 } from "../../src/core/ports.ts";
 import type { Ports } from "../../src/core/runtime.ts";
+import { MemoryLimits } from "../../src/engines/embedded/memory-limits.ts";
 import { refOf } from "../../src/engines/shared/blob-ref.ts";
 import type { Incarnation } from "./incarnation.ts";
 
@@ -62,6 +63,8 @@ export function simulatedEngine(process: Incarnation, { deploySeq, embedded }: E
     deploySeq,
     atomicEffects: embedded,
     progressFlushMs: embedded ? 250 : 1_000,
+    limits: new MemoryLimits(),
+    countsFreshMs: 0,
     ...(embedded ? {} : { stopPollMs: 5_000 }),
     coalesce: (commit, expected) => void process.after(expected && !embedded ? COALESCE_MS : 0, commit),
     isGone: (holder) => embedded && holder !== process.holder,
@@ -157,6 +160,8 @@ function indexOf(process: Incarnation): JobIndex {
         () => store.due(nowMs, limit),
         (heads) => `→ ${heads.map(({ jobId }) => nameOf(jobId)).join(", ")}`,
       ),
+    countOpen: (tenant, most) =>
+      process.call(`index.countOpen ${tenant}`, () => Math.min(most, store.list({ tenant, limit: most }).jobs.length)),
     change: (jobId, change) =>
       process.call(`index.change ${nameOf(jobId)} ${JSON.stringify(change)}`, () => {
         world.changed = true;
@@ -196,6 +201,7 @@ function queueOf(process: Incarnation): WorkQueue {
       process.call(`queue.deadLetters ${queue}`, () => queues.deadLetters(queue).slice(0, max)),
     stats: (queue) => process.call(`queue.stats ${queue}`, () => queues.stats(queue, scheduler.nowMs)),
     backlog: (queue) => process.call(`queue.backlog ${queue}`, () => queues.stats(queue, scheduler.nowMs)),
+    drainedPerSecond: async () => undefined,
   };
 }
 
