@@ -15,6 +15,7 @@ import { EventInvokeConfig } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import { JOBS_INDEX, WAKE_INDEX } from "../src/engines/aws/table-schema.ts";
 import { acknowledge } from "./acknowledge.ts";
+import { allow } from "./allow.ts";
 import { grantBacklogs, type SluiceApi } from "./api.ts";
 import { type Instance, writerVariables } from "./instance.ts";
 import { addAlarm, METRIC_PERIOD } from "./monitoring.ts";
@@ -29,6 +30,14 @@ export interface SluiceOperationsProps {
 }
 
 const RECONCILE_EVERY = Duration.minutes(1);
+/** What reviewing dead letters takes. */
+const REVIEW = [
+  "sqs:GetQueueAttributes",
+  "sqs:ReceiveMessage",
+  "sqs:ChangeMessageVisibility",
+  "sqs:DeleteMessage",
+  "sqs:SendMessage",
+];
 const CONCURRENCY_PERCENT = 80;
 
 /** What keeps an instance running and shows how it is: the reconciler, the alarms of the whole, the dashboard. */
@@ -49,6 +58,7 @@ export class SluiceOperations extends Construct {
     instance.data.grantWriteJobs(this.reconciler);
     instance.data.grantWakeUps(this.reconciler);
     grantBacklogs(this.reconciler, pipeline.capabilities.values());
+    for (const { topicQueue } of pipeline.queueWorkers) allow(this.reconciler, REVIEW, topicQueue.deadLetters.queueArn);
     // The next run makes a lost one good. Lambda would try each again twice, and keep what it throttles for six hours, to run
     // all of it at once (docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
     const runs = new EventInvokeConfig(this, "Runs", {

@@ -6,6 +6,7 @@ import type { Head } from "../../src/core/ports.ts";
 import { askedSince, endMessages, outstanding } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type JobState, type StepStatus } from "../../src/core/state.ts";
+import { reviewDeadLetters } from "./review-dead-letters.ts";
 
 /** Jobs looked at together. */
 const BATCH_JOBS = 200;
@@ -15,11 +16,13 @@ const PASSING = [UnavailableError, PublishingError, ContentionError];
 
 /**
  * Looks at jobs whose wake-up is due, and makes good what a lost message or a crash left undone: publishes again what
- * was requested and nobody holds, ends what is past its deadline, repairs the list. While a batch was full and
+ * was requested and nobody holds, ends what is past its deadline, repairs the list. Before that, dead letters are reviewed:
+ * what kills whoever takes it may kill this process, too, once it is asked for again. While a batch was full and
  * `untilMs` (epoch ms) has not come, there is a next one. Resolves with the jobs looked at.
  */
 export async function reconcile(runtime: Runtime, untilMs = 0): Promise<{ readonly jobs: number }> {
   const { index, clock, metrics } = runtime;
+  await reviewDeadLetters(runtime);
   let jobs = 0;
   let heads: readonly Head[];
   do {

@@ -149,7 +149,19 @@ export interface DeadLetterReason {
 
 export interface DeadLetter extends DeadLetterReason {
   readonly message: Message;
+  /** Of one that the queue set aside by itself it may be when it was first sent or, in a review, when it was first seen. */
   readonly deadLetteredAtMs: number;
+}
+
+/** What becomes of a dead letter that was looked at: it waits on for a person, or is deleted. */
+export type DeadLetterVerdict = "keep" | "remove";
+
+/** How a look at dead letters went. */
+export interface DeadLetterReview {
+  readonly kept: number;
+  readonly removed: number;
+  /** Bodies that are no message of ours. They stay. */
+  readonly malformed: number;
 }
 
 /** Queues with visibility timeout, delay, dead-lettering and fair dispatch among tenants. At least once, unordered. */
@@ -165,6 +177,16 @@ export interface WorkQueue {
   deadLetter(queue: string, message: Message, reason: DeadLetterReason): Promise<void>;
   /** The oldest dead letters, oldest first. */
   deadLetters(queue: string, max: number): Promise<readonly DeadLetter[]>;
+  /**
+   * Shows each of up to `max` dead letters to `judge`, several at once, in any order, and deletes those of which it says so;
+   * the others are as before when it resolves. What it did not come to another call may. Two calls at the same time see no
+   * letter both. Where a judge rejects, its letter stays and the call rejects in the end.
+   */
+  reviewDeadLetters(
+    queue: string,
+    judge: (letter: DeadLetter) => Promise<DeadLetterVerdict>,
+    max: number,
+  ): Promise<DeadLetterReview>;
   stats(queue: string): Promise<QueueStats>;
   /** The part of its stats that costs least: its dead letters are not asked. */
   backlog(queue: string): Promise<Backlog>;

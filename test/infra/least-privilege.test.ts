@@ -64,6 +64,10 @@ const attributes = (queue: string): string[] =>
   ["plain", "thinker", "mailer"].map(
     (name) => `sqs:GetQueueAttributes <Sluice/Pipeline/Capability-${name}/Topic/${queue}>.Arn`,
   );
+const review = (line: string): string[] =>
+  ["GetQueueAttributes", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage", "SendMessage"].map(
+    (action) => `sqs:${action} <Sluice/Pipeline/${line}/Topic/DeadLetters>.Arn`,
+  );
 const BACKLOGS = ["cloudwatch:GetMetricData *", ...attributes("Queue")];
 const secret = (action: string, name: string, suffix = "-??????"): string =>
   `secretsmanager:${action} arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:sluice/dev/${name}${suffix}`;
@@ -109,7 +113,12 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   "Sluice/Api/OpenApi": [],
   "Sluice/Api/Health": [],
   "Sluice/Api/AuthorizerFunction": ["secretsmanager:GetSecretValue <Data/Keys>"],
-  "Sluice/Operations/Reconciler": [...WRITE, "dynamodb:Query <Data/Table>.Arn/index/wake", ...BACKLOGS],
+  "Sluice/Operations/Reconciler": [
+    ...WRITE,
+    "dynamodb:Query <Data/Table>.Arn/index/wake",
+    ...BACKLOGS,
+    ...["Capability-plain", "Capability-thinker", "Capability-mailer", "Workflow-main"].flatMap(review),
+  ],
 };
 
 describe("each function may do what it must, and nothing else:", () => {

@@ -202,6 +202,17 @@ function queueOf(process: Incarnation): WorkQueue {
     stats: (queue) => process.call(`queue.stats ${queue}`, () => queues.stats(queue, scheduler.nowMs)),
     backlog: (queue) => process.call(`queue.backlog ${queue}`, () => queues.stats(queue, scheduler.nowMs)),
     drainedPerSecond: async () => undefined,
+    async reviewDeadLetters(queue, judge, max) {
+      const letters = await process.call(`queue.reviewDeadLetters ${queue}`, () =>
+        queues.deadLetters(queue).slice(0, max),
+      );
+      const verdicts = await Promise.all(letters.map(async (letter) => [letter, await judge(letter)] as const));
+      const removed = verdicts.filter(([, verdict]) => verdict === "remove");
+      for (const [letter] of removed) {
+        await process.call(`queue.dropDeadLetter ${steps(letter.message)}`, () => queues.dropDeadLetter(queue, letter));
+      }
+      return { kept: letters.length - removed.length, removed: removed.length, malformed: 0 };
+    },
   };
 }
 

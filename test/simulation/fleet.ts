@@ -98,11 +98,11 @@ export class Fleet {
   }
 }
 
-/** Lines go into the trace: they tell what the code thought. */
+/** Lines go into the trace: they tell what the code thought, but not from where, which differs from run to run. */
 function loggerOf({ world, holder }: Incarnation): Logger {
   const line =
     (level: string) =>
     (message: string, data: object): void =>
-      world.trace(holder, () => `${level}: ${message} ${JSON.stringify(data)}`);
+      world.trace(holder, () => `${level}: ${message} ${JSON.stringify({ ...data, at: undefined })}`);
   return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
 }

@@ -39,6 +39,8 @@ const COALESCE_MS = 25;
 const PROGRESS_FLUSH_MS = 2_000;
 /** What lags and is approximate anyway is not asked at every submission. */
 const COUNTS_FRESH_MS = 2_000;
+/** A look at a job is a billed read: a call that nobody waits for any more goes on for this long at most. */
+const STOP_POLL_MS = 10_000;
 /** How far the clocks of two functions may be apart. */
 export const AWS_MAX_SKEW_MS = 10_000;
 
@@ -73,6 +75,7 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
     queue: new SqsWorkQueue({
       client: clients.sqs,
       urlPrefix: queueUrlPrefix,
+      clock,
       ...(ages ? { ages } : {}),
       ...(deleted ? { deleted } : {}),
     }),
@@ -86,6 +89,7 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
     progressFlushMs: PROGRESS_FLUSH_MS,
     limits: new DynamoDbLimits(table),
     countsFreshMs: COUNTS_FRESH_MS,
+    stopPollMs: STOP_POLL_MS,
     coalesce: (commit, expected) => {
       if (expected) clock.setTimer(COALESCE_MS, commit);
       else setImmediate(commit);

@@ -6,6 +6,8 @@ import {
   type Clock,
   type DeadLetter,
   type DeadLetterReason,
+  type DeadLetterReview,
+  type DeadLetterVerdict,
   type Delivery,
   MAX_RECEIVES,
   type QueueStats,
@@ -15,6 +17,7 @@ import {
 import { DrainMeter } from "./drain-meter.ts";
 import { FairQueue } from "./fair-queue.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { SqliteDeadLetters } from "./sqlite-dead-letters.ts";
 import { Wakeups } from "./wakeups.ts";
 
 /** A message's place in memory. The row has the same; on a restart the rows are what counts. */
@@ -63,9 +66,7 @@ export class SqliteWorkQueue implements WorkQueue {
   readonly #received: StatementSync;
   readonly #visible: StatementSync;
   readonly #body: StatementSync;
-  readonly #bury: StatementSync;
-  readonly #buried: StatementSync;
-  readonly #countBuried: StatementSync;
+  readonly #dead: SqliteDeadLetters;
   #bodies = 0;
 
   constructor(db: DatabaseSync, group: GroupCommit, clock: Clock, events: QueueEvents) {
@@ -81,9 +82,7 @@ export class SqliteWorkQueue implements WorkQueue {
     this.#received = db.prepare("UPDATE messages SET receive_count = ? WHERE id = ?");
     this.#visible = db.prepare("UPDATE messages SET visible_at = ? WHERE id = ?");
     this.#body = db.prepare("SELECT body FROM messages WHERE id = ?");
-    this.#bury = db.prepare("INSERT INTO dead_letters (queue, at, reason, seq, body) VALUES (?, ?, ?, ?, ?)");
-    this.#buried = db.prepare("SELECT * FROM dead_letters WHERE queue = ? ORDER BY id LIMIT ?");
-    this.#countBuried = db.prepare("SELECT count(*) AS n FROM dead_letters WHERE queue = ?");
+    this.#dead = new SqliteDeadLetters(db, group, clock);
     const rows = db.prepare(
       "SELECT id, queue, tenant, visible_at, receive_count, enqueued_at FROM messages ORDER BY id",
     );
@@ -152,19 +151,19 @@ export class SqliteWorkQueue implements WorkQueue {
   }
 
   async deadLetter(queue: string, message: Message, reason: DeadLetterReason): Promise<void> {
-    await this.#group.run(() =>
-      this.#bury.run(queue, this.#clock.now(), reason.reason, reason.seq ?? null, JSON.stringify(message)),
-    );
+    await this.#group.run(() => this.#dead.insert(queue, message, reason));
   }
 
   async deadLetters(queue: string, max: number): Promise<DeadLetter[]> {
-    const rows = this.#buried.all(queue, max) as { at: number; reason: string; seq: number | null; body: string }[];
-    return rows.map(({ at, reason, seq, body }) => ({
-      message: JSON.parse(body) as Message,
-      reason,
-      deadLetteredAtMs: at,
-      ...(seq === null ? {} : { seq }),
-    }));
+    return this.#dead.oldest(queue, max);
+  }
+
+  reviewDeadLetters(
+    queue: string,
+    judge: (letter: DeadLetter) => Promise<DeadLetterVerdict>,
+    max: number,
+  ): Promise<DeadLetterReview> {
+    return this.#dead.review(queue, judge, max);
   }
 
   async stats(queue: string): Promise<QueueStats> {
@@ -172,7 +171,7 @@ export class SqliteWorkQueue implements WorkQueue {
     return {
       ...(await this.backlog(queue)),
       inFlight: state?.inFlight.size ?? 0,
-      deadLetters: (this.#countBuried.get(queue) as { n: number }).n,
+      deadLetters: this.#dead.count(queue),
     };
   }
 
@@ -303,7 +302,7 @@ export class SqliteWorkQueue implements WorkQueue {
 
   #setAside(entry: Entry, message: Message, reason: string): void {
     this.#delete.run(entry.id);
-    this.#bury.run(entry.queue, this.#clock.now(), reason, null, JSON.stringify(message));
+    this.#dead.insert(entry.queue, message, { reason });
   }
 
   /** Bookkeeping that nobody waits for: it rides in the next transaction. */

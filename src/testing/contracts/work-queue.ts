@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MAX_RECEIVES, type Topics } from "../../core/ports.ts";
+import { type DeadLetter, type DeadLetterVerdict, MAX_RECEIVES, type Topics } from "../../core/ports.ts";
 import { eventually, message, newTenant, type QueueAtHand, receive, receiveOne } from "./fixtures.ts";
 
 export interface WorkQueueUnderTest extends QueueAtHand {
@@ -198,6 +198,61 @@ export function testWorkQueue(
       expect(await nothing(port)).toBe(true);
     });
 
+    test("shows dead letters to a judge, deletes those of which it says so, and keeps the others as they were", async (port) => {
+      for (let seq = 1; seq <= 12; seq++) {
+        const reason = { reason: `reason ${seq}`, seq: 100 + seq };
+        await port.queue.deadLetter(port.queueName, message(port.topic, { seq }), reason);
+      }
+      const shown = await reviewAll(port, 12, (seq) => (seq % 2 === 0 ? "remove" : "keep"));
+      const bySeq = (a: DeadLetter, b: DeadLetter) => (a.seq ?? 0) - (b.seq ?? 0);
+      expect(shown.toSorted(bySeq).map(({ seq, reason, message: { detail } }) => [seq, reason, detail.seq])).toEqual(
+        Array.from({ length: 12 }, (_, n) => [101 + n, `reason ${n + 1}`, n + 1]),
+      );
+      const odd = [101, 103, 105, 107, 109, 111];
+      const left = await eventually(
+        port.wait,
+        () => port.queue.deadLetters(port.queueName, 20),
+        ({ length }) => length === odd.length,
+      );
+      expect(left.map(({ seq }) => seq)).toEqual(odd);
+      expect((await reviewAll(port, 6, () => "keep")).map(({ seq }) => seq).toSorted()).toEqual(odd);
+      expect(await nothing(port)).toBe(true);
+    });
+
+    test("shows no more dead letters than asked for, and of a queue without any none", async (port) => {
+      const { queue, queueName, topic } = port;
+      const all = { kept: 0, removed: 0, malformed: 0 };
+      expect(await queue.reviewDeadLetters(queueName, () => expect.fail("there is none"), 10)).toEqual(all);
+      for (let seq = 1; seq <= 5; seq++) await queue.deadLetter(queueName, message(topic), { reason: "broken", seq });
+      const review = await eventually(
+        port.wait,
+        () => queue.reviewDeadLetters(queueName, async () => "keep", 3),
+        ({ kept }) => kept === 3,
+      );
+      expect(review).toEqual({ kept: 3, removed: 0, malformed: 0 });
+    });
+
+    test("keeps a dead letter whose judge fails, says so, and does what it was told of the others", async (port) => {
+      const { queue, queueName, topic } = port;
+      for (let seq = 1; seq <= 3; seq++) await queue.deadLetter(queueName, message(topic), { reason: "broken", seq });
+      await eventually(
+        port.wait,
+        async () => (await queue.stats(queueName)).deadLetters,
+        (count) => count === 3,
+      );
+      const judge = async ({ seq }: DeadLetter) => {
+        if (seq === 2) throw new Error("cannot tell");
+        return "remove" as const;
+      };
+      await expect(queue.reviewDeadLetters(queueName, judge, 10)).rejects.toThrow("cannot tell");
+      const left = await eventually(
+        port.wait,
+        () => queue.deadLetters(queueName, 10),
+        ({ length }) => length === 1,
+      );
+      expect(left.map(({ seq }) => seq)).toEqual([2]);
+    });
+
     test("counts what is ready, delayed, in flight and dead", async (port) => {
       const { queue, queueName, wait } = port;
       const counts = async () => {
@@ -263,6 +318,25 @@ async function send({ topics, topic }: WorkQueueUnderTest, seq = 1, tenant = new
   const sent = message(topic, { tenant, seq });
   await topics.publish([sent]);
   return sent;
+}
+
+/** Reviews until so many dead letters were shown: a server may show fewer at once. */
+async function reviewAll(
+  { queue, queueName, wait }: WorkQueueUnderTest,
+  count: number,
+  verdict: (seq: number) => DeadLetterVerdict,
+): Promise<DeadLetter[]> {
+  const shown = new Map<number | undefined, DeadLetter>();
+  const judge = async (letter: DeadLetter): Promise<DeadLetterVerdict> => {
+    shown.set(letter.seq, letter);
+    return verdict(letter.seq ?? 0);
+  };
+  await eventually(
+    wait,
+    () => queue.reviewDeadLetters(queueName, judge, 20),
+    () => shown.size >= count,
+  );
+  return [...shown.values()];
 }
 
 async function nothing({ queue, queueName }: WorkQueueUnderTest): Promise<boolean> {

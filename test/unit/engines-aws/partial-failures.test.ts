@@ -3,7 +3,8 @@ import { DeleteMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { mockClient } from "aws-sdk-client-mock";
 import { afterEach, describe, expect, test } from "vitest";
 import { EventBridgeTopics, PublishError } from "../../../src/engines/aws/eventbridge-topics.ts";
-import { AckError, SqsWorkQueue } from "../../../src/engines/aws/sqs-work-queue.ts";
+import { AckError } from "../../../src/engines/aws/sqs-batches.ts";
+import { SqsWorkQueue } from "../../../src/engines/aws/sqs-work-queue.ts";
 import { message } from "../../../src/testing/contracts/fixtures.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
@@ -72,7 +73,11 @@ describe("a bus that takes some entries of a call", () => {
 });
 
 describe("a queue that deletes some messages of a batch", () => {
-  const queue = new SqsWorkQueue({ client: new SQSClient({ region }), urlPrefix: "https://sqs/1/p-" });
+  const queue = new SqsWorkQueue({
+    client: new SQSClient({ region }),
+    urlPrefix: "https://sqs/1/p-",
+    clock: new VirtualClock(),
+  });
   const receipts = Array.from({ length: 3 }, (_, n) => ({ queue: "echo", receipt: `receipt-${n}` }));
   const handles = (): (string | undefined)[][] =>
     sqs
@@ -104,7 +109,7 @@ describe("a queue that deletes some messages of a batch", () => {
     sqs.on(DeleteMessageBatchCommand).resolves({ Failed: [failed("0", false)] });
     const failure = await queue.ack(receipts).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(AckError);
-    expect((failure as Error).message).toBe("1 messages of echo could not be deleted: InternalError");
+    expect((failure as Error).message).toBe("1 messages of p-echo could not be deleted: InternalError");
     expect(handles()).toHaveLength(3);
   });
 

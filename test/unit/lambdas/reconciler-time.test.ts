@@ -14,7 +14,7 @@ function overwhelmed(): Runtime {
     return Array.from({ length: BATCH }, () => head(newJobId()));
   };
   return {
-    app: { capabilities: new Map() },
+    app: { capabilities: new Map(), workflows: new Map() },
     clock: { now: () => nowMs },
     index: { due, change: async () => {} },
     writer: { states: { drop() {} }, update: () => Promise.reject(new Error("unreadable")) },
