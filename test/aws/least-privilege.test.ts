@@ -4,12 +4,15 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
+import { PurgeQueueCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import authorizerEvent from "../../lambdas/authorizer/event.json" with { type: "json" };
 import deploymentEvent from "../../lambdas/deployment/event.json" with { type: "json" };
 import type { JobView } from "../../src/contract/api.ts";
 import { CORPUS_KEY } from "../../src/contract/bucket-keys.ts";
 import { advanceQueue, EVENT_SOURCE, topics } from "../../src/contract/messages.ts";
+import { sqsDeadLetterSuffix } from "../../src/contract/queue-names.ts";
+import { ADVANCE_STEP } from "../../src/core/state.ts";
 import { buildIndex } from "../../src/corpus/build-index.ts";
 import type { AccessLine, Statement } from "../../tools/emulator/access-log.ts";
 import { ACKNOWLEDGED } from "../../tools/emulator/acknowledged-actions.ts";
@@ -84,19 +87,20 @@ async function listening(server: Server): Promise<string> {
 
 async function useApi(): Promise<void> {
   const start = (name: string): Promise<FunctionProcess> => stack.start(`Sluice/Api/${name}`);
-  const [submit, submitAgain, jobs, events, capabilities, authorizer] = await Promise.all([
+  const [submit, submitAgain, jobs, events, commands, deadLetters, capabilities, authorizer] = await Promise.all([
     start("Submit"),
     start("Submit"),
     start("Jobs"),
     start("Events"),
+    start("Commands"),
+    start("DeadLetters"),
     start("Capabilities"),
     start("AuthorizerFunction"),
   ]);
   await expect(authorizer.invoke(authorizerEvent)).rejects.toThrow("Unauthorized");
   const begin = async (input: object, by = submit): Promise<string> => {
-    const headers = { "content-type": "application/json", "idempotency-key": keyOf(input) };
-    const body = JSON.stringify({ workflow: "ways", input });
-    return ((await call(by, "/v1/jobs", { headers, body })) as JobView).id;
+    const request = json({ workflow: "ways", input }, { "idempotency-key": keyOf(input) });
+    return ((await call(by, "/v1/jobs", request)) as JobView).id;
   };
   const until = async (id: string, ...statuses: JobView["status"][]): Promise<JobView> => {
     for (;;) {
@@ -125,6 +129,7 @@ async function useApi(): Promise<void> {
   const doomed = await begin({ way: "mood", mood: "doomed" });
   const advanced = await begin({ way: "no worker goes on" });
   const broken = await begin({ way: "broken" });
+  const unwanted = await begin({ way: "chain", steps: 0 });
   // The reconciler's commit is the sixteenth of the one, and the other has a snapshot by then.
   const chains = [await begin({ way: "chain", steps: 7 }), await begin({ way: "chain", steps: 12 })];
   for (const id of [find, ...moods, advanced]) await until(id, "completed");
@@ -135,6 +140,16 @@ async function useApi(): Promise<void> {
   await eventsOf(find);
   await call(jobs, "/v1/jobs", {});
   await call(capabilities, "/v1/capabilities", {});
+  await call(commands, "/v1/jobs/{jobId}/fork", { pathParameters: { jobId: find }, ...json({ after: "large" }) });
+  await call(commands, "/v1/jobs/{jobId}/cancel", { pathParameters: { jobId: unwanted } });
+  await call(deadLetters, "/v1/dead-letters", {});
+  for (const capability of [ADVANCE_STEP, "moody"]) {
+    await call(deadLetters, "/v1/dead-letters/redrive", json({ capability }));
+  }
+  // In vain. What follows is what a crash leaves that kept the last letters from being sent.
+  for (const id of [doomed, broken]) await until(id, "dead-lettered");
+  await setAside("moody", { jobId: doomed, stepIds: ["moody"] }, topics.requested("moody"));
+  await setAside(advanceQueue("ways"), { jobId: broken }, topics.advance("ways"));
   await meetNewerCode(chains[0] ?? "");
   await reconcile();
   for (const id of chains) await until(id, "dead-lettered");
@@ -147,6 +162,20 @@ async function call(fn: FunctionProcess, resource: string, event: object): Promi
   const answer = (await fn.invoke({ headers: {}, resource, path: resource, ...event, requestContext })) as Answer;
   if (answer.statusCode >= 400) throw new Error(`${resource} was answered ${answer.statusCode}: ${answer.body}`);
   return JSON.parse(answer.body);
+}
+
+const json = (body: object, headers = {}) => ({
+  headers: { "content-type": "application/json", ...headers },
+  body: JSON.stringify(body),
+});
+
+/** What SQS does with a message that was received too often: it is in the dead letters as it was, here alone. */
+async function setAside(queue: string, about: object, topic: string): Promise<void> {
+  const detail = { tenant: "acme", seq: 1, ...about };
+  const QueueUrl = stack.aws.queueUrlPrefix + sqsDeadLetterSuffix(queue);
+  const MessageBody = JSON.stringify({ source: EVENT_SOURCE, "detail-type": topic, detail });
+  await stack.aws.clients.sqs.send(new PurgeQueueCommand({ QueueUrl }));
+  await stack.aws.clients.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
 }
 
 /** A function of the deployment before is told to bring a job forward that this one has worked on. */

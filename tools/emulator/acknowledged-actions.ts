@@ -20,6 +20,8 @@ const SELDOM =
 /** Rights that a run of the conformance suite may not come to use. Those that it does use are no mistake. */
 export const NOT_IN_EVERY_RUN: readonly Acknowledgement[] = [
   { function: "Sluice/Api/Submit", action: "s3:GetObject", reason: SELDOM },
+  { function: "Sluice/Api/Commands", action: "s3:*Object", reason: SELDOM },
+  { function: "Sluice/Api/DeadLetters", action: "s3:*Object", reason: SELDOM },
   { function: "Sluice/Operations/Reconciler", action: "*", reason: SELDOM },
   { function: "Sluice/Pipeline/*", action: "s3:*Object", reason: SELDOM },
   { function: "Sluice/Pipeline/*", action: "sqs:SendMessage", reason: SELDOM },
