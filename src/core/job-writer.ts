@@ -467,7 +467,7 @@ class Draft {
   add(event: EventBody): void {
     this.#state = applyEvent(this.#state, event, this.#header);
     this.events.push(event);
-    if (event.type === "step.completed" || (event.type === "step.failed" && event.final)) this.#calls = true;
+    if (isAnswer(event)) this.#calls = true;
   }
 
   /** Claims requested steps for workers of this process that are free now: one commit instead of two, no wait. */
@@ -505,6 +505,10 @@ class Draft {
     return { ...this.#header, events: this.events };
   }
 }
+
+/** Whether the workflow hears of it: a step's result, or that there will be none. */
+const isAnswer = (event: EventBody): boolean =>
+  event.type === "step.completed" || event.type === "step.discarded" || (event.type === "step.failed" && event.final);
 
 function changeOf(before: JobState["status"], state: JobState): HeadChange | undefined {
   if (before === state.status) return undefined;

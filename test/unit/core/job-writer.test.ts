@@ -270,6 +270,19 @@ describe("updating a job", () => {
     ]);
   });
 
+  it("tells the workflow of a step that was discarded, in the same commit", async () => {
+    const app = appOf((job) => job.step("a", echo, 1).catch(() => "without it"));
+    open(app);
+    const jobs = writer(app);
+    await create(jobs);
+    const about = { stepId: "a", capability: "echo", attempt: 0 };
+    const error = { name: "Error", message: "no" };
+    await drive(jobs.update(JOB, () => ({ events: [{ type: "step.dead_lettered", ...about, error }], result: 0 })));
+    await drive(jobs.update(JOB, () => ({ events: [{ type: "step.discarded", ...about, reason: "no" }], result: 0 })));
+    expect((await types()).slice(-2)).toEqual(["step.discarded", "job.completed"]);
+    expect(await stored()).toMatchObject({ status: "completed", output: "without it" });
+  });
+
   it("rejects for a job that is not there", async () => {
     await expect(drive(complete(writer(oneStep)))).rejects.toBeInstanceOf(UnknownJobError);
   });
