@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { z } from "zod";
-import { CapabilityList, EventPage, JobList, JobView } from "../../src/contract/api.ts";
+import { CapabilityList, DeadLetterList, EventPage, JobList, JobView } from "../../src/contract/api.ts";
 import { JobEvent } from "../../src/contract/events.ts";
 import { PROBLEM_MEDIA_TYPE, Problem } from "../../src/contract/problem.ts";
 import { brokenInvariants } from "../../src/testing/check-log.ts";
@@ -44,12 +44,27 @@ export class Caller {
   }
 
   /** Submits a body as it is, or a value as JSON. */
-  post(body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-    return this.call("v1/jobs", {
+  post(body: unknown, headers?: Record<string, string>): Promise<Response> {
+    return this.send("v1/jobs", body, headers);
+  }
+
+  /** POSTs a text as it is, another value as JSON, undefined as no body at all. */
+  send(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+    if (body === undefined) return this.call(path, { method: "POST", headers });
+    return this.call(path, {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
       body: typeof body === "string" ? body : JSON.stringify(body),
     });
+  }
+
+  /** A command on a job that is answered with the job. */
+  async command(id: string, name: "cancel" | "redrive" | "discard", body?: object): Promise<JobView> {
+    return read(JobView, await this.send(`v1/jobs/${id}/${name}`, body));
+  }
+
+  async deadLetters(query = ""): Promise<z.infer<typeof DeadLetterList>> {
+    return read(DeadLetterList, await this.get(`v1/dead-letters${query}`));
   }
 
   async submit(workflow: string, input: unknown, options?: object): Promise<JobView> {

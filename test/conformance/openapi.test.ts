@@ -1,11 +1,10 @@
 import { createConfig, lintFromString } from "@redocly/openapi-core";
 import { describe, expect } from "vitest";
 import type { Caller } from "./caller.ts";
-import { test } from "./suite.ts";
+import { test, unique } from "./suite.ts";
 
 interface Content {
-  example?: unknown;
-  readonly examples?: Record<string, { readonly value: unknown }>;
+  examples?: Record<string, { readonly value: unknown }>;
 }
 interface Operation {
   readonly operationId: string;
@@ -34,34 +33,112 @@ async function lint(document: Document): Promise<string[]> {
     .map(({ ruleId, message, location }) => `${ruleId} at ${location[0]?.pointer}: ${message}`);
 }
 
-/** Puts an answer into the document as the example of what it documents for this status. */
-async function note(operation: Operation | undefined, response: Response): Promise<void> {
+/** Puts an answer into the document as an example of what it documents for this status. */
+async function note(operation: Operation, response: Response): Promise<void> {
   const type = response.headers.get("content-type")?.split(";")[0] ?? "";
-  const content = operation?.responses[response.status]?.content[type];
-  const documented = Object.keys(operation?.responses ?? {}).join(", ");
-  if (!content) throw new Error(`${operation?.operationId}: ${response.status} ${type} is not one of ${documented}`);
-  content.example = await response.json();
+  const content = operation.responses[response.status]?.content[type];
+  const documented = Object.keys(operation.responses).join(", ");
+  if (!content) throw new Error(`${operation.operationId}: ${response.status} ${type} is not one of ${documented}`);
+  content.examples = { ...content.examples, [`call${unique()}`]: { value: await response.json() } };
+}
+
+/** Jobs as the operations need them: one that has ended, and two that wait for a person. */
+interface Jobs {
+  readonly ended: string;
+  readonly waiting: string;
+  readonly discarded: string;
+}
+
+const NOBODYS = `job_${"b".repeat(26)}`;
+/** What no call here brings about: a method that there is not, limits that are reached, what has failed. */
+const NOT_CALLED = ["405", "429", "500", "503"];
+const LARGE = JSON.stringify({ input: "x".repeat(1_048_576) });
+
+/** Calls with the answers that are an operation's own. */
+function* ownCalls(id: string, { ended, waiting, discarded }: Jobs): Generator<Parameters<Caller["send"]>> {
+  const key = { "idempotency-key": unique() };
+  const echo = (text: unknown) => ({ workflow: "echo", input: { text } });
+  switch (id) {
+    case "submitJob":
+      yield ["v1/jobs", echo("documented"), key];
+      yield ["v1/jobs", echo("another payload"), key];
+      yield ["v1/jobs", echo(7)];
+      return;
+    case "cancelJob":
+      yield [`v1/jobs/${ended}/cancel`, { reason: "documented" }];
+      return;
+    case "redriveJob":
+      yield [`v1/jobs/${ended}/redrive`];
+      yield [`v1/jobs/${waiting}/redrive`, { stepId: "only", input: { text: 7 } }];
+      yield [`v1/jobs/${waiting}/redrive`, { reason: "documented" }];
+      return;
+    case "discardDeadLetter":
+      yield [`v1/jobs/${discarded}/discard`];
+      yield [`v1/jobs/${discarded}/discard`, { reason: "documented" }];
+      yield [`v1/jobs/${ended}/discard`, { reason: "documented" }];
+      yield [`v1/jobs/${NOBODYS}/discard`, { reason: "documented" }];
+      return;
+    case "redeliverJob":
+      yield [`v1/jobs/${ended}/redeliver`];
+      return;
+    case "forkJob":
+      yield [`v1/jobs/${ended}/fork`, undefined, key];
+      yield [`v1/jobs/${ended}/fork`, { after: "no such step" }];
+      return;
+    case "redriveDeadLetters":
+      yield ["v1/dead-letters/redrive", { error: unique() }];
+      return;
+    default:
+      throw new Error(`no call of ${id} is documented here`);
+  }
+}
+
+/** Calls for the answers that many operations share, and then for those that are its own. */
+async function callAll(
+  { path, method, operation }: { path: string; method: string; operation: Operation },
+  jobs: Jobs,
+  { api, nobody }: { api: Caller; nobody: Caller },
+): Promise<void> {
+  const place = path.slice(1);
+  const of = (id: string): string => place.replace("{jobId}", id);
+  const call = (caller: Caller, where: string): Promise<Response> =>
+    method === "get" ? caller.get(where) : caller.send(where, {});
+  await note(operation, await call(api, `${of(jobs.ended)}?unknown=1`));
+  if ("401" in operation.responses) await note(operation, await call(nobody, of(jobs.ended)));
+  if ("404" in operation.responses) await note(operation, await call(api, of(NOBODYS)));
+  if ("413" in operation.responses) await note(operation, await api.send(of(jobs.ended), LARGE));
+  if ("415" in operation.responses) {
+    await note(operation, await api.send(of(jobs.ended), "text", { "content-type": "text/plain" }));
+  }
+  if (method === "get") return note(operation, await api.get(of(jobs.ended)));
+  for (const own of ownCalls(operation.operationId, jobs)) await note(operation, await api.send(...own));
 }
 
 describe("the OpenAPI document", () => {
-  test("documents every answer: each fits its schema", async ({ api, nobody }) => {
-    const { id } = await api.run("trial", { mode: "fails-once", text: "documented" });
+  test("documents every answer: each is given, and fits its schema", async ({ api, nobody }) => {
+    const waits = { mode: "returns-what-is-forbidden", text: "documented" };
+    const [ended, waiting, discarded] = await Promise.all([
+      api.run("trial", { mode: "fails-once", text: "documented" }),
+      api.run("trial", waits),
+      api.run("trial", waits),
+    ]);
+    const jobs = { ended: ended.id, waiting: waiting.id, discarded: discarded.id };
+    await api.late(
+      "the dead letters",
+      () => api.deadLetters(),
+      ({ deadLetters }) => deadLetters.length > 0,
+    );
     const document = await documentOf(api);
     expect(document.openapi).toMatch(/^3\.1\./);
     for (const [path, operations] of Object.entries(document.paths)) {
-      const place = path.slice(1).replace("{jobId}", id);
-      await note(operations.get, operations.get ? await api.get(place) : await api.post({}));
-      if (path === "/healthz") continue;
-      await note(operations.get, await nobody.get(place));
-      await note(operations.get, await api.get(`${place}?unknown=1`));
+      for (const [method, operation] of Object.entries(operations)) {
+        await callAll({ path, method, operation }, jobs, { api, nobody });
+        const missing = Object.entries(operation.responses)
+          .filter(([, { content }]) => Object.values(content).every(({ examples }) => examples === undefined))
+          .map(([status]) => status);
+        expect(missing, operation.operationId).toEqual(NOT_CALLED.filter((status) => missing.includes(status)));
+      }
     }
-    const jobs = document.paths["/v1/jobs"]?.post;
-    await note(jobs, await api.post({ workflow: "echo", input: { text: 7 } }));
-    await note(jobs, await api.post({ workflow: "echo", input: { text: "documented" } }));
-    await note(jobs, await api.post("text", { "content-type": "text/plain" }));
-    const nobodys = `v1/jobs/job_${"b".repeat(26)}`;
-    await note(document.paths["/v1/jobs/{jobId}"]?.get, await api.get(nobodys));
-    await note(document.paths["/v1/jobs/{jobId}/events"]?.get, await api.get(`${nobodys}/events`));
     expect(await lint(document)).toEqual([]);
   });
 
