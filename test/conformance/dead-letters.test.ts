@@ -78,15 +78,3 @@ describe("a workflow with a bug", () => {
     expect(await api.settled(id)).toMatchObject({ status: "dead-lettered" });
   });
 });
-
-test("a job that has not ended at its deadline expires, also one that waits for a person", async ({ api }) => {
-  const input = { mode: "returns-what-is-forbidden", text: "x" };
-  const { id, deadline } = await api.submit("trial", input, { deadlineMs: 5_000 });
-  expect(await api.settled(id)).toMatchObject({ status: "dead-lettered" });
-  await api.expired(id);
-  const last = (await api.events(id)).at(-1);
-  expect(last).toMatchObject({ type: "job.expired", deadline });
-  expect(Date.parse(last?.time ?? "")).toBeGreaterThanOrEqual(Date.parse(deadline));
-  const listed = async () => (await api.list("?status=expired&limit=100")).jobs.map((job) => job.id);
-  await api.late("the expired job in the list", listed, (ids) => ids.includes(id));
-});

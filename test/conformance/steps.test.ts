@@ -48,6 +48,24 @@ describe("steps", () => {
     expect(job.steps[0]?.attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
   });
 
+  test("lose no attempt by an outage, however long, and wait as long as they are asked to", async ({ api }) => {
+    const job = await api.run("trial", { mode: "sits-out-an-outage", text: "patience" });
+    expect(job).toMatchObject({ status: "completed", result: { text: "patience" } });
+    const log = await api.events(job.id);
+    const failed = log.filter((event) => event.type === "step.failed");
+    expect(failed.map(({ error, counts }) => [error.message, counts])).toEqual([
+      ["429", false],
+      ["503", false],
+      ["429", false],
+      ["not yet", true],
+    ]);
+    const startedAt = job.steps[0]?.attempts.map((attempt) => Date.parse(attempt.startedAt)) ?? [];
+    for (const { attempt, time, retryAt = "" } of failed) {
+      if (attempt <= 3) expect(Date.parse(retryAt) - Date.parse(time)).toBeGreaterThanOrEqual(600);
+      expect(startedAt[attempt]).toBeGreaterThanOrEqual(Date.parse(retryAt));
+    }
+  });
+
   test("that fail for good reject in the workflow, which may go on without them", async ({ api }) => {
     const job = await api.run("trial", { mode: "recovers", text: "x" });
     expect(job).toMatchObject({ status: "completed", result: { text: "instead of first" } });

@@ -7,6 +7,11 @@ const Mode = z.enum([
   "grows",
   "grows-too-large",
   "recalls",
+  "naps",
+  "races",
+  "two-steps",
+  "second-fails",
+  "survives",
   "sleeps",
   "hangs",
   "fails-for-good",
@@ -14,13 +19,19 @@ const Mode = z.enum([
   "needs-a-person",
   "gives-up",
   "throws",
+  "is-repaired",
   "uses-an-id-twice",
   "awaits-no-step",
   "returns-what-it-must-not",
 ]);
 type Mode = z.infer<typeof Mode>;
 
-const Trial = z.object({ mode: Mode, text: z.string(), size: z.number().int().max(3_000_000).default(1) });
+const Trial = z.object({
+  mode: Mode,
+  text: z.string(),
+  size: z.number().int().max(3_000_000).default(1),
+  witness: z.url().optional(),
+});
 type Trial = z.output<typeof Trial>;
 
 /** One way for a job to go in each mode. */
@@ -43,10 +54,43 @@ const run: Readonly<Record<Mode, (job: Job, input: Trial) => Outcome>> = {
   "fails-once": fated,
   "throttled-first": fated,
   "always-fails": fated,
+  "sits-out-an-outage": fated,
+  "fails-by-name": fated,
+  "pays-and-fails": fated,
+  "well-at-the-fourth": fated,
   "returns-what-is-forbidden": fated,
+  async "is-stopped"(job, { text, witness }) {
+    await Promise.all([
+      job.step("beside", repeat, { text }),
+      job.step("only", fragile, { text, fate: "is-stopped", ...(witness === undefined ? {} : { witness }) }),
+    ]);
+    return job.step("after", repeat, { text });
+  },
   grows: (job, { text, size }) => job.step("only", repeat, { text, characters: size }),
   "grows-too-large": (job, { text, size }) => job.step("only", repeat, { text, characters: size }),
   recalls,
+  async naps(job, { text, size }) {
+    await job.sleep("nap", size);
+    return job.step("after", repeat, { text });
+  },
+  races,
+  async "two-steps"(job, { text }) {
+    const first = await job.step("first", repeat, { text });
+    const second = await job.step("second", repeat, { text });
+    return { text: `${first.text} ${second.text}` };
+  },
+  async "second-fails"(job, { text }) {
+    await job.step("first", fragile, { text, fate: "streams" });
+    return job.step("second", fragile, { text, fate: "pays-and-fails" });
+  },
+  async survives(job, { text }) {
+    try {
+      return await job.step("first", fragile, { text, fate: "always-fails" });
+    } catch (error) {
+      if (!(error instanceof StepFailedError)) throw error;
+      return job.step("instead", repeat, { text: `${error.info.name}: ${error.info.message}` });
+    }
+  },
   async sleeps(job, { text, size }) {
     await job.step("only", slow, { ms: size });
     return { text };
@@ -73,6 +117,13 @@ const run: Readonly<Record<Mode, (job: Job, input: Trial) => Outcome>> = {
     const first = await job.step("first", repeat, { text });
     return { text: (first as unknown as { no: { such: string } }).no.such };
   },
+  /** Broken for `size` ms, as if somebody deployed a repair then. A pass that throws leaves no time on record. */
+  async "is-repaired"(job, { text, size }) {
+    const begun = await job.now("begun");
+    const first = await job.step("first", repeat, { text });
+    if ((await job.now("now")).getTime() - begun.getTime() < size) throw new Error("not repaired yet");
+    return first;
+  },
   async "uses-an-id-twice"(job, { text }) {
     const [first] = await Promise.all([
       job.step("same", repeat, { text }),
@@ -90,6 +141,17 @@ const run: Readonly<Record<Mode, (job: Job, input: Trial) => Outcome>> = {
     return { text: 7 } as never;
   },
 };
+
+/** Whoever is first, every later pass must see the same one win. Both have come to their end before the last pass. */
+async function races(job: Job, { text, size }: Trial): Outcome {
+  const slowly = job.step("slowly", slow, { ms: size }).then(() => "step");
+  const nap = job.sleep("nap", size).then(() => "sleep");
+  const winner = await Promise.race([slowly, nap]);
+  const first = await job.step(`after the ${winner}`, repeat, { text });
+  await Promise.all([slowly, nap]);
+  await job.step("last", repeat, { text });
+  return { text: `${winner} ${first.text}` };
+}
 
 /** What is not the same twice is recorded: each pass of the workflow must see the first one's. */
 async function recalls(job: Job, { text }: Trial): Outcome {
