@@ -84,8 +84,7 @@ export function decideRedrive(
     const input = command.input === undefined ? {} : { input: checkedInput(app, about, command.input) };
     return { type: "step.redriven", ...about, base: attempt, by: "api", ...input, ...waits, ...because };
   });
-  const advance = notBeforeMs === undefined && letters.some(({ stepId }) => stepId === ADVANCE_STEP);
-  return { events, result: letters, advance };
+  return { events, result: letters };
 }
 
 /**

@@ -34,6 +34,8 @@ export function messagesFor(state: JobState, events: readonly EventBody[], app: 
       case "step.redriven":
         if (event.stepId !== ADVANCE_STEP) request(event);
         else if (event.notBefore !== undefined) times.add(Date.parse(event.notBefore));
+        // Moved back to its queue it is worked on by whoever has its message.
+        else if (event.by === "api") messages.push(advanceMessage(state));
         break;
       case "timer.set":
         times.add(Date.parse(event.fireAt));
