@@ -218,6 +218,7 @@ export const RedrivenList = z
     next: z.string().optional().describe("There may be more: pass it as `cursor`"),
   })
   .meta({ id: "RedrivenList" });
+export type RedrivenList = z.infer<typeof RedrivenList>;
 
 export const JobSummary = z
   .object({ id: z.string(), workflow: z.string(), status: JobStatusView, createdAt: instant, links })
