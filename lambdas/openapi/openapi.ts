@@ -49,7 +49,12 @@ export function openApiDocument(app: App): ReturnType<typeof createDocument> {
   return createDocument(document, {
     override({ jsonSchema, io }) {
       // An answer may grow new fields. It would also forbid every event, which is an `allOf` of two closed objects.
-      if (io === "output" && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+      if (io !== "output") return;
+      const { properties = {} } = jsonSchema;
+      // A field with a description of its own refers to its schema, and would still forbid all of that one's fields.
+      for (const schema of [jsonSchema, ...Object.values(properties)]) {
+        if (typeof schema === "object" && schema.additionalProperties === false) delete schema.additionalProperties;
+      }
     },
   });
 }

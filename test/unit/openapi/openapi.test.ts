@@ -79,6 +79,19 @@ describe("the OpenAPI document", () => {
     },
   );
 
+  test("forbids no field of an answer, nor of what it refers to with a description of its own", () => {
+    const closed: string[] = [];
+    const walk = (value: Json, path: string): void => {
+      if (typeof value !== "object" || value === null) return;
+      if (!Array.isArray(value) && value.additionalProperties === false) closed.push(path);
+      for (const [key, inner] of Object.entries(value)) walk(inner as Json, `${path}/${key}`);
+    };
+    for (const name of ["Job", "DeadLetter", "JobEvent", "Problem"]) {
+      walk(document().components.schemas[name] as Json, name);
+    }
+    expect(closed).toEqual([]);
+  });
+
   test("shows each workflow's example as a request", () => {
     const content = document().paths["/v1/jobs"]?.post?.requestBody?.content["application/json"];
     expect(content?.examples).toEqual({ repeat: { value: { workflow: "repeat", input: { text: "again" } } } });
