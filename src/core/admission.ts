@@ -130,7 +130,7 @@ export class Admission {
     if (jobsPerMinute === undefined) return undefined;
     const nowMs = clock.now();
     const costMs = MINUTE_MS / jobsPerMinute;
-    const reserved = await limits.reserve(`jobs/${tenant}`, { costMs, burstMs: MINUTE_MS + SLACK_MS, nowMs });
+    const reserved = await limits.reserve(`jobs#${tenant}`, { costMs, burstMs: MINUTE_MS + SLACK_MS, nowMs });
     if (reserved.granted) {
       const { usedMs } = reserved;
       return { jobs: Math.max(0, Math.floor((MINUTE_MS + SLACK_MS - usedMs) / costMs)), fullInMs: usedMs };

@@ -213,22 +213,56 @@ export interface Snapshots {
   get(jobId: JobId, seq: number): Promise<string | undefined>;
 }
 
-/** What a bucket is asked for: a unit of cost per `costMs` flows out of it, and it holds `burstMs`. */
-export interface Reservable {
+/** What a bucket is asked for. Amounts are times: how long the bucket's rate takes to bring so much, in ms. */
+export interface Spend {
   readonly costMs: number;
+  /** What a full bucket holds. */
   readonly burstMs: number;
   readonly nowMs: number;
 }
 
-export type Reserved =
-  /** `usedMs`: how much of the bucket is used now, this one included. */
+export type Granted =
+  /** `usedMs`: what of the bucket is taken and not back yet, this included; others may have taken more at the same moment. */
   | { readonly granted: true; readonly usedMs: number }
-  /** The earliest time at which the same would be granted, if nobody else asks. Nothing was taken. */
+  /** `retryAtMs`: when the bucket will have enough if nobody else takes from it, in epoch ms. */
   | { readonly granted: false; readonly retryAtMs: number };
 
-/** Buckets that all processes share. */
+/** A circuit as a store keeps it: `record` is text that the store does not look into. */
+export interface StoredCircuit {
+  readonly record: string;
+  /** From 1, one more with each change. */
+  readonly version: number;
+}
+
+export interface Entry {
+  /** When the entry counts no more, in epoch ms: a crash must not hold it for ever. */
+  readonly untilMs: number;
+  /** Ids in the set at once, this one included. */
+  readonly most: number;
+  readonly nowMs: number;
+}
+
+/**
+ * What all processes that call a provider, or work for a tenant, share: buckets, circuits and sets of who is at work, each
+ * under a key of its own kind. Records that are not used any more go by themselves. Losing them loses nothing but the
+ * limits themselves for a moment: buckets are full, circuits closed and sets empty again.
+ */
 export interface Limits {
-  reserve(key: string, ask: Reservable): Promise<Reserved>;
+  /**
+   * Takes from a bucket, or nothing. A cost above the burst is granted once the bucket is full, and leaves a debt. Who
+   * calls it again after an answer that was lost may pay twice.
+   */
+  reserve(key: string, spend: Spend): Promise<Granted>;
+  /** Takes `deltaMs` more, or gives it back where it is negative. A bucket never holds more than its burst. */
+  settle(key: string, deltaMs: number): Promise<void>;
+  circuit(key: string): Promise<StoredCircuit | undefined>;
+  /** All circuits that were ever changed and are kept, in no order. */
+  circuits(): Promise<readonly (StoredCircuit & { readonly key: string })[]>;
+  /** Replaces the circuit if and only if it has `expectedVersion`; 0 is that of one that is not there. False: it has not. */
+  changeCircuit(key: string, record: string, expectedVersion: number): Promise<boolean>;
+  /** Puts an id into a set, if there is room. An id that is in it already stays one entry, and gets the new time. */
+  enter(key: string, id: string, entry: Entry): Promise<boolean>;
+  leave(key: string, id: string): Promise<void>;
 }
 
 export interface Clock {

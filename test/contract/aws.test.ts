@@ -1,8 +1,10 @@
 import { topics } from "../../src/contract/messages.ts";
 import { openAwsEngine } from "../../src/engines/aws/aws-engine.ts";
+import { DynamoDbLimits } from "../../src/engines/aws/dynamodb-limits.ts";
 import { testBlobs } from "../../src/testing/contracts/blobs.ts";
 import { testEventLog } from "../../src/testing/contracts/event-log.ts";
 import { testJobIndex } from "../../src/testing/contracts/job-index.ts";
+import { testLimits } from "../../src/testing/contracts/limits.ts";
 import { testSnapshots } from "../../src/testing/contracts/snapshots.ts";
 import { testTopics } from "../../src/testing/contracts/topics.ts";
 import { startLocalAws } from "../../src/testing/local-aws/local-aws.ts";
@@ -18,7 +20,8 @@ const factory = async () => {
   const { snapshots } = engine;
   if (snapshots === undefined) throw new Error("this engine has snapshots");
   const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-  return { ...engine, snapshots, queueName: "work", topic, wait, close: () => aws.close() };
+  const limits = new DynamoDbLimits({ client: aws.clients.dynamoDb, tableName: aws.table, clock: engine.clock });
+  return { ...engine, snapshots, limits, queueName: "work", topic, wait, close: () => aws.close() };
 };
 
 testEventLog(where, factory, { snapshots: true });
@@ -26,3 +29,4 @@ testJobIndex(where, factory);
 testTopics(where, factory);
 testBlobs(where, factory);
 testSnapshots(where, factory);
+testLimits(where, factory, { runs: 10 });

@@ -8,9 +8,11 @@ import { defineApp } from "../../src/core/define-app.ts";
 import { defineCapability } from "../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../src/core/define-workflow.ts";
 import { openEmbeddedEngine } from "../../src/engines/embedded/embedded-engine.ts";
+import { MemoryLimits } from "../../src/engines/embedded/memory-limits.ts";
 import { testBlobs } from "../../src/testing/contracts/blobs.ts";
 import { testEventLog } from "../../src/testing/contracts/event-log.ts";
 import { testJobIndex } from "../../src/testing/contracts/job-index.ts";
+import { testLimits } from "../../src/testing/contracts/limits.ts";
 import { testTopics } from "../../src/testing/contracts/topics.ts";
 import { testWorkQueue } from "../../src/testing/contracts/work-queue.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
@@ -60,3 +62,5 @@ for (const [where, factory] of [
   testTopics(where, factory);
   testBlobs(where, factory);
 }
+
+testLimits("embedded", async () => ({ limits: new MemoryLimits(new VirtualClock()), close: async () => {} }));

@@ -63,8 +63,8 @@ export function simulatedEngine(process: Incarnation, { deploySeq, embedded }: E
     deploySeq,
     atomicEffects: embedded,
     progressFlushMs: embedded ? 250 : 1_000,
-    limits: new MemoryLimits(),
-    countsFreshMs: 0,
+    limits: new MemoryLimits(clock),
+    countsFreshMs: embedded ? 0 : 2_000,
     ...(embedded ? {} : { stopPollMs: 5_000 }),
     coalesce: (commit, expected) => void process.after(expected && !embedded ? COALESCE_MS : 0, commit),
     isGone: (holder) => embedded && holder !== process.holder,
@@ -160,8 +160,7 @@ function indexOf(process: Incarnation): JobIndex {
         () => store.due(nowMs, limit),
         (heads) => `→ ${heads.map(({ jobId }) => nameOf(jobId)).join(", ")}`,
       ),
-    countOpen: (tenant, most) =>
-      process.call(`index.countOpen ${tenant}`, () => Math.min(most, store.list({ tenant, limit: most }).jobs.length)),
+    countOpen: (tenant, most) => process.call(`index.countOpen ${tenant}`, () => store.countOpen(tenant, most)),
     change: (jobId, change) =>
       process.call(`index.change ${nameOf(jobId)} ${JSON.stringify(change)}`, () => {
         world.changed = true;

@@ -51,6 +51,13 @@ export class Store {
     return { jobs: found.slice(0, limit), cursor: last && found.length > limit ? orderOf(last) : undefined };
   }
 
+  countOpen(tenant: TenantId, most: number): number {
+    const open = [...this.heads.values()].filter(
+      (head) => head.tenant === tenant && !TERMINAL_STATUSES.includes(head.status),
+    );
+    return Math.min(open.length, most);
+  }
+
   due(nowMs: number, limit: number): Head[] {
     return [...this.heads.values()]
       .filter(({ wakeAtMs }) => wakeAtMs !== undefined && wakeAtMs <= nowMs)

@@ -1,79 +1,181 @@
-import { ConditionalCheckFailedException, type DynamoDBClient, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
-import type { Limits, Reservable, Reserved } from "../../core/ports.ts";
+import { createHash } from "node:crypto";
+import type { AttributeValue } from "@aws-sdk/client-dynamodb";
+import type { Entry, Granted, Limits, Spend, StoredCircuit } from "../../core/ports.ts";
+import { decideSpend } from "../../core/token-bucket.ts";
 import type { Item } from "./commit-item.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
-import { LIMITS_PREFIX, TABLE } from "./table-schema.ts";
-import { asUnavailable } from "./unavailable.ts";
+import { type Change, LimitItems, number } from "./limit-items.ts";
+import { LIMITS_KEY, TABLE } from "./table-schema.ts";
 
-const TRIES = 10;
-/** A bucket that nobody asks for any more goes away. */
-const KEPT_MS = 3_600_000;
-const BUCKET = "bucket";
+/** Others may change a record between our look and our write. A bucket needs three tries at most, see `reserve`. */
+const MAX_TRIES = 5;
+/** Entries that one write clears away: what an expression may hold is bounded. */
+const MAX_CLEARED = 50;
+const CIRCUITS = `${LIMITS_KEY}circuits`;
 
 /**
- * Buckets as items that say by when each is full again (the generic cell rate algorithm): one write a reservation, and a
- * second one where the bucket was full.
+ * Limits as items of the one table, in partitions that are no job's: `limit#rate#KEY` with `tat`, when the bucket is full
+ * again in epoch ms; `limit#circuits` with an item a circuit, `v` its version and `r` its record; `limit#set#KEY` with `m`,
+ * a map of hashed ids to when they count no more.
+ *
+ * Each method looks first, which costs a tenth of a write: to be refused, as most are in a backlog, costs no write. What
+ * is written is conditional, so that it holds whatever others have done since. The SDK sends an update again whose answer
+ * was lost: a bucket may then pay, or be given back, twice; a circuit refuses the second as a stale one, though it was the
+ * first; an id in a set stays one entry.
  */
 export class DynamoDbLimits implements Limits {
-  readonly #client: DynamoDBClient;
-  readonly #tableName: string;
+  readonly #items: LimitItems;
 
-  constructor({ client, tableName }: DynamoDbTable) {
-    this.#client = client;
-    this.#tableName = tableName;
+  constructor(table: DynamoDbTable) {
+    this.#items = new LimitItems(table);
   }
 
-  async reserve(key: string, ask: Reservable): Promise<Reserved> {
-    const { costMs, burstMs, nowMs } = ask;
-    let before = nowMs + 1;
-    for (let tries = 0; tries < TRIES; tries++) {
-      const isFull = before <= nowMs;
-      const written = await this.#write(key, ask, isFull);
-      if (written.done) return { granted: true, usedMs: written.fullAtMs - nowMs };
-      before = written.fullAtMs;
-      if (before > nowMs && before + costMs - nowMs > burstMs) {
-        return { granted: false, retryAtMs: before + costMs - burstMs };
+  /**
+   * The condition is a range and the change an addition, so those who take from a bucket at once do not disturb each
+   * other. Only the first to take from a full one sets its time; who loses that race finds it not full and adds.
+   */
+  async reserve(key: string, spend: Spend): Promise<Granted> {
+    const { costMs, burstMs, nowMs } = spend;
+    const at = { partition: `${LIMITS_KEY}rate#${key}`, sort: "tat" };
+    const values = { ":now": number(nowMs), ":ttl": this.#items.expiry(nowMs + burstMs + costMs) };
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const fullAtMs = (await this.#items.get(at))?.tat?.N;
+      const decision = decideSpend(fullAtMs === undefined ? undefined : Number(fullAtMs), spend);
+      if (decision.kind === "refused") return { granted: false, retryAtMs: Math.ceil(decision.retryAtMs) };
+      const written =
+        decision.kind === "from-full"
+          ? await this.#items.update(at, {
+              UpdateExpression: "SET tat = :full, #ttl = :ttl",
+              ConditionExpression: "attribute_not_exists(tat) OR tat <= :now",
+              ExpressionAttributeValues: { ...values, ":full": number(decision.fullAtMs) },
+            })
+          : await this.#items.update(at, {
+              UpdateExpression: "SET #ttl = :ttl ADD tat :cost",
+              ConditionExpression: "tat > :now AND tat <= :latest",
+              ExpressionAttributeValues: {
+                ...values,
+                ":cost": number(costMs),
+                ":latest": number(decision.latestMs),
+              },
+            });
+      if (written) return { granted: true, usedMs: decision.fullAtMs - nowMs };
+    }
+    return { granted: false, retryAtMs: nowMs };
+  }
+
+  async settle(key: string, deltaMs: number): Promise<void> {
+    await this.#items.update(
+      { partition: `${LIMITS_KEY}rate#${key}`, sort: "tat" },
+      {
+        UpdateExpression: "SET #ttl = :ttl ADD tat :delta",
+        // One that is not kept is full.
+        ConditionExpression: "attribute_exists(tat)",
+        ExpressionAttributeValues: { ":delta": number(deltaMs), ":ttl": this.#items.expiry() },
+      },
+    );
+  }
+
+  async circuit(key: string): Promise<StoredCircuit | undefined> {
+    const item = await this.#items.get({ partition: CIRCUITS, sort: key });
+    return item && circuitOf(item);
+  }
+
+  async circuits(): Promise<readonly (StoredCircuit & { readonly key: string })[]> {
+    const items = await this.#items.list(CIRCUITS);
+    return items.map((item) => ({ key: item[TABLE.sortKey]?.S ?? "", ...circuitOf(item) }));
+  }
+
+  async changeCircuit(key: string, record: string, expectedVersion: number): Promise<boolean> {
+    return this.#items.update(
+      { partition: CIRCUITS, sort: key },
+      {
+        UpdateExpression: "SET v = :next, r = :record, #ttl = :ttl",
+        ConditionExpression: expectedVersion === 0 ? "attribute_not_exists(v)" : "v = :expected",
+        ExpressionAttributeValues: {
+          ":next": number(expectedVersion + 1),
+          ":record": { S: record },
+          ":ttl": this.#items.expiry(),
+          ...(expectedVersion === 0 ? {} : { ":expected": number(expectedVersion) }),
+        },
+      },
+    );
+  }
+
+  async enter(key: string, id: string, { untilMs, most, nowMs }: Entry): Promise<boolean> {
+    const at = { partition: `${LIMITS_KEY}set#${key}`, sort: "ids" };
+    const name = shortId(id);
+    const entry = { ":until": number(untilMs), ":ttl": this.#items.expiry(untilMs) };
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const set = (await this.#items.get(at))?.m?.M;
+      if (set === undefined) {
+        const { ":until": until = number(untilMs), ":ttl": ttl } = entry;
+        const made = await this.#items.update(at, {
+          UpdateExpression: "SET m = :m, #ttl = :ttl",
+          ConditionExpression: "attribute_not_exists(m)",
+          ExpressionAttributeValues: { ":m": { M: { [name]: until } }, ":ttl": ttl },
+        });
+        if (made) return true;
+        continue;
       }
+      const counts = (until: AttributeValue | undefined): boolean => Number(until?.N) > nowMs;
+      const others = Object.entries(set).filter(([other]) => other !== name);
+      const live = others.filter(([, until]) => counts(until)).length;
+      if (!counts(set[name]) && live >= most) return false;
+      const past = others.filter(([, until]) => !counts(until));
+      const cleared = clearing(past.slice(0, MAX_CLEARED));
+      if (past.length > MAX_CLEARED) {
+        await this.#items.update(at, cleared);
+        continue;
+      }
+      // Of the size that the set has now, those who are cleared away, and an entry of the same id, take no room.
+      const room = most + past.length + (name in set ? 1 : 0);
+      const entered = await this.#items.update(at, {
+        UpdateExpression: `SET m.#id = :until, #ttl = :ttl ${cleared.UpdateExpression}`,
+        ConditionExpression: [
+          counts(set[name]) ? "attribute_exists(m.#id)" : "size(m) < :room",
+          ...(past.length > 0 ? [cleared.ConditionExpression] : []),
+        ].join(" AND "),
+        ExpressionAttributeNames: { "#id": name, ...cleared.ExpressionAttributeNames },
+        ExpressionAttributeValues: {
+          ...entry,
+          ...(counts(set[name]) ? {} : { ":room": number(room) }),
+          ...cleared.ExpressionAttributeValues,
+        },
+      });
+      if (entered) return true;
     }
-    // Others are reserving at this very moment, over and over: there is a rush.
-    return { granted: false, retryAtMs: nowMs + costMs };
+    return false;
   }
 
-  /** @param isFull the bucket was seen to be full: what has flowed in beyond that is lost */
-  async #write(
-    key: string,
-    { costMs, burstMs, nowMs }: Reservable,
-    isFull: boolean,
-  ): Promise<{ readonly done: boolean; readonly fullAtMs: number }> {
-    const values: Item = isFull
-      ? { ":full": { N: String(nowMs + costMs) }, ":now": { N: String(nowMs) } }
-      : {
-          ":cost": { N: String(costMs) },
-          ":now": { N: String(nowMs) },
-          ":most": { N: String(nowMs + burstMs - costMs) },
-        };
-    try {
-      const { Attributes } = await this.#client.send(
-        new UpdateItemCommand({
-          TableName: this.#tableName,
-          Key: { [TABLE.partitionKey]: { S: LIMITS_PREFIX + key }, [TABLE.sortKey]: { S: BUCKET } },
-          UpdateExpression: `SET #full = ${isFull ? ":full" : "#full + :cost"}, #ttl = :ttl`,
-          ConditionExpression: isFull
-            ? "attribute_not_exists(#full) OR #full <= :now"
-            : "#full > :now AND #full <= :most",
-          ExpressionAttributeNames: { "#full": "f", "#ttl": TABLE.timeToLive },
-          ExpressionAttributeValues: {
-            ...values,
-            ":ttl": { N: String(Math.ceil((nowMs + burstMs + KEPT_MS) / 1_000)) },
-          },
-          ReturnValues: "UPDATED_NEW",
-          ReturnValuesOnConditionCheckFailure: "ALL_OLD",
-        }),
-      );
-      return { done: true, fullAtMs: Number(Attributes?.f?.N) };
-    } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw asUnavailable(error);
-      return { done: false, fullAtMs: Number(error.Item?.f?.N ?? 0) };
-    }
+  async leave(key: string, id: string): Promise<void> {
+    await this.#items.update(
+      { partition: `${LIMITS_KEY}set#${key}`, sort: "ids" },
+      {
+        UpdateExpression: "REMOVE m.#id",
+        ConditionExpression: "attribute_exists(m.#id)",
+        ExpressionAttributeNames: { "#id": shortId(id) },
+      },
+    );
   }
 }
+
+/** Removes entries as they were seen: one that has been renewed since stays. */
+function clearing(past: readonly (readonly [string, AttributeValue])[]): Change {
+  const all = past.map(([name, until], n) => ({ name, until, path: `m.#past${n}` }));
+  return {
+    UpdateExpression: all.length > 0 ? `REMOVE ${all.map(({ path }) => path).join(", ")}` : "",
+    ConditionExpression: all.map(({ path }, n) => `${path} = :past${n}`).join(" AND "),
+    ExpressionAttributeNames: Object.fromEntries(all.map(({ name }, n) => [`#past${n}`, name])),
+    ExpressionAttributeValues: Object.fromEntries(all.map(({ until }, n) => [`:past${n}`, until])),
+  };
+}
+
+/** Throws for an item that is no circuit of ours. */
+function circuitOf({ r, v }: Item): StoredCircuit {
+  const version = Number(v?.N);
+  if (r?.S === undefined || !Number.isSafeInteger(version)) throw new TypeError("an item of the table is no circuit");
+  return { record: r.S, version };
+}
+
+/** An item's size is what a write costs: 20 bytes an entry, whatever the id. */
+const shortId = (id: string): string => createHash("sha256").update(id).digest("base64url").slice(0, 16);

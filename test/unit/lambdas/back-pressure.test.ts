@@ -108,7 +108,7 @@ describe("jobs a minute", () => {
       start({ tenantLimits: { jobsPerMinute } });
       const { limits } = embedded.runtime;
       const ask = { costMs: 60_000 / jobsPerMinute, burstMs: 60_000.5 };
-      for (let n = 0; n < jobsPerMinute - 1; n++) await limits.reserve("jobs/acme", { ...ask, nowMs: clock.now() });
+      for (let n = 0; n < jobsPerMinute - 1; n++) await limits.reserve("jobs#acme", { ...ask, nowMs: clock.now() });
       expect(await statuses(2, { workflow: "idle" })).toEqual([202, 429]);
     },
   );
