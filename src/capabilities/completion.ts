@@ -24,6 +24,12 @@ export const completion = defineCapability({
   output: CompletionOutput,
   timeoutMs: 120_000,
   usesModel: true,
+  provider(input, app) {
+    const name = input.model ?? app.model;
+    // What runs in this process has no limits and no outages.
+    if (name.startsWith("embedded:")) return undefined;
+    return { name, tokens: Math.ceil(charactersOf(input) / CHARACTERS_PER_TOKEN) + input.maxOutputTokens };
+  },
   async run(input, step) {
     const model = input.model ?? step.resources.model;
     // Heavy packages load when a model is first called, not when an app is imported.
@@ -74,6 +80,12 @@ export const completion = defineCapability({
 });
 
 type Input = z.output<typeof CompletionInput>;
+
+/** A rule of thumb for English (help.openai.com/en/articles/4936856). What was really used is settled afterwards. */
+const CHARACTERS_PER_TOKEN = 4;
+
+const charactersOf = ({ system = "", prompt, toolRound }: Input): number =>
+  system.length + prompt.length + (toolRound === undefined ? 0 : JSON.stringify(toolRound).length);
 
 function messagesOf({ prompt, toolRound }: Input): ModelMessage[] {
   const messages: ModelMessage[] = [{ role: "user", content: prompt }];

@@ -5,7 +5,7 @@ import type { AnyCapability, StepContext } from "./define-capability.ts";
 import { asJson } from "./pass.ts";
 import type { Clock } from "./ports.ts";
 import type { Resources } from "./resources.ts";
-import { HeldError, OutputError, ThrottledError, TimeoutError } from "./retry.ts";
+import { HeldError, OutputError, ReleasedError, TimeoutError } from "./retry.ts";
 
 /** A result's size as JSON, in bytes of UTF-8, above which it is refused: a reader gets it whole in one response. */
 export const MAX_RESULT_BYTES = 1_048_576;
@@ -39,14 +39,14 @@ export type CallOutcome =
 /**
  * Calls a capability once, with its timeout. Never rejects; never outlasts the timeout, its caller or `signal`, even if
  * `run` ignores its own signal. With no time left nothing is called. That its caller's time was too short for the call
- * counts for nothing: it is a {@link ThrottledError}, the timeout a {@link TimeoutError}.
+ * counts for nothing: it is a {@link ReleasedError}, the timeout a {@link TimeoutError}.
  */
 export async function call({ capability, clock, signal, onProgress, onKeptAs, ...about }: Call): Promise<CallOutcome> {
   const { endsBy = "its worker's time" } = about;
   const leftMs = about.endsAtMs === undefined ? capability.timeoutMs : about.endsAtMs - clock.now();
   const timeoutMs = Math.min(capability.timeoutMs, leftMs);
   if (timeoutMs <= 0) {
-    const error = new ThrottledError(`the worker of capability ${capability.name} has no time left for a call`);
+    const error = new ReleasedError(`the worker of capability ${capability.name} has no time left for a call`);
     return { kind: "threw", error, usage: undefined };
   }
   const controller = new AbortController();
@@ -81,7 +81,7 @@ export async function call({ capability, clock, signal, onProgress, onKeptAs, ..
   const cancel = clock.setTimer(timeoutMs, () => {
     const error =
       leftMs < capability.timeoutMs
-        ? new ThrottledError(`the call was released after ${timeoutMs} ms: ${endsBy} was over`, 0)
+        ? new ReleasedError(`the call was released after ${timeoutMs} ms: ${endsBy} was over`, 0)
         : new TimeoutError(`capability ${capability.name} took longer than its timeout of ${timeoutMs} ms`);
     stop(error);
   });

@@ -3,6 +3,8 @@ import type { AnyCapability } from "./define-capability.ts";
 import { isName, NAME_SHAPE } from "./define-capability.ts";
 import type { AnyWorkflow } from "./define-workflow.ts";
 import { DefinitionError } from "./errors.ts";
+import type { Rate } from "./rate-limits.ts";
+import { checkedRates } from "./rate-limits.ts";
 import type { ModelPrice, Tool } from "./resources.ts";
 
 export interface AppOptions {
@@ -16,6 +18,12 @@ export interface AppOptions {
   readonly models?: readonly string[];
   /** The model's price, if costs are to be reported. */
   readonly price?: ModelPrice;
+  /**
+   * Most requests and tokens a minute, for all processes together, of a provider's model (`openai:gpt-5`) or of a provider
+   * (`openai`), whose models without a rate of their own then share it. Steps wait for their turn, at no cost in attempts.
+   * @default no limits
+   */
+  readonly rates?: Readonly<Record<string, Rate>>;
   /** A folder of Markdown or text files for retrieval, absolute or relative to where the process runs. */
   readonly corpus?: string;
   /** Steps that one job may ask for. @default 1_000 */
@@ -43,6 +51,7 @@ export interface App {
   readonly model: string;
   readonly models: readonly string[];
   readonly price: ModelPrice | undefined;
+  readonly rates: ReadonlyMap<string, Rate>;
   readonly corpus: string | undefined;
   readonly maxSteps: number;
   readonly deadlineMs: number;
@@ -87,6 +96,7 @@ export function defineApp(options: AppOptions): App {
     model: options.model ?? DEFAULT_MODEL,
     models: options.models ?? [],
     price: options.price,
+    rates: checkedRates(options.rates ?? {}),
     corpus: options.corpus,
     maxSteps: positive("maxSteps", options.maxSteps ?? 1_000),
     deadlineMs: positive("deadlineMs", options.deadlineMs ?? 7 * DAY_MS),

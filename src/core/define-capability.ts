@@ -24,6 +24,14 @@ export type ErrorVerdict =
   /** The provider asked to wait, or is down: the attempt does not count. */
   | { readonly kind: "throttled"; readonly retryAfterMs?: number };
 
+/** Who answers a call. */
+export interface Provider {
+  /** Such as `openai:gpt-5`: what has one circuit, and what `rates` may name, whole or up to the first ':'. */
+  readonly name: string;
+  /** Tokens that the call may use, input and output: reserved before it, and settled by the usage that it reports. */
+  readonly tokens?: number;
+}
+
 /** What a capability's `run` is given besides its input. */
 export interface StepContext {
   readonly jobId: string;
@@ -92,12 +100,19 @@ export interface CapabilityOptions<Name extends string, I extends z.ZodType, O e
   ) => Promise<z.input<O> | undefined> | z.input<O> | undefined;
   /** What a call that was lost may have used, for the record: its input, and what it had streamed. @default nothing is recorded */
   readonly estimateUsage?: (input: z.output<I>, streamed: string, resources: Resources) => Usage | undefined;
+  /**
+   * Whom a call with this input calls, as far as limits are concerned: steps wait while that provider's circuit is open,
+   * and within the app's `rates`. @default nobody: a call has no limits but `concurrency`
+   */
+  readonly provider?: (input: z.output<I>, app: { readonly model: string }) => Provider | undefined;
+  /** Steps of one tenant worked on at once, 1 to 1,000, in all processes together. @default as many as `concurrency` allows */
+  readonly tenantConcurrency?: number;
   /** Judges an error thrown by `run`. @default everything is retryable */
   readonly classify?: (error: unknown) => ErrorVerdict;
 }
 
 /** What a capability may do without. */
-type Optional = "reattach" | "estimateUsage" | "maxBacklog";
+type Optional = "reattach" | "estimateUsage" | "maxBacklog" | "provider" | "tenantConcurrency";
 
 /** A kind of work with its own topic, queue, worker and dead-letter queue. Made by {@link defineCapability}. */
 export interface Capability<
@@ -128,6 +143,7 @@ const Numbers = z.object({
   memoryMb: z.number().int().min(128).max(10_240),
   maxBacklog: z.number().int().min(1).max(100_000_000).optional(),
   maxReruns: z.number().int().min(0).max(100),
+  tenantConcurrency: z.number().int().min(1).max(1_000).optional(),
   retry: z.object({
     maxAttempts: z.number().int().min(1).max(15),
     baseDelayMs: z.number().int().min(0).max(900_000),

@@ -214,17 +214,17 @@ export interface Snapshots {
 }
 
 /** What a bucket is asked for. Amounts are times: how long the bucket's rate takes to bring so much, in ms. */
-export interface Spend {
+export interface Reservable {
   readonly costMs: number;
   /** What a full bucket holds. */
   readonly burstMs: number;
   readonly nowMs: number;
 }
 
-export type Granted =
-  /** `usedMs`: what of the bucket is taken and not back yet, this included; others may have taken more at the same moment. */
+export type Reserved =
+  /** `usedMs`: how much of the bucket is used now, this one included: it is full again after so long. */
   | { readonly granted: true; readonly usedMs: number }
-  /** `retryAtMs`: when the bucket will have enough if nobody else takes from it, in epoch ms. */
+  /** The earliest time at which the same would be granted, if nobody else asks. Nothing was taken. */
   | { readonly granted: false; readonly retryAtMs: number };
 
 /** A circuit as a store keeps it: `record` is text that the store does not look into. */
@@ -252,7 +252,7 @@ export interface Limits {
    * Takes from a bucket, or nothing. A cost above the burst is granted once the bucket is full, and leaves a debt. Who
    * calls it again after an answer that was lost may pay twice.
    */
-  reserve(key: string, spend: Spend): Promise<Granted>;
+  reserve(key: string, ask: Reservable): Promise<Reserved>;
   /** Takes `deltaMs` more, or gives it back where it is negative. A bucket never holds more than its burst. */
   settle(key: string, deltaMs: number): Promise<void>;
   circuit(key: string): Promise<StoredCircuit | undefined>;

@@ -51,8 +51,11 @@ export class ThrottledError extends Error {
   }
 }
 
+/** The worker's time for the call was over, or there was none: nothing is wrong with the call or its provider. */
+export class ReleasedError extends ThrottledError {}
+
 /** The longest wait that a provider is granted. */
-const MAX_ASKED_MS = 86_400_000;
+export const MAX_ASKED_MS = 86_400_000;
 
 /**
  * Decides on another attempt: exponential backoff with full jitter
@@ -65,12 +68,7 @@ export function decideRetry(
   random: number,
 ): RetryDecision {
   const { retry } = capability;
-  const verdict =
-    error instanceof TerminalError
-      ? ({ kind: error instanceof HeldError ? "hold" : "terminal" } as const)
-      : error instanceof ThrottledError
-        ? ({ kind: "throttled", retryAfterMs: error.retryAfterMs } as const)
-        : judged(error, capability);
+  const verdict = verdictOf(error, capability);
   switch (verdict.kind) {
     case "hold":
     case "terminal":
@@ -92,8 +90,13 @@ export function decideRetry(
   }
 }
 
-/** A failure must go on record even if the author's judgement of it fails. */
-function judged(error: unknown, { classify }: Pick<AnyCapability, "classify">): ErrorVerdict {
+/** What an error means for its step. A failure must go on record even if the author's judgement of it fails. */
+export function verdictOf(error: unknown, { classify }: Pick<AnyCapability, "classify">): ErrorVerdict {
+  if (error instanceof TerminalError) return { kind: error instanceof HeldError ? "hold" : "terminal" };
+  if (error instanceof ThrottledError) {
+    const { retryAfterMs } = error;
+    return { kind: "throttled", ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  }
   try {
     return classify(error) ?? { kind: "retryable" };
   } catch {

@@ -1,4 +1,4 @@
-import type { Spend } from "./ports.ts";
+import type { Reservable } from "./ports.ts";
 
 /**
  * A token bucket as the generic cell rate algorithm (GCRA, virtual scheduling form: ITU-T I.371, annex A; ATM Forum
@@ -12,19 +12,19 @@ import type { Spend } from "./ports.ts";
 export type BucketDecision =
   /** Nothing has been taken that is not back: the bucket is full again at `fullAtMs`. */
   | { readonly kind: "from-full"; readonly fullAtMs: number }
-  /**
-   * There is enough, for as long as the bucket is full after now and at `latestMs` at the latest: add the cost. It is then
-   * full at `fullAtMs`, if nobody else has taken from it since.
-   */
-  | { readonly kind: "from-rest"; readonly latestMs: number; readonly fullAtMs: number }
+  /** There is enough, for as long as the bucket is full after now and at `latestMs` at the latest: add the cost. */
+  | { readonly kind: "from-rest"; readonly latestMs: number }
   | { readonly kind: "refused"; readonly retryAtMs: number };
 
 /** @param fullAtMs when the bucket is full again; undefined for one that nobody has ever taken from */
-export function decideSpend(fullAtMs: number | undefined, { costMs, burstMs, nowMs }: Spend): BucketDecision {
+export function decideReservation(
+  fullAtMs: number | undefined,
+  { costMs, burstMs, nowMs }: Reservable,
+): BucketDecision {
   if (fullAtMs === undefined || fullAtMs <= nowMs) return { kind: "from-full", fullAtMs: nowMs + costMs };
   // What does not fit into the bucket at all has to wait until it is full.
   const spareMs = burstMs - Math.min(costMs, burstMs);
   const latestMs = nowMs + spareMs;
-  if (fullAtMs <= latestMs) return { kind: "from-rest", latestMs, fullAtMs: fullAtMs + costMs };
+  if (fullAtMs <= latestMs) return { kind: "from-rest", latestMs };
   return { kind: "refused", retryAtMs: fullAtMs - spareMs };
 }

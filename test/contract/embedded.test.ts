@@ -61,6 +61,7 @@ for (const [where, factory] of [
   testWorkQueue(where, factory);
   testTopics(where, factory);
   testBlobs(where, factory);
+  testLimits(where, factory);
 }
 
-testLimits("embedded", async () => ({ limits: new MemoryLimits(new VirtualClock()), close: async () => {} }));
+testLimits("embedded", async () => ({ limits: new MemoryLimits(), close: async () => {} }));

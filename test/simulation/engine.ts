@@ -63,7 +63,7 @@ export function simulatedEngine(process: Incarnation, { deploySeq, embedded }: E
     deploySeq,
     atomicEffects: embedded,
     progressFlushMs: embedded ? 250 : 1_000,
-    limits: new MemoryLimits(clock),
+    limits: new MemoryLimits(),
     countsFreshMs: embedded ? 0 : 2_000,
     ...(embedded ? {} : { stopPollMs: 5_000 }),
     coalesce: (commit, expected) => void process.after(expected && !embedded ? COALESCE_MS : 0, commit),

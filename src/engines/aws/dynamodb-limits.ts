@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
-import type { Entry, Granted, Limits, Spend, StoredCircuit } from "../../core/ports.ts";
-import { decideSpend } from "../../core/token-bucket.ts";
+import type { Entry, Limits, Reservable, Reserved, StoredCircuit } from "../../core/ports.ts";
+import { decideReservation } from "../../core/token-bucket.ts";
 import type { Item } from "./commit-item.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
 import { type Change, LimitItems, number } from "./limit-items.ts";
-import { LIMITS_KEY, TABLE } from "./table-schema.ts";
+import { LIMITS_PREFIX, TABLE } from "./table-schema.ts";
 
 /** Others may change a record between our look and our write. A bucket needs three tries at most, see `reserve`. */
 const MAX_TRIES = 5;
 /** Entries that one write clears away: what an expression may hold is bounded. */
 const MAX_CLEARED = 50;
-const CIRCUITS = `${LIMITS_KEY}circuits`;
+const CIRCUITS = `${LIMITS_PREFIX}circuits`;
 
 /**
  * Limits as items of the one table, in partitions that are no job's: `limit#rate#KEY` with `tat`, when the bucket is full
@@ -34,13 +34,13 @@ export class DynamoDbLimits implements Limits {
    * The condition is a range and the change an addition, so those who take from a bucket at once do not disturb each
    * other. Only the first to take from a full one sets its time; who loses that race finds it not full and adds.
    */
-  async reserve(key: string, spend: Spend): Promise<Granted> {
-    const { costMs, burstMs, nowMs } = spend;
-    const at = { partition: `${LIMITS_KEY}rate#${key}`, sort: "tat" };
+  async reserve(key: string, ask: Reservable): Promise<Reserved> {
+    const { costMs, burstMs, nowMs } = ask;
+    const at = { partition: `${LIMITS_PREFIX}rate#${key}`, sort: "tat" };
     const values = { ":now": number(nowMs), ":ttl": this.#items.expiry(nowMs + burstMs + costMs) };
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const fullAtMs = (await this.#items.get(at))?.tat?.N;
-      const decision = decideSpend(fullAtMs === undefined ? undefined : Number(fullAtMs), spend);
+      const decision = decideReservation(fullAtMs === undefined ? undefined : Number(fullAtMs), ask);
       if (decision.kind === "refused") return { granted: false, retryAtMs: Math.ceil(decision.retryAtMs) };
       const written =
         decision.kind === "from-full"
@@ -58,14 +58,14 @@ export class DynamoDbLimits implements Limits {
                 ":latest": number(decision.latestMs),
               },
             });
-      if (written) return { granted: true, usedMs: decision.fullAtMs - nowMs };
+      if (written) return { granted: true, usedMs: Number(written.tat?.N) - nowMs };
     }
     return { granted: false, retryAtMs: nowMs };
   }
 
   async settle(key: string, deltaMs: number): Promise<void> {
     await this.#items.update(
-      { partition: `${LIMITS_KEY}rate#${key}`, sort: "tat" },
+      { partition: `${LIMITS_PREFIX}rate#${key}`, sort: "tat" },
       {
         UpdateExpression: "SET #ttl = :ttl ADD tat :delta",
         // One that is not kept is full.
@@ -86,7 +86,7 @@ export class DynamoDbLimits implements Limits {
   }
 
   async changeCircuit(key: string, record: string, expectedVersion: number): Promise<boolean> {
-    return this.#items.update(
+    const changed = await this.#items.update(
       { partition: CIRCUITS, sort: key },
       {
         UpdateExpression: "SET v = :next, r = :record, #ttl = :ttl",
@@ -99,10 +99,11 @@ export class DynamoDbLimits implements Limits {
         },
       },
     );
+    return changed !== undefined;
   }
 
   async enter(key: string, id: string, { untilMs, most, nowMs }: Entry): Promise<boolean> {
-    const at = { partition: `${LIMITS_KEY}set#${key}`, sort: "ids" };
+    const at = { partition: `${LIMITS_PREFIX}set#${key}`, sort: "ids" };
     const name = shortId(id);
     const entry = { ":until": number(untilMs), ":ttl": this.#items.expiry(untilMs) };
     for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -149,7 +150,7 @@ export class DynamoDbLimits implements Limits {
 
   async leave(key: string, id: string): Promise<void> {
     await this.#items.update(
-      { partition: `${LIMITS_KEY}set#${key}`, sort: "ids" },
+      { partition: `${LIMITS_PREFIX}set#${key}`, sort: "ids" },
       {
         UpdateExpression: "REMOVE m.#id",
         ConditionExpression: "attribute_exists(m.#id)",

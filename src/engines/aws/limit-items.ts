@@ -50,24 +50,25 @@ export class LimitItems {
     return this.#query(`${TABLE.partitionKey} = :partition`, { ":partition": { S: partition } });
   }
 
-  /** False where the condition does not hold. */
-  async update({ partition, sort }: Place, change: Change): Promise<boolean> {
+  /** The attributes that were changed, as they are now; undefined where the condition does not hold. */
+  async update({ partition, sort }: Place, change: Change): Promise<Item | undefined> {
     const names = {
       ...change.ExpressionAttributeNames,
       ...(change.UpdateExpression?.includes("#ttl") ? { "#ttl": TABLE.timeToLive } : {}),
     };
     try {
-      await this.#table.client.send(
+      const { Attributes = {} } = await this.#table.client.send(
         new UpdateItemCommand({
           TableName: this.#table.tableName,
           Key: { [TABLE.partitionKey]: { S: partition }, [TABLE.sortKey]: { S: sort } },
           ...change,
           ...(Object.keys(names).length > 0 ? { ExpressionAttributeNames: names } : {}),
+          ReturnValues: "UPDATED_NEW",
         }),
       );
-      return true;
+      return Attributes;
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false;
+      if (error instanceof ConditionalCheckFailedException) return undefined;
       throw asUnavailable(error);
     }
   }

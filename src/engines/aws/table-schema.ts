@@ -14,8 +14,8 @@ export const TABLE = {
 /** The partition in which deployments are counted: no job's. */
 export const DEPLOYMENTS_KEY = "deployments";
 
-/** What the partitions of rates, circuits and sets of who is at work begin with: no job's. */
-export const LIMITS_KEY = "limit#";
+/** What the partitions of buckets, circuits and sets of who is at work begin with: no job's. */
+export const LIMITS_PREFIX = "limit#";
 
 /** A tenant's jobs, by creation. Only first commits are in it. */
 export const JOBS_INDEX = {

@@ -68,7 +68,7 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
     holder,
     atomicEffects: true,
     progressFlushMs: 250,
-    limits: new MemoryLimits(clock),
+    limits: new MemoryLimits(),
     countsFreshMs: 0,
     // Calls that end in the same turn of the event loop: the parallel steps of a job often do.
     coalesce: (commit) => void setImmediate(commit),

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Limits, Spend } from "../../core/ports.ts";
+import type { Limits, Reservable } from "../../core/ports.ts";
 
 export interface LimitsUnderTest {
   readonly limits: Limits;
@@ -14,7 +14,12 @@ export interface LimitsSuiteOptions {
 }
 
 const T0 = Date.UTC(2030, 0, 1);
-const spend = (fields: Partial<Spend> = {}): Spend => ({ costMs: 1_000, burstMs: 10_000, nowMs: T0, ...fields });
+const ask = (fields: Partial<Reservable> = {}): Reservable => ({
+  costMs: 1_000,
+  burstMs: 10_000,
+  nowMs: T0,
+  ...fields,
+});
 const newKey = (): string => `test:${randomUUID()}`;
 
 /** What every {@link Limits} does. Time arrives as data, so nothing waits. */
@@ -35,80 +40,80 @@ export function testLimits(
 
   describe(`limits, buckets: ${name}`, () => {
     test("grants a burst at once, then by the rate", async (limits, key) => {
-      for (let n = 0; n < 10; n++) expect(await limits.reserve(key, spend())).toMatchObject({ granted: true });
-      expect(await limits.reserve(key, spend())).toEqual({ granted: false, retryAtMs: T0 + 1_000 });
-      expect(await limits.reserve(key, spend({ nowMs: T0 + 999 }))).toEqual({ granted: false, retryAtMs: T0 + 1_000 });
-      expect(await limits.reserve(key, spend({ nowMs: T0 + 1_000 }))).toMatchObject({ granted: true });
-      expect(await limits.reserve(key, spend({ nowMs: T0 + 1_000 }))).toMatchObject({ granted: false });
-    });
-
-    test("tells how much of a bucket is taken", async (limits, key) => {
-      expect(await limits.reserve(key, spend())).toEqual({ granted: true, usedMs: 1_000 });
-      expect(await limits.reserve(key, spend({ costMs: 2_500 }))).toEqual({ granted: true, usedMs: 3_500 });
-      expect(await limits.reserve(key, spend({ nowMs: T0 + 3_000 }))).toEqual({ granted: true, usedMs: 1_500 });
-      expect(await limits.reserve(key, spend({ nowMs: T0 + 60_000 }))).toEqual({ granted: true, usedMs: 1_000 });
+      for (let n = 0; n < 10; n++) expect(await limits.reserve(key, ask())).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask())).toEqual({ granted: false, retryAtMs: T0 + 1_000 });
+      expect(await limits.reserve(key, ask({ nowMs: T0 + 999 }))).toEqual({ granted: false, retryAtMs: T0 + 1_000 });
+      expect(await limits.reserve(key, ask({ nowMs: T0 + 1_000 }))).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask({ nowMs: T0 + 1_000 }))).toMatchObject({ granted: false });
     });
 
     test("takes nothing when it refuses, and says when a smaller cost would pass", async (limits, key) => {
-      expect(await limits.reserve(key, spend({ costMs: 8_000 }))).toMatchObject({ granted: true });
-      expect(await limits.reserve(key, spend({ costMs: 5_000 }))).toEqual({ granted: false, retryAtMs: T0 + 3_000 });
-      expect(await limits.reserve(key, spend({ costMs: 2_000 }))).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask({ costMs: 8_000 }))).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask({ costMs: 5_000 }))).toEqual({ granted: false, retryAtMs: T0 + 3_000 });
+      expect(await limits.reserve(key, ask({ costMs: 2_000 }))).toMatchObject({ granted: true });
+    });
+
+    test("says how much of it is used", async (limits, key) => {
+      expect(await limits.reserve(key, ask())).toEqual({ granted: true, usedMs: 1_000 });
+      expect(await limits.reserve(key, ask({ costMs: 2_500 }))).toEqual({ granted: true, usedMs: 3_500 });
+      const nowMs = T0 + 60_000;
+      expect(await limits.reserve(key, ask({ nowMs }))).toEqual({ granted: true, usedMs: 1_000 });
     });
 
     test("holds no more than its burst, however long nobody takes from it", async (limits, key) => {
-      expect(await limits.reserve(key, spend())).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask())).toMatchObject({ granted: true });
       const nowMs = T0 + 3_600_000;
-      for (let n = 0; n < 10; n++) expect(await limits.reserve(key, spend({ nowMs }))).toMatchObject({ granted: true });
-      expect(await limits.reserve(key, spend({ nowMs }))).toMatchObject({ granted: false });
+      for (let n = 0; n < 10; n++) expect(await limits.reserve(key, ask({ nowMs }))).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask({ nowMs }))).toMatchObject({ granted: false });
     });
 
     test("grants a cost above the burst once the bucket is full, and lets it be paid off", async (limits, key) => {
-      expect(await limits.reserve(key, spend())).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask())).toMatchObject({ granted: true });
       const large = { costMs: 60_000 };
-      expect(await limits.reserve(key, spend(large))).toEqual({ granted: false, retryAtMs: T0 + 1_000 });
+      expect(await limits.reserve(key, ask(large))).toEqual({ granted: false, retryAtMs: T0 + 1_000 });
       const nowMs = T0 + 1_000;
-      expect(await limits.reserve(key, spend({ ...large, nowMs }))).toMatchObject({ granted: true });
-      expect(await limits.reserve(key, spend({ nowMs }))).toEqual({ granted: false, retryAtMs: T0 + 52_000 });
-      expect(await limits.reserve(key, spend({ ...large, nowMs }))).toEqual({ granted: false, retryAtMs: T0 + 61_000 });
-      expect(await limits.reserve(key, spend({ nowMs: T0 + 52_000 }))).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask({ ...large, nowMs }))).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask({ nowMs }))).toEqual({ granted: false, retryAtMs: T0 + 52_000 });
+      expect(await limits.reserve(key, ask({ ...large, nowMs }))).toEqual({ granted: false, retryAtMs: T0 + 61_000 });
+      expect(await limits.reserve(key, ask({ nowMs: T0 + 52_000 }))).toMatchObject({ granted: true });
     });
 
     test("keeps buckets apart", async (limits, key) => {
-      expect(await limits.reserve(key, spend({ costMs: 10_000 }))).toMatchObject({ granted: true });
-      expect(await limits.reserve(newKey(), spend({ costMs: 10_000 }))).toMatchObject({ granted: true });
-      expect(await limits.reserve(`${key}#`, spend({ costMs: 10_000 }))).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask({ costMs: 10_000 }))).toMatchObject({ granted: true });
+      expect(await limits.reserve(newKey(), ask({ costMs: 10_000 }))).toMatchObject({ granted: true });
+      expect(await limits.reserve(`${key}#`, ask({ costMs: 10_000 }))).toMatchObject({ granted: true });
     });
 
     test("counts fractions of a millisecond", async (limits, key) => {
       const small = { costMs: 0.125, burstMs: 1 };
-      for (let n = 0; n < 8; n++) expect(await limits.reserve(key, spend(small))).toMatchObject({ granted: true });
-      expect(await limits.reserve(key, spend(small))).toMatchObject({ granted: false });
+      for (let n = 0; n < 8; n++) expect(await limits.reserve(key, ask(small))).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask(small))).toMatchObject({ granted: false });
     });
 
     test("grants those who ask at once what it has and not one more", async (limits, key) => {
-      const all = await Promise.all(Array.from({ length: 25 }, () => limits.reserve(key, spend())));
+      const all = await Promise.all(Array.from({ length: 25 }, () => limits.reserve(key, ask())));
       expect(all.filter(({ granted }) => granted)).toHaveLength(10);
       const later = await Promise.all(
-        Array.from({ length: 25 }, () => limits.reserve(key, spend({ nowMs: T0 + 4_000 }))),
+        Array.from({ length: 25 }, () => limits.reserve(key, ask({ nowMs: T0 + 4_000 }))),
       );
       expect(later.filter(({ granted }) => granted)).toHaveLength(4);
     });
 
     test("is given back what was not used, and taken from what was used besides", async (limits, key) => {
-      await limits.reserve(key, spend({ costMs: 10_000 }));
+      await limits.reserve(key, ask({ costMs: 10_000 }));
       await limits.settle(key, -3_000);
-      expect(await limits.reserve(key, spend({ costMs: 4_000 }))).toEqual({ granted: false, retryAtMs: T0 + 1_000 });
-      expect(await limits.reserve(key, spend({ costMs: 3_000 }))).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask({ costMs: 4_000 }))).toEqual({ granted: false, retryAtMs: T0 + 1_000 });
+      expect(await limits.reserve(key, ask({ costMs: 3_000 }))).toMatchObject({ granted: true });
       await limits.settle(key, 5_000);
-      expect(await limits.reserve(key, spend())).toEqual({ granted: false, retryAtMs: T0 + 6_000 });
+      expect(await limits.reserve(key, ask())).toEqual({ granted: false, retryAtMs: T0 + 6_000 });
     });
 
     test("is full at most, whatever is given back", async (limits, key) => {
       await limits.settle(key, -60_000);
-      await limits.reserve(key, spend());
+      await limits.reserve(key, ask());
       await limits.settle(key, -60_000);
-      expect(await limits.reserve(key, spend({ costMs: 10_000 }))).toMatchObject({ granted: true });
-      expect(await limits.reserve(key, spend())).toMatchObject({ granted: false });
+      expect(await limits.reserve(key, ask({ costMs: 10_000 }))).toMatchObject({ granted: true });
+      expect(await limits.reserve(key, ask())).toMatchObject({ granted: false });
     });
 
     test("never grants more in any window than its rate brings in it and the burst", async (limits) => {
