@@ -1,10 +1,16 @@
 import { z } from "zod";
 import type { CapabilityList } from "../../src/contract/api.ts";
 import type { Json } from "../../src/contract/json.ts";
+import { iso } from "../../src/core/job-writer.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 
 /** What this deployment can do, and how much waits for each capability. */
-export async function getCapabilities({ app, queue, resources }: Runtime): Promise<z.infer<typeof CapabilityList>> {
+export async function getCapabilities({
+  app,
+  gates,
+  queue,
+  resources,
+}: Runtime): Promise<z.infer<typeof CapabilityList>> {
   const queueStats = async (name: string) => {
     const [{ oldestAgeMs, ...counts }, drainedPerSecond] = await Promise.all([
       queue.stats(name),
@@ -32,5 +38,9 @@ export async function getCapabilities({ app, queue, resources }: Runtime): Promi
     description,
     input: z.toJSONSchema(input, { io: "input", unrepresentable: "any" }) as Json,
   }));
-  return { capabilities, workflows, model: resources.model, tenantLimits: app.tenantLimits };
+  const providers = (await gates.view()).map(({ openUntilMs, ...view }) => ({
+    ...view,
+    ...(openUntilMs === undefined ? {} : { openUntil: iso(openUntilMs) }),
+  }));
+  return { capabilities, workflows, model: resources.model, tenantLimits: app.tenantLimits, providers };
 }

@@ -1,7 +1,9 @@
 import type { MessageDetail } from "../../src/contract/messages.ts";
 import { type CallOutcome, call } from "../../src/core/call.ts";
+import { callEndOf } from "../../src/core/call-end.ts";
 import { CallStoppedError } from "../../src/core/calls.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
+import type { Pass } from "../../src/core/gates.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { Claimed } from "./claim-steps.ts";
 import { holds } from "./holds.ts";
@@ -14,6 +16,7 @@ import { type Outcome, recordOutcome } from "./record-outcome.ts";
  */
 export async function attemptStep(
   step: Claimed,
+  pass: Pass,
   detail: MessageDetail,
   workerEndsAtMs: number,
   capability: AnyCapability,
@@ -25,10 +28,15 @@ export async function attemptStep(
   }
   const { signal, end } = runtime.calls.begin(detail.jobId, step.stepId, step.attempt);
   const stopWatching = watch(step, detail, runtime);
+  let settled: Promise<void> | undefined;
   try {
-    const outcome = await callStep(step, detail, workerEndsAtMs, capability, runtime, signal).finally(stopWatching);
+    const outcome = await callStep(step, detail, workerEndsAtMs, capability, runtime, signal, (called) => {
+      stopWatching();
+      settled = settle(pass, called, capability);
+    });
     return await recordOutcome(step, outcome, detail, capability, runtime);
   } finally {
+    await settled;
     // Until it is on record, or cannot be put there, the call is this process's: no other message may take it for lost.
     end();
   }
@@ -41,6 +49,7 @@ async function callStep(
   capability: AnyCapability,
   runtime: Runtime,
   signal: AbortSignal,
+  onEnd: (outcome: CallOutcome) => void,
 ): Promise<CallOutcome> {
   const { jobId, tenant } = detail;
   const { stepId, attempt, input, deadlineMs, reattachTo } = step;
@@ -61,10 +70,18 @@ async function callStep(
     onKeptAs: (id) => progress.keptAs(id),
     ...(reattachTo === undefined ? {} : { reattachTo }),
   });
+  onEnd(outcome);
   // The end of a stream is on record before anything else is done with it (invariant 4).
   if (outcome.kind === "returned") await progress.end(outcome.output, outcome.usage);
   else await progress.stop();
   return outcome;
+}
+
+/** The call holds nothing any more, whatever becomes of its outcome. */
+function settle(pass: Pass, outcome: CallOutcome, capability: AnyCapability): Promise<void> {
+  if (outcome.kind === "returned") return pass.settle("answered", outcome.usage);
+  const { end, retryAfterMs } = callEndOf(outcome.error, capability);
+  return pass.settle(end, outcome.usage, retryAfterMs);
 }
 
 /** Where a job may come to its end in another process, a long call asks now and then whether it still serves anybody. */

@@ -1,12 +1,14 @@
 import type { CommitId } from "../../src/contract/ids.ts";
 import type { MessageDetail } from "../../src/contract/messages.ts";
 import { MAX_AHEAD_MS, topics } from "../../src/contract/messages.ts";
+import type { Pass } from "../../src/core/gates.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { attemptStep } from "./attempt.ts";
-import { claimSteps } from "./claim-steps.ts";
+import { type Claimed, claimSteps } from "./claim-steps.ts";
 import { APART_MS } from "./company.ts";
 import { logKeys } from "./log-keys.ts";
 import { countSteps, observeStep } from "./observe-step.ts";
+import { passGates } from "./pass-gates.ts";
 import type { Retry } from "./record-outcome.ts";
 
 export interface StepRequest {
@@ -43,7 +45,14 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
     clock.now() + capability.leaseMs,
     (request.endsAtMs ?? Number.POSITIVE_INFINITY) - END_MARGIN_MS,
   );
-  const claims = await claimSteps(request, capability, runtime);
+  const { stepIds, passes } = request.claimedBy
+    ? { stepIds: detail.stepIds ?? [], passes: new Map<string, Pass>() }
+    : await passGates(detail, capability, runtime);
+  if (stepIds.length === 0) return { retryAfterMs: undefined };
+  const claims = await claimSteps({ ...request, detail: { ...detail, stepIds } }, capability, runtime).catch(
+    (error: unknown) => giveBack(passes, error),
+  );
+  await giveBack(passes, undefined, claims?.claimed);
   if (claims === undefined) {
     logger.warn("message about an unknown job dropped", logKeys(detail));
     return { retryAfterMs: undefined };
@@ -72,7 +81,8 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
   const outcomes = await Promise.allSettled(
     claims.claimed.map(async (step) => {
       const about = { ...step, capability: capability.name };
-      return observeStep(about, detail, runtime, () => attemptStep(step, detail, endsAtMs, capability, runtime));
+      const pass = passes.get(step.stepId) ?? runtime.gates.passAhead(capability, step.input);
+      return observeStep(about, detail, runtime, () => attemptStep(step, pass, detail, endsAtMs, capability, runtime));
     }),
   );
   // All have come to their end before one that an engine failed on makes the message come again.
@@ -84,6 +94,18 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
     request,
     runtime,
   );
+}
+
+/** Steps that were let in and are not called after all hold nothing. */
+async function giveBack(
+  passes: ReadonlyMap<string, Pass>,
+  error: unknown,
+  claimed: readonly Claimed[] = [],
+): Promise<undefined> {
+  const called = new Set(claimed.filter(({ finished }) => finished === undefined).map(({ stepId }) => stepId));
+  const unused = [...passes].filter(([stepId]) => !called.has(stepId));
+  await Promise.all(unused.map(([, pass]) => pass.settle("not-called")));
+  if (error !== undefined) throw error;
 }
 
 /**

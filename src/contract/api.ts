@@ -294,6 +294,19 @@ export const CapabilityView = z
   })
   .meta({ id: "Capability" });
 
+export const ProviderView = z
+  .object({
+    name: z.string().describe("Such as `openai:gpt-5`"),
+    state: z
+      .enum(["closed", "open", "half-open"])
+      .describe("Of its circuit. open: its steps wait, at no cost in attempts"),
+    failures: z.number().int().describe("In a row"),
+    openUntil: instant.optional().describe("When the next call probes"),
+    requestsPerMinute: z.number().optional(),
+    tokensPerMinute: z.number().optional(),
+  })
+  .meta({ id: "Provider" });
+
 export const CapabilityList = z
   .object({
     capabilities: z.array(CapabilityView),
@@ -304,6 +317,9 @@ export const CapabilityList = z
         jobsInFlight: z.number().int().optional().describe("Jobs that have not ended"),
       })
       .describe("Of each tenant; beyond them, submissions get 429"),
+    providers: z
+      .array(ProviderView)
+      .describe("Those with a rate, and those that were called from here or are in trouble"),
     model: z.string(),
   })
   .meta({ id: "CapabilityList" });

@@ -13,6 +13,7 @@ export const METRIC_NAMES = [
   "StepsCompleted",
   "StepsFailed",
   "StepsThrottled",
+  "StepsDeferred",
   "StepsInDoubt",
   "StepsDeadLettered",
   "StepDuration",

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Usage } from "../contract/events.ts";
 import type { CallEnd } from "./call-end.ts";
 import { Circuits } from "./circuits.ts";
@@ -63,6 +64,11 @@ const MAX_TENANT_WAIT_MS = 60_000;
 /** A slot outlasts the lease of a worker that died by so much. */
 const SLOT_MARGIN_MS = 30_000;
 const MAX_NAME = 200;
+const MAX_BUCKETS = 1_000;
+/** How much one call changes what is thought of the next ones. */
+const LEARNING = 0.2;
+const MIN_SHARE = 0.02;
+const MAX_SHARE = 2;
 
 const NOTHING_HELD: Pass = { settle: async () => {} };
 const OPEN: GateDecision = { kind: "admitted", pass: NOTHING_HELD };
@@ -84,6 +90,8 @@ export class Gates {
   readonly #rates: App["rates"];
   readonly #model: string;
   readonly #circuits: Circuits;
+  /** What calls use of what is reserved for them, by bucket: estimates are careful, since they count the longest answer. */
+  readonly #usedShare = new LRUCache<string, number>({ max: MAX_BUCKETS });
   readonly #onError: (error: unknown) => void;
 
   constructor({ limits, clock, ids, app, model, circuitCacheMs = 0, onError = () => {} }: GatesProps) {
@@ -94,6 +102,11 @@ export class Gates {
     this.#model = model;
     this.#circuits = new Circuits({ limits, clock, cacheMs: circuitCacheMs });
     this.#onError = onError;
+  }
+
+  /** Whether steps of this capability have anything to pass at all. */
+  guards({ provider, tenantConcurrency }: AnyCapability): boolean {
+    return provider !== undefined || tenantConcurrency !== undefined;
   }
 
   /** Whether a step would pass without asking anybody, as far as this process knows. Then {@link passAhead} is its pass. */
@@ -182,8 +195,8 @@ export class Gates {
    */
   async #turn({ key, ask }: Need, retryAtMs: number): Promise<number> {
     const nowMs = this.#clock.now();
-    // Those whose cost nobody knows must not all come at once.
-    const costMs = Math.max(ask.costMs, MIN_WAIT_MS);
+    // Places as long as the estimates would leave most of the rate unused. Those whose cost nobody knows must not all come at once.
+    const costMs = Math.max(ask.costMs * (this.#usedShare.get(key) ?? 1), MIN_WAIT_MS);
     const line = { costMs, burstMs: nowMs + MAX_WAIT_MS - retryAtMs, nowMs: retryAtMs };
     const place = line.burstMs > 0 ? await this.#limits.reserve(`${key}/line`, line) : undefined;
     return place?.granted ? retryAtMs + place.usedMs - costMs : nowMs + MAX_WAIT_MS * (1 - this.#ids.random() / 2);
@@ -207,6 +220,7 @@ export class Gates {
         if (set !== undefined) parts.push(this.#limits.leave(set, id));
         for (const need of reserved) {
           const used = usedOf(need, end, usage);
+          if (end !== "not-called") this.#learn(need, used);
           const deltaMs = settlementMs(need.amount, used, need.perMinute);
           if (deltaMs !== 0) parts.push(this.#limits.settle(need.key, deltaMs));
         }
@@ -215,6 +229,13 @@ export class Gates {
         }
       },
     };
+  }
+
+  #learn({ key, amount }: Need, used: number): void {
+    if (amount <= 0) return;
+    const before = this.#usedShare.get(key) ?? 1;
+    const share = before + LEARNING * (used / amount - before);
+    this.#usedShare.set(key, Math.min(Math.max(share, MIN_SHARE), MAX_SHARE));
   }
 
   /** What a capability's author says must not keep a step from being worked on. */

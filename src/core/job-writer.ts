@@ -5,6 +5,7 @@ import { topics } from "../contract/messages.ts";
 import { advance } from "./advance.ts";
 import { encodeCommit } from "./commit-codec.ts";
 import type { App } from "./define-app.ts";
+import type { AnyCapability } from "./define-capability.ts";
 import {
   ContentionError,
   errorInfo,
@@ -66,6 +67,8 @@ export interface WriterDeps {
   /** Calls back soon: what else is decided on a job until then shares its commit. */
   readonly coalesce: (jobId: JobId, commit: () => void) => void;
   readonly localWorkers?: LocalWorkers;
+  /** Whether a step may be claimed for them without asking at the gates. */
+  readonly mayClaimAhead?: (capability: AnyCapability, input: unknown) => boolean;
   /** A workflow could not be brought forward. */
   readonly onBroken?: (state: JobState, error: WorkflowError) => void;
   /** A job has come to its end, by an append of this process. */
@@ -313,7 +316,7 @@ export class JobWriter {
 
   /** Runs the workflow on the draft and adds what it asks for. */
   async #advance(draft: Draft, record: boolean): Promise<void> {
-    const { app, deploySeq, ids, localWorkers } = this.#deps;
+    const { app, deploySeq, ids, localWorkers, mayClaimAhead = () => true } = this.#deps;
     const { state } = draft;
     if (isEnded(state) || waitsForStart(state, draft.nowMs)) return;
     if (isLeftToNewerCode(state, deploySeq, draft.nowMs)) {
@@ -333,7 +336,7 @@ export class JobWriter {
       draft.add({ type: "value.recorded", valueId: `recovered/${state.seq}`, value: true });
     }
     for (const event of outcome.events) draft.add(event);
-    if (localWorkers && outcome.kind === "waits") draft.claimWith(localWorkers);
+    if (localWorkers && outcome.kind === "waits") draft.claimWith(localWorkers, mayClaimAhead);
   }
 
   /** What the workflow asks for could not be written, so it is left to a message, or, if it is asked by one, goes on record. */
@@ -471,7 +474,7 @@ class Draft {
   }
 
   /** Claims requested steps for workers of this process that are free now: one commit instead of two, no wait. */
-  claimWith(workers: LocalWorkers): void {
+  claimWith(workers: LocalWorkers, may: Required<WriterDeps>["mayClaimAhead"]): void {
     for (const message of messagesFor(this.state, this.events, this.#app)) {
       const { stepIds } = message.detail;
       const steps = stepIds?.flatMap((stepId) => this.state.steps.get(stepId) ?? []) ?? [];
@@ -480,8 +483,9 @@ class Draft {
       // One that is redriven for later has to wait.
       if (steps.some(({ status }) => status !== "requested")) continue;
       const capability = this.#app.capabilities.get(first.capability);
-      const reservation = capability && workers.reserve(capability.name, stepIds.length);
-      if (!capability || !reservation) continue;
+      if (!capability || !steps.every(({ input }) => may(capability, input))) continue;
+      const reservation = workers.reserve(capability.name, stepIds.length);
+      if (!reservation) continue;
       this.#claimed.push({ ...message, reservation });
       const lease = { holder: this.#holder, until: iso(this.nowMs + capability.leaseMs) };
       for (const { id, attempt } of steps) {

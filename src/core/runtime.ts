@@ -2,6 +2,7 @@ import type { MetricName } from "../contract/metrics.ts";
 import { Admission, type RefusalReason } from "./admission.ts";
 import { CallStoppedError, Calls } from "./calls.ts";
 import type { App } from "./define-app.ts";
+import { type GateReason, Gates } from "./gates.ts";
 import { JobWriter } from "./job-writer.ts";
 import type {
   Blobs,
@@ -30,7 +31,7 @@ export interface MetricDimensions {
   readonly capability?: string;
   readonly model?: string;
   readonly workflow?: string;
-  readonly reason?: RefusalReason;
+  readonly reason?: RefusalReason | GateReason;
 }
 
 export type MetricUnit = "Count" | "Milliseconds" | "Bytes";
@@ -92,15 +93,24 @@ export interface Runtime extends Ports, RuntimeOptions {
   readonly writer: JobWriter;
   readonly calls: Calls;
   readonly admission: Admission;
+  readonly gates: Gates;
 }
 
 export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
   const ports = portsOf(engine);
   const { app, logger, localWorkers, metrics = NO_METRICS } = options;
   const calls = new Calls();
+  const gates = new Gates({
+    app,
+    ...ports,
+    model: options.resources.model,
+    circuitCacheMs: ports.countsFreshMs,
+    onError: (error) => logger.warn("limit not kept", { error: (error as Error).name }),
+  });
   const writer = new JobWriter({
     app,
     ...ports,
+    mayClaimAhead: (capability, input) => gates.isClear(capability, input),
     coalesce: (jobId, commit) => ports.coalesce(commit, calls.of(jobId) > 1),
     ...(localWorkers ? { localWorkers } : {}),
     onBroken: (state, error) => {
@@ -126,7 +136,7 @@ export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
       logger.warn("snapshot not kept or not read", { jobId, error: (error as Error).name }),
   });
   const admission = new Admission({ app, ...ports });
-  return { ...ports, ...options, metrics, maxSkewMs: options.maxSkewMs ?? 0, writer, calls, admission };
+  return { ...ports, ...options, metrics, maxSkewMs: options.maxSkewMs ?? 0, writer, calls, admission, gates };
 }
 
 const NO_METRICS: Metrics = { record: () => {}, flush: () => {} };

@@ -63,7 +63,8 @@ export function simulatedEngine(process: Incarnation, { deploySeq, embedded }: E
     deploySeq,
     atomicEffects: embedded,
     progressFlushMs: embedded ? 250 : 1_000,
-    limits: new MemoryLimits(),
+    // Those of the embedded engine are its process's, and gone with it.
+    limits: embedded ? new MemoryLimits() : world.limits,
     countsFreshMs: embedded ? 0 : 2_000,
     ...(embedded ? {} : { stopPollMs: 5_000 }),
     coalesce: (commit, expected) => void process.after(expected && !embedded ? COALESCE_MS : 0, commit),

@@ -5,6 +5,7 @@ import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { applyEvent } from "../../src/core/fold.ts";
 import { MAX_RECEIVES, type StoredCommit } from "../../src/core/ports.ts";
 import type { JobState } from "../../src/core/state.ts";
+import { MemoryLimits } from "../../src/engines/embedded/memory-limits.ts";
 import { routes } from "../../src/engines/embedded/topic-router.ts";
 import { CAPABILITIES, simulatedApp } from "./app.ts";
 import { Dice } from "./dice.ts";
@@ -33,6 +34,7 @@ export class World {
   readonly dice: Dice;
   readonly scheduler = new Scheduler();
   readonly store = new Store();
+  readonly limits = new MemoryLimits();
   readonly ledger = new Ledger();
   readonly plan: WorldPlan;
   readonly originalFaults: FaultPlan;
