@@ -63,13 +63,12 @@ export class DynamoDbLimits implements Limits {
     return { granted: false, retryAtMs: nowMs };
   }
 
+  /** A bucket that is not kept any more is full, and is so afterwards: what is added to nothing is long past. */
   async settle(key: string, deltaMs: number): Promise<void> {
     await this.#items.update(
       { partition: `${LIMITS_PREFIX}rate#${key}`, sort: "tat" },
       {
         UpdateExpression: "SET #ttl = :ttl ADD tat :delta",
-        // One that is not kept is full.
-        ConditionExpression: "attribute_exists(tat)",
         ExpressionAttributeValues: { ":delta": number(deltaMs), ":ttl": this.#items.expiry() },
       },
     );

@@ -298,3 +298,27 @@ describe("a completion that fails", () => {
     expect((error as Error).message).toMatch(message);
   });
 });
+
+describe("the provider of a completion", () => {
+  const app = { model: "openai:gpt-5" };
+
+  it("is the model that it calls, with its input's and its longest output's tokens", () => {
+    expect(completion.provider?.(input({ prompt: "x".repeat(400), maxOutputTokens: 50 }), app)).toEqual({
+      name: "openai:gpt-5",
+      tokens: 150,
+    });
+    const more = { prompt: "x", system: "y".repeat(7), model: "anthropic:claude" };
+    expect(completion.provider?.(input(more), app)).toEqual({ name: "anthropic:claude", tokens: 2 + 1_024 });
+  });
+
+  it("counts a round of tools, too", () => {
+    const result = { id: "1", name: "calculator", input: {}, output: "z".repeat(4_000) };
+    const toolRound = { text: "", calls: [{ id: "1", name: "calculator", input: {} }], results: [result] };
+    const { tokens = 0 } = completion.provider?.(input({ toolRound }), app) ?? {};
+    expect(tokens).toBeGreaterThan(1_024 + 1_000);
+  });
+
+  it("is nobody where the model runs in the process", () => {
+    expect(completion.provider?.(input(), { model: "embedded:extractive" })).toBeUndefined();
+  });
+});

@@ -66,6 +66,8 @@ describe("a capability", () => {
     [{ batchSize: 11 }, "batchSize", /10/],
     [{ memoryMb: 64 }, "memoryMb", /128/],
     [{ memoryMb: 512.5 }, "memoryMb", /int/],
+    [{ tenantConcurrency: 0 }, "tenantConcurrency", /1/],
+    [{ tenantConcurrency: 1_001 }, "tenantConcurrency", /1000/],
     [{ retry: { maxAttempts: 0 } }, "retry.maxAttempts", /1/],
     [{ retry: { maxDelayMs: 900_001 } }, "retry.maxDelayMs", /900000/],
     [{ retry: { baseDelayMs: Number.NaN } }, "retry.baseDelayMs", /NaN/],
@@ -95,6 +97,23 @@ describe("an app", () => {
     const tool = defineTool({ name: "sum", description: "", input: any, run: () => 1 });
     refuses(() => app({ tools: [tool, tool] }), 'tool named "sum"');
     refuses(() => app({ workflows: [workflow("work")] }), '"work" names a workflow and a capability');
+  });
+
+  it.each<[Record<string, object>, ...string[]]>([
+    [{ "open ai": { requestsPerMinute: 1 } }, "openai:gpt-5", "without spaces", '"open ai"'],
+    [{ "": { requestsPerMinute: 1 } }, 'got ""'],
+    [{ openai: {} }, "rate openai", "requestsPerMinute or tokensPerMinute", "neither"],
+    [{ openai: { requestsPerMinute: 0 } }, "rate openai", "requestsPerMinute", "1"],
+    [{ openai: { tokensPerMinute: 1.5 } }, "rate openai", "tokensPerMinute", "int"],
+    [{ openai: { tokensPerMinut: 1 } }, "rate openai", "tokensPerMinut"],
+  ])("refuses the rates %j", (rates, ...parts) => {
+    refuses(() => app({ rates }), ...parts);
+  });
+
+  it("keeps its rates by name, and has none by default", () => {
+    const openai = { requestsPerMinute: 60, tokensPerMinute: 30_000 };
+    expect([...app({ rates: { openai } }).rates]).toEqual([["openai", openai]]);
+    expect(app().rates.size).toBe(0);
   });
 
   it("refuses a tool's name that a model could not call", () => {
