@@ -32,6 +32,8 @@ export function messagesFor(state: JobState, events: readonly EventBody[], app: 
         request(event);
         break;
       case "step.redriven":
+        // Moved back to its queue, its message is in the hands of whoever says so.
+        if (event.by === "queue") break;
         if (event.stepId !== ADVANCE_STEP) request(event);
         else if (event.notBefore !== undefined) times.add(Date.parse(event.notBefore));
         // Moved back to its queue it is worked on by whoever has its message.

@@ -56,7 +56,11 @@ export class LambdaPoller {
       });
       if (messages.length === 0) continue;
       handler ??= this.#props.newContainer();
-      await this.#invoke(handler, messages).catch(this.#props.onError);
+      await this.#invoke(handler, messages).catch((error: unknown) => {
+        // A container that has died is not used again.
+        handler = undefined;
+        this.#props.onError(error);
+      });
     }
   }
 

@@ -9,6 +9,7 @@ import { createHandler as createReconciler } from "../../../lambdas/reconciler/c
 import { createHandler as createSubmit } from "../../../lambdas/submit/create-handler.ts";
 import { createHandler as createWorker } from "../../../lambdas/worker/create-handler.ts";
 import type { DeadLetterList, JobView, RedrivenList } from "../../contract/api.ts";
+import type { JobEvent } from "../../contract/events.ts";
 import { advanceQueue, topics } from "../../contract/messages.ts";
 import { sqsSuffix } from "../../contract/queue-names.ts";
 import type { App } from "../../core/define-app.ts";
@@ -52,7 +53,7 @@ export interface LocalDeployment {
   newRuntime(): Runtime;
   submit(workflow: string, input: unknown, headers?: Record<string, string>, tenant?: string): Promise<Answer<JobView>>;
   job(id: string, tenant?: string): Promise<Answer<JobView>>;
-  events(id: string, after?: number): Promise<Answer<{ events: { type: string; seq: number }[]; ended: boolean }>>;
+  events(id: string, after?: number): Promise<Answer<{ events: JobEvent[]; ended: boolean }>>;
   /** What a person asks of a job, such as `cancel`. */
   command(name: Command, id: string, body?: object): Promise<Answer<JobView>>;
   deadLetters(): Promise<Answer<z.infer<typeof DeadLetterList>>>;
