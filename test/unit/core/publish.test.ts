@@ -54,6 +54,23 @@ describe("the messages of a commit", () => {
     ]);
   });
 
+  it("ask for a redriven step again, unless its dead letter was moved back and is in hand", () => {
+    const redriven = (by: "api" | "queue"): EventBody => ({
+      type: "step.redriven",
+      stepId: "a",
+      capability: "echo",
+      base: 1,
+      by,
+    });
+    const of = (by: "api" | "queue") => {
+      const events = [...before, redriven(by)];
+      return brief(messagesFor(stateOf(...events), [redriven(by)], app));
+    };
+    const before = [requested("a"), started("a"), failed("a", { final: true }), dead("a")];
+    expect(of("api")).toEqual([["ai.echo.requested", ["a"]]]);
+    expect(of("queue")).toEqual([]);
+  });
+
   it("announce results and dead letters only of capabilities that say so", () => {
     const state = stateOf(...done("a", 1), ...done("b", 1, { capability: "loud" }));
     const quietDone = completed("a");
