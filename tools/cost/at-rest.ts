@@ -42,19 +42,22 @@ export function billRest(
     ],
     ["reconciler: requests", "lambda.requests", runs],
     ["reconciler: time", "lambda.gbSeconds", (runs * ms * memoryMb) / 1_024 / 1_000],
+    ["reconciler: looks for dead letters", "sqs.requests", runs * deployed.mappings.length],
     ["reconciler: reads", "dynamodb.readUnits", runs * (reconciler?.readUnits ?? 0)],
     ["reconciler: logs", "logs.ingested", (runs * (PLATFORM_LOG_BYTES + (reconciler?.logBytes ?? 0))) / 1e9],
     ...(traced ? ([["reconciler: traces", "xray.traces", runs]] as const) : []),
     ["own metrics", "cloudwatch.metrics", 0],
     ["table, backup, bucket, archive: nothing in them", "dynamodb.storage", 0],
   ];
-  return lines.map(([what, price, units]) => ({
-    what,
-    price,
-    units,
-    cost: prices.cost(price, units),
-    withFree: prices.cost(price, Math.max(0, units - (prices.of(price).free ?? 0))),
-  }));
+  const used = new Map<PriceId, number>();
+  return lines.map(([what, price, units]) => {
+    // What is free is free once, whatever uses it.
+    const before = used.get(price) ?? 0;
+    used.set(price, before + units);
+    const free = Math.max(0, (prices.of(price).free ?? 0) - before);
+    const withFree = prices.cost(price, Math.max(0, units - free));
+    return { what, price, units, cost: prices.cost(price, units), withFree };
+  });
 }
 
 /** Its queries run at once. */
