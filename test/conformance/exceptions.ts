@@ -27,6 +27,22 @@ export const exceptions: readonly Exception[] = [
     test: "the capabilities > say how much waits for them",
     reason: "SQS's counts are approximate, and up to a minute late: a short backlog may never be seen",
   },
+  {
+    target: "aws",
+    test: "cancelling > stops the call that runs, and no step starts after it",
+    reason: "functions there cannot reach the machine that the suite runs on, where the call is to tell what it saw",
+  },
+  {
+    target: "emulator",
+    test: "one tenant's flood does not keep another tenant's single job waiting",
+    reason: "its standard queues know no fair queues: first in, first out, whatever the message group",
+  },
+  {
+    target: "aws",
+    test: "one tenant's flood does not keep another tenant's single job waiting",
+    reason:
+      "SQS lets tenants take turns only where about 30 messages are in flight, and this capability works on two at once",
+  },
 ];
 
 /** Entries that name no case of the suite: their case was renamed or taken out. */

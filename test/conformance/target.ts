@@ -30,14 +30,12 @@ export interface Patience {
   /** How long a workflow that a case has repaired is broken before: longer than the three tries that it gets. */
   readonly repairMs: number;
   readonly pollMs: number;
-  /** Jobs of one tenant that are a flood to another: more than are done while they are submitted. */
-  readonly flood: number;
 }
 
 export const PATIENCE: Readonly<Record<Target, Patience>> = {
-  embedded: { settleMs: 20_000, lateMs: 10_000, expireMs: 20_000, repairMs: 9_000, pollMs: 20, flood: 200 },
-  emulator: { settleMs: 60_000, lateMs: 30_000, expireMs: 150_000, repairMs: 20_000, pollMs: 250, flood: 80 },
-  aws: { settleMs: 90_000, lateMs: 90_000, expireMs: 150_000, repairMs: 30_000, pollMs: 500, flood: 200 },
+  embedded: { settleMs: 20_000, lateMs: 10_000, expireMs: 20_000, repairMs: 9_000, pollMs: 20 },
+  emulator: { settleMs: 60_000, lateMs: 30_000, expireMs: 150_000, repairMs: 20_000, pollMs: 250 },
+  aws: { settleMs: 90_000, lateMs: 90_000, expireMs: 150_000, repairMs: 30_000, pollMs: 500 },
 };
 
 /** Cases under way at once in one file. The emulator starts a process for each function that is called at once. */
