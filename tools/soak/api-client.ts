@@ -20,12 +20,15 @@ export class ApiClient {
   }
 
   /** The job's id, and whether the key had been used before. Rejects for any answer but a 202. */
-  async submit({ tenant, workflow, input, idempotencyKey }: Submission): Promise<{ id: string; replayed: boolean }> {
+  async submit(
+    { tenant, workflow, input, idempotencyKey }: Submission,
+    timeoutMs = TIMEOUT_MS,
+  ): Promise<{ id: string; replayed: boolean }> {
     const response = await fetch(`${this.#url}/v1/jobs`, {
       method: "POST",
       headers: { "content-type": "application/json", "idempotency-key": idempotencyKey, "x-tenant-id": tenant },
       body: JSON.stringify({ workflow, input }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(Math.ceil(timeoutMs)),
     });
     const text = await response.text();
     if (response.status !== 202) throw new Error(`expected 202, got ${response.status}: ${text}`);

@@ -1,6 +1,6 @@
 import type { JobView } from "../../src/contract/api.ts";
-import { isTerminal, JobEvent } from "../../src/contract/events.ts";
-import { brokenInvariants } from "../../test/conformance/check-log.ts";
+import type { JobEvent } from "../../src/contract/events.ts";
+import { problemsOf } from "../../src/testing/verify-log.ts";
 import { ENDS } from "./shapes.ts";
 import { type StepHistory, stepsOf } from "./step-history.ts";
 
@@ -20,19 +20,11 @@ export function judgeJob(
   log: readonly JobEvent[],
   maxAttempts: ReadonlyMap<string, number>,
 ): { readonly ending: Ending; readonly broken: readonly string[] } {
-  const broken = brokenInvariants(log, maxAttempts);
-  for (const event of log) {
-    const checked = JobEvent.safeParse(event);
-    if (!checked.success) broken.push(`seq ${event.seq} is no event: ${checked.error.message}`);
-  }
+  const lines = [{ sluiceLog: 1, job }, ...log].map((line) => JSON.stringify(line));
+  const broken = problemsOf(lines.join("\n"), maxAttempts);
   const [first] = log;
   const { n: recorded } = (first?.type === "job.submitted" ? first.input : {}) as { readonly n?: number };
   if (recorded !== n) broken.push(`was submitted as ${n}, and is on record as ${recorded}`);
-  const last = log.at(-1);
-  const hasEnded = last !== undefined && isTerminal(last);
-  if (hasEnded !== (job.status !== "running" && job.status !== "dead-lettered")) {
-    broken.push(`is ${job.status}, and its log ends with ${last?.type}`);
-  }
   const held = job.status === "dead-lettered" && stepsOf(log).some(isHeld);
   const expected = ENDS[job.workflow];
   if (job.status !== expected && !held) broken.push(`is ${job.status}; a ${job.workflow} job is to be ${expected}`);

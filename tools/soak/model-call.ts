@@ -26,6 +26,8 @@ export interface ModelCall {
   /** When its request was read, in epoch ms. */
   readonly acceptedMs: number;
   outcome: CallOutcome;
+  /** When its last word was written, in epoch ms, where it was answered. */
+  answeredMs?: number;
 }
 
 /** Outcomes of which nothing was inferred. */

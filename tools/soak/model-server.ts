@@ -105,6 +105,7 @@ async function answer(
     tell("streaming");
   }
   call.outcome = "answered";
+  call.answeredMs = Date.now();
   if (chat.stream) {
     const wantsTools = (chat.tools?.length ?? 0) > 0 && !chat.messages.some(({ role }) => role === "tool");
     const last = wantsTools ? delta({ tool_calls: TOOL_CALLS }, "tool_calls") : delta({}, "stop");

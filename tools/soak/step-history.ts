@@ -49,6 +49,8 @@ export function stepsOf(log: readonly JobEvent[]): StepHistory[] {
       step.deadLettered = true;
       continue;
     }
+    // Nobody redrives or discards in a soak.
+    if (event.type === "step.redriven" || event.type === "step.discarded") continue;
     const attempt = step.attempts.findLast((each) => each.attempt === event.attempt);
     if (attempt === undefined) continue;
     if (event.type === "step.progress") {

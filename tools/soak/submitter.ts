@@ -5,6 +5,9 @@ import { shapeOf, tenantOf } from "./shapes.ts";
 /** Submissions under way at once. */
 const AT_ONCE = 4;
 const RETRY_MS = 20;
+/** So many of a hundred first tries are given up after a few ms, at most so many: their answers are lost on the way. */
+const IMPATIENT = 10;
+const IMPATIENCE_MS = 12;
 /** A submission waits up to this long, in ms: they come at any time of an engine's life. */
 const SPREAD_MS = 1_500;
 
@@ -72,7 +75,7 @@ export class Submitter {
   }
 
   async #untilAccepted(n: number, signal: AbortSignal): Promise<void> {
-    const { engineUrl, onSent } = this.#options;
+    const { engineUrl, onSent, random } = this.#options;
     for (let sent = 0; ; ) {
       signal.throwIfAborted();
       const url = engineUrl();
@@ -83,7 +86,8 @@ export class Submitter {
       sent += 1;
       if (sent > 1) this.repeats += 1;
       try {
-        const answer = new ApiClient(url).submit(submissionOf(n));
+        const hurry = sent === 1 && random() * 100 < IMPATIENT ? random() * IMPATIENCE_MS : undefined;
+        const answer = new ApiClient(url).submit(submissionOf(n), hurry);
         onSent();
         const { id, replayed } = await answer;
         if (replayed && sent === 1)
