@@ -73,7 +73,7 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
   for (const stepId of claims.suspects) {
     await queue.defer(
       capability.name,
-      { ...message, detail: { ...detail, stepIds: [stepId] } },
+      { ...message, detail: { ...detail, stepIds: [stepId], alone: true } },
       Math.round(ids.random() * APART_MS),
     );
   }

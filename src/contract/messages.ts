@@ -20,6 +20,8 @@ export interface MessageDetail {
   readonly stepIds?: readonly string[];
   /** Of a message about a time: when that is, in epoch ms. Until then it is put off, at most {@link MAX_AHEAD_MS} ahead. */
   readonly at?: number;
+  /** Its step may have killed the worker that it was on: a dispatcher that can gives it no company (rule 20). */
+  readonly alone?: boolean;
   /** The job's events were announced before: nothing is new. Workers never get such a message. */
   readonly redelivered?: boolean;
   readonly traceparent?: string;
@@ -37,6 +39,7 @@ export const MessageDetail = z.object({
   seq: z.number().int().nonnegative(),
   stepIds: z.array(z.string()).min(1).max(STEPS_PER_MESSAGE).optional(),
   at: z.number().int().positive().optional(),
+  alone: z.boolean().optional(),
   redelivered: z.boolean().optional(),
   traceparent: z.string().optional(),
 });

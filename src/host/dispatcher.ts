@@ -113,14 +113,14 @@ export class Dispatcher implements LocalWorkers {
       const delivery = lane.parked ?? this.#queue.take(lane.queue, 1, lane.visibilityMs)[0];
       if (delivery === undefined) break;
       const busy = lane.busy + stepsOf(batch);
-      if (busy > 0 && busy + stepsOf([delivery]) > lane.concurrency) {
+      const suspect = mayHaveKilled(delivery);
+      if ((suspect && batch.length > 0) || (busy > 0 && busy + stepsOf([delivery]) > lane.concurrency)) {
         lane.parked = delivery;
         break;
       }
       lane.parked = undefined;
       batch.push(delivery);
-      // One that may have killed a worker before gets no company (rule 20).
-      if (delivery.receiveCount > 1) break;
+      if (suspect) break;
     }
     return batch;
   }
@@ -151,6 +151,10 @@ export class Dispatcher implements LocalWorkers {
     if (lane.parked || this.#queue.ready(lane.queue) > 0) this.wake(lane.queue);
   }
 }
+
+/** One that may have killed a worker before gets no company (rule 20). */
+const mayHaveKilled = ({ receiveCount, message }: Delivery): boolean =>
+  receiveCount > 1 || message.detail.alone === true;
 
 const stepsOf = (batch: readonly Delivery[]): number =>
   batch.reduce((steps, { message }) => steps + (message.detail.stepIds?.length ?? 1), 0);

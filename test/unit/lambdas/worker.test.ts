@@ -244,6 +244,19 @@ describe("after a crash", () => {
     expect((await job.state())?.steps.get("s/0")?.attempt).toBe(2);
   });
 
+  test("in company it is put off, to be worked on alone", async () => {
+    const job = await oneStep(() => ({ text: "not now" }));
+    await claimedAndDied(job, { final: false });
+    const [delivery] = await job.queue.receive("only", 1, 60_000);
+    if (delivery === undefined) throw new Error("nothing to receive");
+    await work({ capability: "only", detail: delivery.message.detail, company: 1 }, job.runtime);
+    await job.queue.ack([delivery]);
+    expect(await job.types()).not.toContain("step.in_doubt");
+    await job.clock.advance(30_000);
+    const [copy] = await job.queue.receive("only", 1, 60_000);
+    expect(copy?.message.detail).toMatchObject({ stepIds: ["s/0"], alone: true });
+  });
+
   test("a capability that holds calls in doubt waits for a person and calls nothing", async () => {
     let calls = 0;
     const job = await oneStep(() => ({ text: `${++calls}` }), { onInDoubt: "hold" });
