@@ -46,7 +46,7 @@ export const generationAt = (lives: readonly Life[], atMs: number): number =>
  * 1. Every call is an attempt's on record, by the process that made it; no attempt has two.
  * 2. An attempt that completed has one call, and it was answered; one that failed has one, and the model is to blame.
  *    Only an attempt in doubt may have none: it was killed between its claim and its call.
- * 3. Nothing is called after the result, or the end of its stream, was recorded, and no such attempt is in doubt.
+ * 3. Nothing is called after the result, or the end of its stream, was recorded.
  * 4. An attempt is in doubt only if its process was killed. Each but the first follows one in doubt or failed, on record.
  */
 export function accountFor(
@@ -86,13 +86,8 @@ function ofLog(attempt: AttemptHistory, before: AttemptHistory | undefined, live
       (reason?.type === "step.failed" && !reason.final);
     if (!isReason) broken.push(`attempt ${attempt.attempt} has no reason on record`);
   }
-  if (end?.type === "step.in_doubt") {
-    if (attempt.finishedMs !== undefined) {
-      broken.push(`attempt ${attempt.attempt} is in doubt, though the end of its stream is on record`);
-    }
-    if (generationAt(lives, attempt.startedMs) === generationAt(lives, end.atMs)) {
-      broken.push(`attempt ${attempt.attempt} is in doubt, though its process was not killed`);
-    }
+  if (end?.type === "step.in_doubt" && generationAt(lives, attempt.startedMs) === generationAt(lives, end.atMs)) {
+    broken.push(`attempt ${attempt.attempt} is in doubt, though its process was not killed`);
   }
   return broken;
 }

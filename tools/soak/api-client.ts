@@ -11,7 +11,12 @@ export interface Submission {
   readonly idempotencyKey: string;
 }
 
-/** A caller of the engine's HTTP API, with nothing but fetch. Every method rejects when the engine is gone. */
+/** The engine answered, and not as it should. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+}
+
+/** A caller of the engine's HTTP API, with nothing but fetch. Every method rejects with an {@link ApiError} for an answer that should not be, with another error when the engine is gone. */
 export class ApiClient {
   readonly #url: string;
 
@@ -19,7 +24,7 @@ export class ApiClient {
     this.#url = url;
   }
 
-  /** The job's id, and whether the key had been used before. Rejects for any answer but a 202. */
+  /** The job's id, and whether the key had been used before. */
   async submit(
     { tenant, workflow, input, idempotencyKey }: Submission,
     timeoutMs = TIMEOUT_MS,
@@ -31,7 +36,7 @@ export class ApiClient {
       signal: AbortSignal.timeout(Math.ceil(timeoutMs)),
     });
     const text = await response.text();
-    if (response.status !== 202) throw new Error(`expected 202, got ${response.status}: ${text}`);
+    if (response.status !== 202) throw new ApiError(`POST /v1/jobs: expected 202, got ${response.status}: ${text}`);
     return { id: (JSON.parse(text) as JobView).id, replayed: response.headers.get("idempotency-replayed") === "true" };
   }
 
@@ -73,7 +78,7 @@ export class ApiClient {
     const response = await fetch(this.#url + path, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
     const text = await response.text();
     if (response.status === 404) return undefined;
-    if (response.status !== 200) throw new Error(`GET ${path}: expected 200, got ${response.status}: ${text}`);
+    if (response.status !== 200) throw new ApiError(`GET ${path}: expected 200, got ${response.status}: ${text}`);
     return JSON.parse(text) as T;
   }
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { adopt } from "../../bench/children.ts";
+import { adopt, stop } from "../../bench/children.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const HEALTH_POLL_MS = 5;
@@ -89,8 +89,7 @@ export class EngineProcess {
   /** Lets it finish; resolves with its exit status. */
   async stop(): Promise<number | null> {
     this.#ended = true;
-    this.#child.kill("SIGTERM");
-    await this.#closed;
+    await stop(this.#child, "SIGTERM");
     return this.#child.exitCode;
   }
 

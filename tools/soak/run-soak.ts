@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { start, stop } from "../../bench/children.ts";
 import { seededRandom } from "../../src/testing/random.ts";
-import { ApiClient } from "./api-client.ts";
+import { ApiClient, ApiError } from "./api-client.ts";
 import { EngineProcess, type Life } from "./engine-process.ts";
 import { isAtRest } from "./judge-job.ts";
 import type { ModelCall, ModelNotice } from "./model-call.ts";
@@ -39,6 +39,8 @@ export interface SoakReport extends Omit<Verdict, "logs"> {
 }
 
 const POLL_MS = 100;
+/** Past the deadline, a start is waited for no longer, in ms. */
+const LAST_START_MS = 30_000;
 
 /**
  * Submits jobs to the embedded engine, kills its process with SIGKILL again and again and starts it again at once, and
@@ -100,7 +102,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
       if (crashed.signal.aborted) throw crashed.signal.reason;
       violations.push(`not at rest after ${options.deadlineMs / 1_000} s: ${jobs - atRest.size} of ${jobs} jobs`);
     }
-    const api = new ApiClient(await running.healthy);
+    const api = new ApiClient(await before(running.healthy, AbortSignal.timeout(LAST_START_MS)));
     const calls = (await (await fetch(`${model.url}/calls`)).json()) as ModelCall[];
     writeFileSync(join(dir, "calls.json"), JSON.stringify(calls));
     writeFileSync(join(dir, "processes.json"), JSON.stringify(lives));
@@ -139,9 +141,13 @@ async function rest(
   const atRest = new Set(before);
   for (const [n, id] of accepted) {
     if (before.has(n)) continue;
-    const job = await api.job(tenantOf(n), id);
-    // What is lost has nothing to wait for: the verdict says so.
-    if (job === undefined || isAtRest(job)) atRest.add(n);
+    try {
+      const job = await api.job(tenantOf(n), id);
+      // What is lost or cannot be read has nothing to wait for: the verdict says so.
+      if (job === undefined || isAtRest(job)) atRest.add(n);
+    } catch (error) {
+      if (error instanceof ApiError) atRest.add(n);
+    }
   }
   return atRest;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { ApiClient, type Submission } from "./api-client.ts";
+import { ApiClient, ApiError, type Submission } from "./api-client.ts";
 import { shapeOf, tenantOf } from "./shapes.ts";
 
 /** Submissions under way at once. */
@@ -97,9 +97,7 @@ export class Submitter {
         return;
       } catch (error) {
         // An engine that answers must accept: the soak asks for nothing that it may refuse.
-        if ((error as Error).message.startsWith("expected 202")) {
-          this.violations.push(`submission ${n}: ${(error as Error).message}`);
-        }
+        if (error instanceof ApiError) this.violations.push(`submission ${n}: ${error.message}`);
         await pause(RETRY_MS, undefined, { signal });
       }
     }

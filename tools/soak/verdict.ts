@@ -1,6 +1,6 @@
 import type { JobEvent } from "../../src/contract/events.ts";
 import { accountFor, type Figures, noFigures } from "./accounts.ts";
-import type { ApiClient } from "./api-client.ts";
+import { type ApiClient, ApiError } from "./api-client.ts";
 import type { Life } from "./engine-process.ts";
 import { type Ending, judgeJob } from "./judge-job.ts";
 import type { ModelCall } from "./model-call.ts";
@@ -30,28 +30,43 @@ export async function judge(
   const logs: JobEvent[][] = [];
   const figures = noFigures();
   const endings: Partial<Record<Ending, number>> = {};
-  const [lost, broken]: string[][] = [[], []];
+  const lost: string[] = [];
+  const broken: string[] = [];
   const byStep = Map.groupBy(calls, ({ job, step }) => `${job}/${step}`);
   for (const [n, id] of accepted) {
-    const tenant = tenantOf(n);
-    const [job, log] = await Promise.all([api.job(tenant, id), api.events(tenant, id)]);
-    if (job === undefined || log.length === 0) {
-      lost?.push(`lost: job ${id} (submission ${n}) was accepted and is not there`);
+    const read = await readJob(api, tenantOf(n), id);
+    if (read === undefined) {
+      lost.push(`lost: job ${id} (submission ${n}) was accepted and is not there`);
       continue;
     }
+    if (read instanceof ApiError) {
+      broken.push(`${id} cannot be read: ${read.message}`);
+      continue;
+    }
+    const { job, log } = read;
     logs.push(log);
     const judged = judgeJob(n, job, log, maxAttempts);
     endings[judged.ending] = (endings[judged.ending] ?? 0) + 1;
-    broken?.push(...judged.broken);
+    broken.push(...judged.broken);
     for (const step of stepsOf(log)) {
       const key = `${id}/${step.id}`;
-      broken?.push(...accountFor(id, step, byStep.get(key) ?? [], lives, figures));
+      broken.push(...accountFor(id, step, byStep.get(key) ?? [], lives, figures));
       byStep.delete(key);
     }
   }
-  for (const [key, strays] of byStep) broken?.push(`${key}: ${strays.length} calls of a step that no log has`);
-  broken?.push(...offBalance(figures));
-  return { logs, figures, endings, lost: lost ?? [], doubled: await doubledOf(api, accepted), broken: broken ?? [] };
+  for (const [key, strays] of byStep) broken.push(`${key}: ${strays.length} calls of a step that no log has`);
+  broken.push(...offBalance(figures));
+  return { logs, figures, endings, lost, doubled: await doubledOf(api, accepted), broken };
+}
+
+async function readJob(api: ApiClient, tenant: string, id: string) {
+  try {
+    const [job, log] = await Promise.all([api.job(tenant, id), api.events(tenant, id)]);
+    return job && { job, log };
+  } catch (error) {
+    if (error instanceof ApiError) return error;
+    throw error;
+  }
 }
 
 /** The sums that the rules for each step come to. */
