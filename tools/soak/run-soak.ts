@@ -110,7 +110,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
     await submitter.again(api);
     const status = await running.stop();
     if (status !== 0) violations.push(`on SIGTERM the engine ended with ${status}`);
-    violations.push(...submitter.violations, ...verdict.lost, ...verdict.doubled, ...verdict.broken);
+    violations.push(...verdict.lost, ...verdict.doubled, ...submitter.violations, ...verdict.broken);
     return {
       ...verdict,
       jobs,
