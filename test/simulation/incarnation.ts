@@ -73,13 +73,23 @@ export class Incarnation {
         return result;
       };
       const happen = (): void => {
+        // The file of an embedded engine is its successor's by then.
+        if (world.plan.embedded && !this.alive) return;
         if (fault === "crash before") {
           this.crash(`before ${what}`);
           return;
         }
         if (fault === "refused" || fault === "late") {
           refuse(fault === "late" ? "it will be done later" : "nothing was done");
-          if (fault === "late") world.scheduler.after(world.dice.ms(100, 60_000), takeEffect, false);
+          if (fault === "late") {
+            world.scheduler.after(
+              world.dice.ms(100, 60_000),
+              () => {
+                if (this.alive || !world.plan.embedded) takeEffect();
+              },
+              false,
+            );
+          }
           return;
         }
         let result: T;

@@ -363,6 +363,25 @@ describe("updating a job", () => {
     expect(await stored()).toMatchObject({ status: "completed" });
   });
 
+  it("goes on after another's commit in the place of its own, although its own answer was lost", async () => {
+    const jobs = writer(oneStep);
+    await create(jobs);
+    let faults = 1;
+    const log = new FaultyLog(async (append) => {
+      if (faults-- === 0) return append();
+      await start(jobs);
+      throw new UnavailableError("no answer");
+    });
+    const seen = await drive(
+      writer(oneStep, { log }).update(JOB, (state) => ({
+        events: [{ type: "value.recorded", valueId: "v", value: 1 }],
+        result: state.steps.get("a")?.status,
+      })),
+    );
+    expect(seen).toBe("running");
+    expect((await types()).slice(-2)).toEqual(["step.started", "value.recorded"]);
+  });
+
   it("forgets what it folded where its write did not arrive", async () => {
     const jobs = writer(oneStep);
     await create(jobs);

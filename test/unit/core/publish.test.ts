@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { EventBody } from "../../../src/contract/events.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { messagesFor, outstanding } from "../../../src/core/publish.ts";
-import { ADVANCE_STEP } from "../../../src/core/state.ts";
+import { ADVANCE_STEP, waitsForStart } from "../../../src/core/state.ts";
 import { appOf, at, completed, done, failed, JOB, requested, started, stateOf, submitted, T0_MS } from "./fixtures.ts";
 
 const loud = defineCapability({ name: "loud", input: z.any(), output: z.any(), run: () => 1, announce: true });
@@ -135,5 +135,29 @@ describe("what a job still waits for", () => {
 
   it("is nothing once the job has ended", () => {
     expect(now(requested("a"), { type: "job.completed", output: 1 })).toEqual([]);
+  });
+});
+
+describe("times of a job", () => {
+  const nap: EventBody = { type: "timer.set", timerId: "nap", fireAt: at(600_000) };
+  const gone = () => false;
+
+  it("are asked for again where messages may be missing, and by nobody who only looks for what is late", () => {
+    const state = stateOf(nap);
+    const times = (leastAgeMs?: number) =>
+      outstanding(state, app, T0_MS + 1_000, gone, leastAgeMs).flatMap(({ detail }) => detail.at ?? []);
+    expect(times()).toEqual([T0_MS + 600_000]);
+    expect(times(60_000)).toEqual([]);
+  });
+
+  it("keep a job waiting for its start, until an attempt shows that it has begun by another's clock", () => {
+    const later = { startAt: at(5_000) };
+    const waiting = stateOf(requested("a"));
+    const begun = stateOf(requested("a"), started("a"));
+    for (const state of [waiting, begun]) Object.assign(state, { startAtMs: Date.parse(later.startAt) });
+    expect(waitsForStart(waiting, T0_MS)).toBe(true);
+    expect(waitsForStart(waiting, T0_MS + 5_000)).toBe(false);
+    expect(waitsForStart(begun, T0_MS)).toBe(false);
+    expect(outstanding(waiting, app, T0_MS, gone)).toEqual([]);
   });
 });

@@ -8,6 +8,7 @@ import { defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../../src/core/define-workflow.ts";
 import { UnavailableError } from "../../../src/core/errors.ts";
+import type { HeadChange, JobIndex } from "../../../src/core/ports.ts";
 import { readState } from "../../../src/core/read-job.ts";
 import type { Resources } from "../../../src/core/resources.ts";
 import { createRuntime } from "../../../src/core/runtime.ts";
@@ -142,6 +143,55 @@ test.each([
   expect((await engine.index.list({ tenant, limit: 10 })).jobs).toMatchObject([
     { jobId, wakeAtMs: clock.now() + waitMs },
   ]);
+});
+
+test("a job that ends while it is looked at is not listed with another wake-up", async () => {
+  const { engine, runtime, clock, jobId, state } = await submitted();
+  await engine.queue.ack(await engine.queue.receive("only", 10, 1_000));
+  await clock.advance(61_000);
+  const { app, resources, logger } = runtime;
+  const publish = () => work({ capability: "only", detail: { tenant, jobId, seq: 2, stepIds: ["only"] } }, meanwhile);
+  const meanwhile = createRuntime({ ...engine, topics: { publish } } as never, { app, resources, logger });
+  const changes: HeadChange[] = [];
+  const index: JobIndex = {
+    list: (query) => engine.index.list(query),
+    due: (...range) => engine.index.due(...range),
+    change: async (_, change) => void changes.push(change),
+  };
+  await reconcile({ ...meanwhile, index });
+  expect(await state()).toMatchObject({ status: "completed" });
+  // A head that says that its job has ended is never changed again: a wake-up in it would stay for ever.
+  expect(changes).toEqual([{ status: "running", wakeAtMs: expect.any(Number) }]);
+});
+
+test.each([
+  ["that is further ahead than a message can be", 1_200_000],
+  ["whose message is lost", 600_000],
+])("a job is woken for a time %s", async (_, sleepMs) => {
+  const flow = defineWorkflow({
+    name: "flow",
+    input: Text,
+    output: Text,
+    run: async (job, input) => {
+      await job.sleep("nap", sleepMs);
+      return input;
+    },
+  });
+  const only = defineCapability({ name: "only", input: Text, output: Text, run: (input) => input });
+  const app = defineApp({ workflows: [flow], capabilities: [only] });
+  const clock = new VirtualClock();
+  const engine = openEmbeddedEngine({ app, dataDir: undefined, clock, onReady() {}, onError() {} });
+  open.push(() => engine.close());
+  const runtime = createRuntime(engine, { app, resources: {} as Resources, logger: silent });
+  const request = { workflow: "flow", input: { text: "in" } };
+  await submit({ tenant, request, idempotencyKey: undefined, traceparent: undefined }, runtime);
+  const firesMs = clock.now() + sleepMs;
+  for (let wakeAtMs: number | undefined = clock.now(); wakeAtMs !== undefined && wakeAtMs < firesMs; ) {
+    await clock.advance(wakeAtMs - clock.now());
+    await reconcile(runtime);
+    ({ wakeAtMs } = (await engine.index.list({ tenant, limit: 1 })).jobs[0] ?? {});
+    expect(wakeAtMs).toBeLessThanOrEqual(firesMs);
+  }
 });
 
 test("a bus that is down for a moment puts nothing off by more than a minute", async () => {
