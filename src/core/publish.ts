@@ -98,7 +98,8 @@ export function outstanding(
   isGone: (holder: string) => boolean,
   leastAgeMs = 0,
 ): Message[] {
-  if (isEnded(state) || waitsForStart(state, nowMs)) return [];
+  // Past its deadline nothing is worked on any more: whoever is asked would only ask again.
+  if (isEnded(state) || state.deadlineMs <= nowMs || waitsForStart(state, nowMs)) return [];
   const detail = detailOf(state);
   const byCapability = new Map<string, string[]>();
   let answered = 0;

@@ -31,7 +31,8 @@ const capability = (name: string, options: Partial<StepOptions> = {}) =>
     output: StepOutput,
     retry: { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 20_000 },
     timeoutMs: 8_000,
-    leaseMs: 14_000,
+    // Hardly longer than a call: what is late by a little is too late.
+    leaseMs: 9_000,
     run: (_input, step) => (step.resources as SimulatedResources).provider.call(name, step),
     classify: (error) => ({ kind: (error as Error).name === "BusyError" ? "throttled" : "retryable" }),
     ...options,
@@ -40,7 +41,7 @@ const capability = (name: string, options: Partial<StepOptions> = {}) =>
 const quick = capability("quick");
 const flaky = capability("flaky", { onExhausted: "throw" });
 const careful = capability("careful", { onInDoubt: "hold", announce: true });
-const stream = capability("stream", { timeoutMs: 20_000, leaseMs: 24_000 });
+const stream = capability("stream", { timeoutMs: 20_000, leaseMs: 21_000 });
 const kept = capability("kept", {
   onInDoubt: "hold",
   reattach: (id, _input, step) => (step.resources as SimulatedResources).provider.reattach(id, step),

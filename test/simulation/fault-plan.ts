@@ -62,7 +62,7 @@ const NO_PROVIDER_FAULTS: ProviderPlan = {
   wrong: 0,
 };
 
-/** How far apart the clocks of functions may be. */
+/** How far the clock of a function may be from the true time, in ms. */
 export const MAX_SKEW_MS = 10_000;
 
 export const NO_FAULTS: FaultPlan = {
@@ -122,6 +122,7 @@ export function drawFaults(dice: Dice, durable: boolean): FaultPlan {
     ...NO_FAULTS,
     weather: "rough",
     about: "all kinds of faults",
+    skewMs: dice.chance(0.5) ? MAX_SKEW_MS : 1_000,
     crash: maybe(0.003, 0.06),
     refuse: maybe(0.003, 0.08),
     loseAnswer: maybe(0.003, 0.12),

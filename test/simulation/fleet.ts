@@ -2,7 +2,6 @@ import type { Delivery } from "../../src/core/ports.ts";
 import { createRuntime, type Logger, type Runtime } from "../../src/core/runtime.ts";
 import { type SimulatedResources, simulatedApp } from "./app.ts";
 import { simulatedEngine } from "./engine.ts";
-import { MAX_SKEW_MS } from "./fault-plan.ts";
 import { Incarnation } from "./incarnation.ts";
 import { LocalSlots } from "./local-slots.ts";
 import { Provider } from "./provider.ts";
@@ -67,7 +66,7 @@ export class Fleet {
       resources,
       logger: loggerOf(incarnation),
       metrics: { record: (figure, value) => world.count(figure, value), flush: () => {} },
-      maxSkewMs: embedded ? 0 : MAX_SKEW_MS,
+      maxSkewMs: embedded ? 0 : world.originalFaults.skewMs,
       ...(embedded ? { localWorkers: slots } : {}),
     });
     const member: Member = { name, incarnation, runtime, slots, batches: 0, retired: false };

@@ -1,6 +1,6 @@
-import type { EventBody } from "../../src/contract/events.ts";
+import type { EventBody, EventType } from "../../src/contract/events.ts";
 import type { JobId } from "../../src/contract/ids.ts";
-import type { Message } from "../../src/contract/messages.ts";
+import type { Message, MessageDetail } from "../../src/contract/messages.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { applyEvent } from "../../src/core/fold.ts";
 import { MAX_RECEIVES, type StoredCommit } from "../../src/core/ports.ts";
@@ -57,6 +57,10 @@ export class World {
   /** The jobs as their logs say, folded commit by commit. */
   readonly states = new Map<JobId, JobState>();
   readonly counts = new Map<string, number>();
+  /** When each job's log has grown last. */
+  readonly #movedMs = new Map<JobId, number>();
+  /** Messages of each job since then. */
+  readonly #received = new Map<string, number>();
   readonly #names = new Map<string, string>();
   #ids = 0;
 
@@ -111,6 +115,7 @@ export class World {
   appended(commit: StoredCommit, by: string): void {
     this.changed = true;
     const events = this.store.eventsOf(commit);
+    this.#checkDeployment(commit, events);
     this.#fold(commit, events);
     for (const event of events) {
       if (event.type === "step.started" && event.lease.holder !== by) {
@@ -120,6 +125,18 @@ export class World {
       const live = this.ledger.of(commit.jobId, event.stepId).find(({ end }) => end === "running");
       if (live) this.broke("3", `${event.stepId} is taken over (${event.type}) while ${live.process} calls it`);
     }
+  }
+
+  /** Code that is older than the log's records what it knows, and leaves what follows to newer code (rule 7). */
+  #checkDeployment({ jobId, deploySeq }: StoredCommit, events: readonly EventBody[]): void {
+    const state = this.states.get(jobId);
+    const restedMs = this.scheduler.nowMs - (this.#movedMs.get(jobId) ?? 0);
+    this.#movedMs.set(jobId, this.scheduler.nowMs);
+    this.#received.delete(jobId);
+    if (state === undefined || state.deploySeq <= deploySeq || restedMs > LEFT_TO_NEWER_MS) return;
+    const asked = events.find(({ type }) => ADVANCES.includes(type));
+    if (asked)
+      this.broke("rule 7", `deployment ${deploySeq} asks for ${brief(asked)} after deployment ${state.deploySeq}`);
   }
 
   #fold(commit: StoredCommit, events: readonly EventBody[]): void {
@@ -132,6 +149,15 @@ export class World {
       this.broke("1", (error as Error).message);
     }
     if (state) this.states.set(commit.jobId, state);
+  }
+
+  /** A message of the job's is in a worker's hands. Many of them while its log does not grow ask for each other (rule 13). */
+  received({ jobId }: MessageDetail): void {
+    const received = (this.#received.get(jobId) ?? 0) + 1;
+    this.#received.set(jobId, received);
+    if (received === MAX_IDLE_MESSAGES) {
+      this.broke("rule 13", `${received} messages of ${this.nameOf(jobId)} since its log has grown last`);
+    }
   }
 
   /** Figures of the use cases. */
@@ -173,6 +199,13 @@ export class World {
     return [...this.store.logs.keys()];
   }
 }
+
+/** What only a workflow's code can ask for. */
+const ADVANCES: readonly string[] = ["step.requested", "timer.set", "job.completed"] satisfies EventType[];
+/** For so long newer code has a job to itself, less what clocks and calls may be late by. */
+const LEFT_TO_NEWER_MS = 700_000;
+/** Copies, deferrals and the reconciler's questions of an hour and a half together come to far fewer. */
+const MAX_IDLE_MESSAGES = 400;
 
 const BY_NAME = new Map(CAPABILITIES.map((capability) => [capability.name, capability]));
 const ROUTES = routes(simulatedApp(2));

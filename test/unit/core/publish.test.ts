@@ -133,6 +133,13 @@ describe("what a job still waits for", () => {
     expect(now(broken(undefined), dead(ADVANCE_STEP, ADVANCE_STEP))).toEqual([]);
   });
 
+  it("is nothing past the job's deadline", () => {
+    const state = stateOf(requested("a"));
+    const asked = (nowMs: number) => outstanding(state, app, nowMs, () => false).length;
+    expect(asked(state.deadlineMs - 1)).toBe(1);
+    expect(asked(state.deadlineMs)).toBe(0);
+  });
+
   it("is nothing once the job has ended", () => {
     expect(now(requested("a"), { type: "job.completed", output: 1 })).toEqual([]);
   });
