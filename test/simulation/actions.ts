@@ -41,7 +41,7 @@ const ACTIONS: readonly {
   { most: 1, share: 0.1, act: fork, rough: true },
   { most: 2, share: 0.6, act: follow },
   { most: 1, share: 0.3, act: list },
-  { most: 2, share: 0.3, act: look },
+  { most: 5, share: 0.4, act: look },
 ];
 
 /** Draws the actions of a schedule and sets their times. */
