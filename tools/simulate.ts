@@ -48,9 +48,10 @@ async function simulate({ schedules = SCHEDULES, first, workers, mutant, json }:
   if (shown > 0) process.stdout.write("\r\x1b[K");
   const seconds = (performance.now() - begun) / 1_000;
   const perSecond = report.schedules / seconds;
+  const cpuMs = report.cpuMs / report.schedules;
   const { broken } = report;
   console.log(
-    `${report.schedules} schedules in ${seconds.toFixed(1)} s (${perSecond.toFixed(0)} a second, ${workers} processes): ` +
+    `${report.schedules} schedules in ${seconds.toFixed(1)} s (${perSecond.toFixed(0)} a second, ${workers} processes, ${cpuMs.toFixed(1)} ms of CPU each): ` +
       `${report.jobs} jobs, ${report.calls} model calls, ${report.commits} commits, ${report.steps} steps of the world`,
   );
   for (const { seed, broken: what } of broken.slice(0, SHOWN)) {
@@ -64,7 +65,14 @@ async function simulate({ schedules = SCHEDULES, first, workers, mutant, json }:
       ? "no invariant was broken"
       : `${broken.length} schedules broke an invariant; npm run simulate -- --seed ${worst.seed}${flag} shows the first step by step`,
   );
-  writeJson(json, { ...report, seconds, perSecond, workers, ...(mutant === undefined ? {} : { mutant }) });
+  writeJson(json, {
+    ...report,
+    seconds,
+    perSecond,
+    cpuMsEach: cpuMs,
+    workers,
+    ...(mutant === undefined ? {} : { mutant }),
+  });
   if (broken.length > 0) process.exitCode = 1;
 }
 

@@ -65,13 +65,13 @@ function submitJob(scene: Scene): void {
   const submission: Submission = {
     tenant: dice.pick(TENANTS),
     workflow: dice.pick(WORKFLOWS),
-    // Tells one submission from another in the logs.
-    n: submissions.length * 100 + dice.int(0, 19) * 5 + (world.isGentle ? dice.int(1, 4) : dice.int(0, 4)),
+    // Tells one submission from another in the logs. Gentle ones sleep so shortly that nobody need wake them.
+    n: submissions.length * 100 + (world.isGentle ? dice.int(0, 4) * 20 + dice.int(1, 4) : dice.int(0, 99)),
     key: dice.chance(0.7) ? `key ${submissions.length}` : undefined,
     options: {
       ...(dice.chance(0.08) && !world.isGentle ? { deadlineMs: dice.ms(5_000, 300_000) } : {}),
       ...(dice.chance(0.1)
-        ? { startAt: iso(world.scheduler.nowMs + dice.ms(1_000, world.isGentle ? 40_000 : 1_500_000)) }
+        ? { startAt: iso(world.scheduler.nowMs + dice.ms(1_000, world.isGentle ? 20_000 : 1_500_000)) }
         : {}),
     },
     accepted: new Set(),

@@ -98,7 +98,7 @@ const GENTLE: readonly FaultPlan[] = [
     about: "publishes that fail (rule 12)",
     // The message that caused it comes again; nobody submits again who was told that his job is accepted.
     hits: (call) => call.startsWith("topics.publish") && !/\.requested \S+ @/.test(call),
-    refuse: 0.3,
+    refuse: 0.12,
     // For how long a job has been at rest is told by a clock.
     skewMs: 0,
   },

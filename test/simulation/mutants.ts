@@ -257,17 +257,6 @@ export const MUTANTS: readonly Mutant[] = [
       patch("lambdas/worker/worker.ts", "    clock.now() + capability.leaseMs,\n", "    Number.POSITIVE_INFINITY,\n"),
     ],
   },
-  {
-    name: "live-state-listed",
-    what: "The reconciler lists a job by a state that goes on changing meanwhile",
-    patches: [
-      patch(
-        "lambdas/reconciler/reconciler.ts",
-        "await index.change(jobId, { status, wakeAtMs: Math.min(",
-        "await index.change(jobId, { status: state.status, wakeAtMs: Math.min(",
-      ),
-    ],
-  },
 ];
 
 /** Throws for a name that no mutant has. */

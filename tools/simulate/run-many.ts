@@ -46,6 +46,7 @@ export async function runMany(options: ManyOptions): Promise<SeedsReport> {
     commits: sum("commits"),
     calls: sum("calls"),
     steps: sum("steps"),
+    cpuMs: sum("cpuMs"),
     broken: reports.flatMap(({ broken }) => broken).sort((a, b) => a.seed - b.seed),
   };
 }

@@ -18,6 +18,8 @@ export interface SeedsReport {
   readonly commits: number;
   readonly calls: number;
   readonly steps: number;
+  /** Of the processor, in ms: unlike the time that it took, it does not depend on what else runs. */
+  readonly cpuMs: number;
   /** Schedules that broke something. */
   readonly broken: readonly { readonly seed: number; readonly broken: readonly Broken[] }[];
 }
@@ -33,6 +35,7 @@ process.on("unhandledRejection", (error) => {
 });
 
 async function run({ first, count, untilBroken }: Seeds): Promise<SeedsReport> {
+  const before = process.cpuUsage();
   const sums = { schedules: 0, jobs: 0, commits: 0, calls: 0, steps: 0 };
   const found: { seed: number; broken: readonly Broken[] }[] = [];
   for (let seed = first; seed < first + count; seed++) {
@@ -44,7 +47,8 @@ async function run({ first, count, untilBroken }: Seeds): Promise<SeedsReport> {
     if (broken.length > 0) found.push({ seed, broken });
     if (broken.length > 0 && untilBroken) break;
   }
-  return { ...sums, broken: found };
+  const { user, system } = process.cpuUsage(before);
+  return { ...sums, cpuMs: (user + system) / 1_000, broken: found };
 }
 
 process.on("message", (seeds: Seeds) => {
