@@ -203,14 +203,19 @@ function queueOf(process: Incarnation): WorkQueue {
     backlog: (queue) => process.call(`queue.backlog ${queue}`, () => queues.stats(queue, scheduler.nowMs)),
     drainedPerSecond: async () => undefined,
     async reviewDeadLetters(queue, judge, max) {
-      const letters = await process.call(`queue.reviewDeadLetters ${queue}`, () =>
-        queues.deadLetters(queue).slice(0, max),
+      // Most have none, and are asked at every look of the reconciler.
+      if (queues.deadLetters(queue).length === 0) return { kept: 0, removed: 0, malformed: 0 };
+      const letters = await process.call(
+        `queue.reviewDeadLetters ${queue}`,
+        () => queues.lookAt(queue, max, scheduler.nowMs),
+        (found) => `→ ${found.length}`,
       );
       const verdicts = await Promise.all(letters.map(async (letter) => [letter, await judge(letter)] as const));
-      const removed = verdicts.filter(([, verdict]) => verdict === "remove");
-      for (const [letter] of removed) {
-        await process.call(`queue.dropDeadLetter ${steps(letter.message)}`, () => queues.dropDeadLetter(queue, letter));
-      }
+      const removed = verdicts.filter(([, verdict]) => verdict === "remove").map(([letter]) => letter);
+      await process.call(`queue.dropDeadLetters ${removed.map(({ message }) => steps(message)).join(", ")}`, () => {
+        for (const letter of removed) queues.dropDeadLetter(queue, letter);
+        queues.giveBack(letters);
+      });
       return { kept: letters.length - removed.length, removed: removed.length, malformed: 0 };
     },
   };

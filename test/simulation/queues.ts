@@ -11,11 +11,18 @@ interface Waiting {
   held: boolean;
 }
 
+/** For so long nobody else sees a dead letter that is looked at, in ms. */
+const LOOK_MS = 60_000;
+
 /** Queues that every process sees: at least once, in any order, with visibility timeouts. Every method is one atomic effect. */
 export class Queues {
   readonly #queues = new Map<string, Map<number, Waiting>>();
   readonly #dead = new Map<string, DeadLetter[]>();
+  /** Dead letters that somebody looks at, and until when nobody else sees them. */
+  readonly #looks = new Map<DeadLetter, number>();
   readonly #maxReceives: number;
+  /** Messages that were received too often. */
+  setAside = 0;
   #ids = 0;
 
   /** @param maxReceives above which a message is set aside by its queue */
@@ -51,6 +58,7 @@ export class Queues {
       waiting.receiveCount += 1;
       if (waiting.receiveCount > this.#maxReceives) {
         this.#queues.get(queue)?.delete(waiting.id);
+        this.setAside += 1;
         this.deadLetter(queue, { message: waiting.message, reason: "received too often", deadLetteredAtMs: nowMs });
         continue;
       }
@@ -75,6 +83,18 @@ export class Queues {
 
   deadLetter(queue: string, letter: DeadLetter): void {
     this.#dead.set(queue, [...this.deadLetters(queue), letter]);
+  }
+
+  /** Dead letters for one who looks at them: until they are given back, or a while has passed, nobody else does. */
+  lookAt(queue: string, max: number, nowMs: number): readonly DeadLetter[] {
+    const letters = this.deadLetters(queue).filter((letter) => (this.#looks.get(letter) ?? 0) <= nowMs);
+    const taken = letters.slice(0, max);
+    for (const letter of taken) this.#looks.set(letter, nowMs + LOOK_MS);
+    return taken;
+  }
+
+  giveBack(letters: readonly DeadLetter[]): void {
+    for (const letter of letters) this.#looks.delete(letter);
   }
 
   /** Somebody has taken it out. */
