@@ -18,21 +18,23 @@ export class HttpClient {
   }
 
   get(path: string): Promise<Answer> {
-    return this.#call("GET", path);
+    return this.#call("GET", path, {});
   }
 
-  post(path: string, body: unknown): Promise<Answer> {
-    return this.#call("POST", path, JSON.stringify(body));
+  post(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return this.#call("POST", path, headers, JSON.stringify(body));
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  #call(method: string, path: string, body?: string): Promise<Answer> {
+  #call(method: string, path: string, more: Readonly<Record<string, string>>, body?: string): Promise<Answer> {
     const { hostname, port } = this.#url;
     const headers =
-      body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+      body === undefined
+        ? more
+        : { ...more, "content-type": "application/json", "content-length": Buffer.byteLength(body) };
     const startedMs = performance.now();
     return new Promise((resolve, reject) => {
       const call = request({ hostname, port, method, path, headers, agent: this.#agent }, (response) => {

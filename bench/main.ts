@@ -6,6 +6,7 @@ import { aws } from "./benchmarks/aws.ts";
 import { claim } from "./benchmarks/claim.ts";
 import { coldStart } from "./benchmarks/cold-start.ts";
 import { disk } from "./benchmarks/disk.ts";
+import { fairness } from "./benchmarks/fairness.ts";
 import { functions } from "./benchmarks/functions.ts";
 import { latency } from "./benchmarks/latency.ts";
 import { nextStep } from "./benchmarks/next-step.ts";
@@ -20,6 +21,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Report> | 
   latency,
   "next-step": nextStep,
   wide,
+  fairness,
   aws,
   functions,
   "cold-start": coldStart,

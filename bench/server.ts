@@ -10,7 +10,7 @@ import { claimApp } from "./claim/claim-app.ts";
 
 /** The server under test, in a process of its own: the embedded host as it is, watched from inside. */
 export interface ServerOptions {
-  readonly app: { readonly steps: StepTimes } | { readonly modelUrl: string };
+  readonly app: { readonly steps: StepTimes; readonly concurrency?: number } | { readonly modelUrl: string };
   readonly dataDir: string;
   readonly synchronous: "FULL" | "NORMAL";
   /** Keep the times of every step. @default false */
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
     app:
       "modelUrl" in app
         ? claimApp(app.modelUrl)
-        : benchApp(app.steps, recordRuns ? (...run) => runs.push(run) : undefined),
+        : benchApp(app.steps, recordRuns ? (...run) => runs.push(run) : undefined, app.concurrency),
     resources,
     logger,
     dataDir,

@@ -1,4 +1,5 @@
 import { Duration } from "aws-cdk-lib";
+import type { RestApi } from "aws-cdk-lib/aws-apigateway";
 import {
   Dashboard,
   GraphWidget,
@@ -13,10 +14,12 @@ import { Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import { EventInvokeConfig } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
+import type { RefusalReason } from "../src/core/admission.ts";
 import { JOBS_INDEX, WAKE_INDEX } from "../src/engines/aws/table-schema.ts";
 import { acknowledge } from "./acknowledge.ts";
 import { allow } from "./allow.ts";
 import { grantBacklogs, type SluiceApi } from "./api.ts";
+import type { AppManifest } from "./bundling/app-manifest.ts";
 import { type Instance, writerVariables } from "./instance.ts";
 import { addAlarm, METRIC_PERIOD } from "./monitoring.ts";
 import { ownMetric } from "./own-metric.ts";
@@ -27,6 +30,7 @@ export interface SluiceOperationsProps {
   readonly instance: Instance;
   readonly pipeline: SluicePipeline;
   readonly api: SluiceApi;
+  readonly manifest: AppManifest;
 }
 
 const RECONCILE_EVERY = Duration.minutes(1);
@@ -45,8 +49,9 @@ export class SluiceOperations extends Construct {
   readonly reconciler: SluiceFunction<"reconciler">;
   readonly dashboard: Dashboard;
 
-  constructor(scope: Construct, id: string, { instance, pipeline, api }: SluiceOperationsProps) {
+  constructor(scope: Construct, id: string, props: SluiceOperationsProps) {
     super(scope, id);
+    const { instance, pipeline, api } = props;
     this.reconciler = new SluiceFunction(this, "Reconciler", {
       kind: "reconciler",
       defaults: instance.functions,
@@ -73,14 +78,19 @@ export class SluiceOperations extends Construct {
       targets: [new LambdaFunction(this.reconciler, { retryAttempts: 0 })],
     });
     acknowledge(schedule, "Serverless-EventBusDLQ", "A run that is lost is made good by the next, a minute later");
-    this.#addAlarms(instance, api);
+    const refusals = refusalsOf(props.manifest);
+    this.#addAlarms(instance, api, refusals);
     this.dashboard = new Dashboard(this, "Dashboard", { defaultInterval: Duration.hours(3) });
     this.dashboard.addWidgets(title(`Sluice ${instance.stage}`));
-    this.dashboard.addWidgets(...this.#overview(instance, api));
+    this.dashboard.addWidgets(...this.#overview(instance, api, refusals));
     for (const { widgets } of pipeline.queueWorkers) this.dashboard.addWidgets(...widgets);
   }
 
-  #addAlarms({ data, monitoring, releases }: Instance, api: SluiceApi): void {
+  #addAlarms(
+    { stage, data, monitoring, releases }: Instance,
+    { restApi }: SluiceApi,
+    refusals: readonly RefusalReason[],
+  ): void {
     addAlarm(this, "ReconcilerAlarm", monitoring, {
       metric: this.reconciler.metricInvocations({ period: Duration.minutes(5) }),
       below: 1,
@@ -94,13 +104,13 @@ export class SluiceOperations extends Construct {
       meaning: "The reconciler fails.",
       paragraph: "reconciler-not-running",
     });
-    const serverErrors = addAlarm(this, "ServerErrorsAlarm", monitoring, {
-      metric: api.restApi.metricServerError({ period: METRIC_PERIOD, statistic: Stats.SUM }),
+    const failures = addAlarm(this, "ServerErrorsAlarm", monitoring, {
+      metric: refusals.includes("backlog") ? unmeant(restApi, stage) : serverErrors(restApi),
       periods: 2,
-      meaning: "The API answers with 5XX.",
+      meaning: "The API answers with 5XX that it does not mean.",
       paragraph: "api-errors",
     });
-    releases?.watchApi(serverErrors);
+    releases?.watchApi(failures);
     this.#addTableAlarms({ data, monitoring });
     addAlarm(this, "AccountConcurrencyAlarm", monitoring, {
       metric: accountConcurrencyPercent(),
@@ -147,7 +157,7 @@ export class SluiceOperations extends Construct {
     }
   }
 
-  #overview({ stage }: Instance, api: SluiceApi): IWidget[] {
+  #overview({ stage }: Instance, api: SluiceApi, refusals: readonly RefusalReason[]): IWidget[] {
     const graph = (title: string, left: Metric[]): IWidget =>
       new GraphWidget({ title, width: 6, height: 6, left, liveData: true });
     const period = METRIC_PERIOD;
@@ -156,6 +166,7 @@ export class SluiceOperations extends Construct {
         api.restApi.metricCount({ period, label: "all" }),
         api.restApi.metricClientError({ period, label: "4XX", statistic: Stats.SUM }),
         api.restApi.metricServerError({ period, label: "5XX", statistic: Stats.SUM }),
+        ...refusals.map((reason) => ownMetric("JobsRefused", stage, { reason }, { label: `refused: ${reason}` })),
       ]),
       graph("latency, ms", [
         api.restApi.metricLatency({ period, statistic: Stats.p(50), label: "p50" }),
@@ -181,6 +192,30 @@ export class SluiceOperations extends Construct {
 }
 
 const title = (markdown: string): IWidget => new TextWidget({ markdown: `# ${markdown}`, width: 24, height: 1 });
+
+/** Why this app's API may refuse jobs. */
+function refusalsOf({ tenantLimits, capabilities }: AppManifest): RefusalReason[] {
+  return [
+    ...(tenantLimits.jobsPerMinute === undefined ? [] : (["rate"] as const)),
+    ...(tenantLimits.jobsInFlight === undefined ? [] : (["in-flight"] as const)),
+    ...(capabilities.some(({ maxBacklog }) => maxBacklog !== undefined) ? (["backlog"] as const) : []),
+  ];
+}
+
+const serverErrors = (restApi: RestApi): Metric =>
+  restApi.metricServerError({ period: METRIC_PERIOD, statistic: Stats.SUM });
+
+/** A refusal for a backlog is meant: it must neither wake anybody nor roll a deployment back. */
+const unmeant = (restApi: RestApi, stage: string): MathExpression =>
+  new MathExpression({
+    expression: "errors - FILL(refused, 0)",
+    label: "5XX that nobody meant",
+    period: METRIC_PERIOD,
+    usingMetrics: {
+      errors: serverErrors(restApi),
+      refused: ownMetric("JobsRefused", stage, { reason: "backlog" satisfies RefusalReason }),
+    },
+  });
 
 /** In use, of the account's quota as it is at that moment (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Quotas-Visualize-Alarms.html). */
 const accountConcurrencyPercent = (): MathExpression =>

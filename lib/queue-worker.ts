@@ -117,6 +117,7 @@ export class QueueWorker<K extends FunctionKind = FunctionKind> extends Construc
         visible(queue, "waiting"),
         queue.metricApproximateNumberOfMessagesDelayed({ period, statistic: Stats.MAXIMUM, label: "deferred" }),
         visible(deadLetters, "dead letters"),
+        queue.metricNumberOfMessagesDeleted({ period, label: "done a minute" }),
       ]),
       graph("age of the oldest, s", 5, [
         queue.metricApproximateAgeOfOldestMessage({ period, statistic: Stats.MAXIMUM, label: "oldest" }),

@@ -148,6 +148,7 @@ export class Sluice extends Construct {
       instance: this.pipeline.instance,
       pipeline: this.pipeline,
       api: this.api,
+      manifest: this.manifest,
     });
     this.#addOutputs(id);
   }

@@ -5,6 +5,7 @@ import {
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
 } from "zod-openapi";
+import { RefusedHeaders } from "../../src/contract/api.ts";
 import { EVENT_SCHEMA_VERSION } from "../../src/contract/events.ts";
 import { PROBLEM_MEDIA_TYPE, Problem } from "../../src/contract/problem.ts";
 import { allRoutes, type Route, routes } from "../../src/contract/routes.ts";
@@ -22,8 +23,10 @@ const PROBLEMS: Readonly<Record<number, string>> = {
   422: "The idempotency key stands for another payload, or a value is not what the capability takes.",
   429: "The tenant's limit is reached; try again after `Retry-After` seconds.",
   500: "An error of ours.",
-  503: "Try again after `Retry-After` seconds.",
+  503: "Not now: a backlog is too long, or something that this needs does not answer. Try again after `Retry-After` seconds.",
 };
+/** Of what begins a job: both say when to come back. */
+const REFUSALS = [429, 503];
 const EVERYWHERE = [400, 401, 405, 500, 503];
 
 /** The OpenAPI 3.1 document of {@link allRoutes}, with the app's workflows as examples. */
@@ -88,7 +91,11 @@ function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
       ...Object.fromEntries(
         problems.map((code) => [
           code,
-          { description: PROBLEMS[code] ?? "", content: { [PROBLEM_MEDIA_TYPE]: { schema: Problem } } },
+          {
+            description: PROBLEMS[code] ?? "",
+            ...(route.success.status === 202 && REFUSALS.includes(code) ? { headers: RefusedHeaders } : {}),
+            content: { [PROBLEM_MEDIA_TYPE]: { schema: Problem } },
+          },
         ]),
       ),
     },

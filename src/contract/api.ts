@@ -60,6 +60,11 @@ export const AcceptedHeaders = z.object({
   "Idempotency-Replayed": z.literal("true").optional().describe("The Idempotency-Key was used before: this is its job"),
 });
 
+/** Of a refusal that is over in a while. */
+export const RefusedHeaders = AcceptedHeaders.pick({ "RateLimit-Policy": true, RateLimit: true }).extend({
+  "Retry-After": z.string().describe("Seconds after which the same request is worthwhile"),
+});
+
 export const AttemptView = z
   .object({
     attempt: z.number().int(),

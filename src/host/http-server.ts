@@ -11,6 +11,7 @@ import type { TenantId } from "../contract/ids.ts";
 import { ProblemError } from "../contract/problem.ts";
 import { allRoutes, type Route } from "../contract/routes.ts";
 import type { Logger } from "../core/runtime.ts";
+import { FairGate } from "./fair-gate.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { localTenant } from "./options.ts";
 
@@ -21,10 +22,16 @@ export interface HttpServerOptions {
   readonly logger: Logger;
 }
 
+/**
+ * Enough for submissions to share a sync of the disk, few enough that steps get their turn between them. An answer that
+ * waits for a job's end must not hold one of these places.
+ */
+const SUBMITS_AT_ONCE = 16;
 const LOCAL_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 
 /** Serves the routes by calling their handlers with API Gateway's event shape (a REST API's proxy integration). */
 export function httpServer({ handlers, keys, logger }: HttpServerOptions): Server {
+  const gate = new FairGate(SUBMITS_AT_ONCE);
   const router = createRouter({ ignoreTrailingSlash: false, maxParamLength: 500 });
   for (const route of allRoutes) {
     router.on(route.method, route.path.replaceAll(/\{(\w+)\}/g, ":$1"), () => {}, route);
@@ -41,7 +48,8 @@ export function httpServer({ handlers, keys, logger }: HttpServerOptions): Serve
       const tenant = tenantOf(request, route, keys);
       const body = await bodyOf(request);
       const event = proxyEvent(request, url, route, found.params, tenant, body, requestId);
-      return await handlers[route.lambda](event, lambdaContext(route.lambda, requestId, 29_000));
+      const handle = () => handlers[route.lambda](event, lambdaContext(route.lambda, requestId, 29_000));
+      return await (route.lambda === "submit" ? gate.pass(tenant ?? "", handle) : handle());
     } catch (error) {
       const { problem, headers } = problemOf(error);
       if (problem.status >= 500) {

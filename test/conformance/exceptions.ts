@@ -29,6 +29,11 @@ export const exceptions: readonly Exception[] = [
   },
   {
     target: "aws",
+    test: "back-pressure > a job that needs a capability with too long a backlog is refused, and taken later with the same key",
+    reason: "the same; test/aws/back-pressure.test.ts shows it on a local SQS whose counts are exact",
+  },
+  {
+    target: "aws",
     test: "cancelling > stops the call that runs, and no step starts after it",
     reason: "functions there cannot reach the machine that the suite runs on, where the call is to tell what it saw",
   },

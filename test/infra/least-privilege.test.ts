@@ -135,6 +135,34 @@ describe("each function may do what it must, and nothing else:", () => {
   });
 });
 
+test("limits take what they must, of those that begin jobs: counts, buckets, and the queues whose backlog is limited", () => {
+  const limited = synthesize({
+    context: {
+      app: writeApp(
+        appSource({
+          capabilities: { plain: {}, scarce: { maxBacklog: 10 } },
+          options: { tenantLimits: { jobsPerMinute: 60, jobsInFlight: 10 } },
+        }),
+      ),
+    },
+  });
+  const admission = [
+    "cloudwatch:GetMetricData *",
+    "dynamodb:Query <Data/Table>.Arn/index/jobs",
+    "sqs:GetQueueAttributes <Sluice/Pipeline/Capability-scarce/Topic/Queue>.Arn",
+  ];
+  for (const [fn, before] of [
+    ["Sluice/Api/Submit", BEGIN],
+    ["Sluice/Api/Commands", BEGIN],
+  ] as const) {
+    expect(grantsOf(limited, `${fn}Role`)).toEqual(
+      [...own(fn), ...before, ...admission, "dynamodb:UpdateItem <Data/Table>.Arn"].sort(),
+    );
+  }
+  const alarm = JSON.stringify(limited.app.at("Sluice/Operations/ServerErrorsAlarm").properties);
+  expect(alarm).toContain("errors - FILL(refused, 0)");
+});
+
 describe("wildcards", () => {
   /** Actions that no policy can narrow down to a resource. */
   const WITHOUT_RESOURCE = [

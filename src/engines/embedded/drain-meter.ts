@@ -28,8 +28,8 @@ export class DrainMeter {
   }
 
   done(messages: number, nowMs: number): void {
-    this.#sample(nowMs);
     this.#done += messages;
+    this.#sample(nowMs);
   }
 
   /** Undefined while too little was seen. */

@@ -107,6 +107,22 @@ export const hopeless = defineCapability({
   },
 });
 
+/** Takes its time, and is soon asked for too much. */
+export const scarce = defineCapability({
+  name: "scarce",
+  description: "Takes as long as it is told, and lets one message wait",
+  input: z.object({ ms: z.number().int() }),
+  output: z.object({ ms: z.number().int() }),
+  retry,
+  concurrency: 2,
+  batchSize: 1,
+  maxBacklog: 1,
+  async run({ ms }) {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    return { ms };
+  },
+});
+
 /** Takes its time: `ms` of it, or all that it has and more. Two at once, one by one, so that a backlog can be seen. */
 export const slow = defineCapability({
   name: "slow",

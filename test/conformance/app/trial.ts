@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineWorkflow, type Job, JobFailedError, StepFailedError } from "../../../src/index.ts";
-import { Fate, fragile, hopeless, repeat, slow } from "./capabilities.ts";
+import { Fate, fragile, hopeless, repeat, scarce, slow } from "./capabilities.ts";
 
 const Mode = z.enum([
   ...Fate.options,
@@ -13,6 +13,7 @@ const Mode = z.enum([
   "second-fails",
   "survives",
   "sleeps",
+  "queues",
   "hangs",
   "fails-for-good",
   "recovers",
@@ -93,6 +94,10 @@ const run: Readonly<Record<Mode, (job: Job, input: Trial) => Outcome>> = {
   },
   async sleeps(job, { text, size }) {
     await job.step("only", slow, { ms: size });
+    return { text };
+  },
+  async queues(job, { text, size }) {
+    await job.step("only", scarce, { ms: size });
     return { text };
   },
   async hangs(job, { text }) {

@@ -65,6 +65,8 @@ describe("a capability", () => {
     [{ concurrency: 1 }, "concurrency", /2/],
     [{ batchSize: 11 }, "batchSize", /10/],
     [{ memoryMb: 64 }, "memoryMb", /128/],
+    [{ maxBacklog: 0 }, "maxBacklog", />=1/],
+    [{ maxBacklog: 2.5 }, "maxBacklog", /int/],
     [{ memoryMb: 512.5 }, "memoryMb", /int/],
     [{ tenantConcurrency: 0 }, "tenantConcurrency", /1/],
     [{ tenantConcurrency: 1_001 }, "tenantConcurrency", /1000/],
@@ -87,6 +89,16 @@ describe("a workflow", () => {
 });
 
 describe("an app", () => {
+  it("takes limits of its tenants that are whole numbers above 0, and has none by itself", () => {
+    expect(app().tenantLimits).toEqual({});
+    const tenantLimits = { jobsPerMinute: 60, jobsInFlight: 1_000 };
+    expect(app({ tenantLimits }).tenantLimits).toEqual(tenantLimits);
+    refuses(() => app({ tenantLimits: { jobsPerMinute: 0 } }), "tenantLimits", "jobsPerMinute", />=1/, /got.*0/);
+    refuses(() => app({ tenantLimits: { jobsPerMinute: 60_001 } }), "jobsPerMinute", /<=60000/);
+    refuses(() => app({ tenantLimits: { jobsInFlight: 1.5 } }), "jobsInFlight", /int/);
+    refuses(() => app({ tenantLimits: { jobsAnHour: 1 } as object }), "jobsAnHour");
+  });
+
   it("needs a workflow", () => {
     refuses(() => app({ workflows: [] }), "at least one workflow; got none");
   });
