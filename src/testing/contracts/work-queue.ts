@@ -13,7 +13,7 @@ export interface WorkQueueUnderTest extends QueueAtHand {
 export interface WorkQueueTraits {
   /** Whether tenants take turns. An emulator may not know of it. @default true */
   readonly fair?: boolean;
-  /** Whether the queue tells the age of its oldest message. @default true */
+  /** Whether the queue tells the age of its oldest message, and how fast it is worked off. @default true */
   readonly ages?: boolean;
   /** Whether time really passes: then the tests pass it together. @default false */
   readonly realTime?: boolean;
@@ -276,6 +276,23 @@ export function testWorkQueue(
       await queue.defer(queueName, message(port.topic), 600 * SECOND_MS);
       await become({ ready: 1, delayed: 1, inFlight: 0, deadLetters: 1 });
     });
+
+    it.runIf(ages)(
+      "tells how fast it is worked off while there is something to do",
+      run(async (port) => {
+        const { queue, queueName, wait } = port;
+        expect(await queue.drainedPerSecond(queueName)).toBeUndefined();
+        for (let n = 0; n < 12; n++) await send(port);
+        for (let n = 0; n < 10; n++) {
+          await wait(SECOND_MS / 2);
+          await queue.ack([await receiveOne(port)]);
+        }
+        expect(await queue.drainedPerSecond(queueName)).toBeCloseTo(2, 1);
+        await queue.ack(await receive(port, 2));
+        await wait(30 * SECOND_MS);
+        expect(await queue.drainedPerSecond(queueName)).toBeCloseTo(2.4, 1);
+      }),
+    );
 
     it.runIf(ages)(
       "tells the age of the oldest message that is ready",
