@@ -5,7 +5,7 @@ import { iso } from "../../src/core/job-writer.ts";
 import type { Head } from "../../src/core/ports.ts";
 import { askedSince, endMessages, outstanding } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { isEnded, type JobState, type StepStatus } from "../../src/core/state.ts";
+import { isEnded, type JobState, nextTimeMs, type StepStatus } from "../../src/core/state.ts";
 import { reviewDeadLetters } from "./review-dead-letters.ts";
 
 /** Jobs looked at together. */
@@ -74,7 +74,10 @@ async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Pr
     }
     const askedMs = messages.length > 0 ? nowMs - longestAsked(state, nowMs, isGone) : 0;
     const waitMs = Math.min(Math.max(FIRST_WAIT_MS, quietMs, askedMs), MAX_WAIT_MS);
-    await index.change(jobId, { status, wakeAtMs: Math.min(nowMs + waitMs, state.deadlineMs) });
+    // A time whose message is lost, or was too far ahead for one.
+    const next = nextTimeMs(state) ?? 0;
+    const nextMs = next > nowMs ? next : Number.POSITIVE_INFINITY;
+    await index.change(jobId, { status, wakeAtMs: Math.min(nowMs + waitMs, state.deadlineMs, nextMs) });
   } catch (error) {
     logger.error("job could not be reconciled", { jobId, error: (error as Error).name });
     // What a job is to blame for must not stand before the others for ever; an outage is nobody's fault.

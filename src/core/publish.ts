@@ -1,7 +1,15 @@
 import type { EventBody } from "../contract/events.ts";
 import { MAX_AHEAD_MS, type Message, type MessageDetail, STEPS_PER_MESSAGE, topics } from "../contract/messages.ts";
 import type { App } from "./define-app.ts";
-import { ADVANCE_STEP, isEnded, type JobState, nextTimeMs, type StepState, waitsForStart } from "./state.ts";
+import {
+  ADVANCE_STEP,
+  isEnded,
+  type JobState,
+  nextTimeMs,
+  pendingTimers,
+  type StepState,
+  waitsForStart,
+} from "./state.ts";
 
 /** The messages that follow from what a commit says. `state` already holds its events. */
 export function messagesFor(state: JobState, events: readonly EventBody[], app: App): Message[] {
@@ -36,8 +44,7 @@ export function messagesFor(state: JobState, events: readonly EventBody[], app: 
         if (event.by === "queue") break;
         if (event.stepId !== ADVANCE_STEP) request(event);
         else if (event.notBefore !== undefined) times.add(Date.parse(event.notBefore));
-        // Moved back to its queue it is worked on by whoever has its message.
-        else if (event.by === "api") messages.push(advanceMessage(state));
+        else messages.push(advanceMessage(state));
         break;
       case "timer.set":
         times.add(Date.parse(event.fireAt));
@@ -119,6 +126,10 @@ export function outstanding(
   // A job that moves asks its workflow at each answer anyway.
   const isQuiet = nowMs - Date.parse(state.updatedAt) >= leastAgeMs;
   if (mayAdvance && isQuiet && !advanceWaits) messages.push(advanceMessage(state));
+  if (leastAgeMs > 0) return messages;
+  for (const { fireAtMs: at } of pendingTimers(state)) {
+    if (at > nowMs && at - nowMs <= MAX_AHEAD_MS) messages.push(timeMessage(state, at));
+  }
   return messages;
 }
 

@@ -109,6 +109,20 @@ const GENTLE: readonly FaultPlan[] = [
   },
 ];
 
+/** Nobody dies, and everybody is late: here leases end under those who still work. */
+const LATE_SHARE = 0.12;
+const LATE: FaultPlan = {
+  ...NO_FAULTS,
+  weather: "rough",
+  about: "calls that take longer than leases",
+  skewMs: 1_000,
+  slow: 0.2,
+  slowMs: 40_000,
+  doubleMessage: 0.2,
+  earlyVisibility: 0.3,
+  provider: { ...NO_PROVIDER_FAULTS, fail: 0.1, slow: 0.3, stuck: 0.05 },
+};
+
 /**
  * Draws what may go wrong in one schedule. Each kind of fault is left out of many schedules: where everything goes wrong
  * at once, little gets far enough to go wrong in an interesting way.
@@ -117,6 +131,7 @@ const GENTLE: readonly FaultPlan[] = [
  */
 export function drawFaults(dice: Dice, durable: boolean): FaultPlan {
   if (dice.chance(GENTLE_SHARE)) return dice.pick(GENTLE.filter(({ loseAnswer }) => !durable || loseAnswer === 0));
+  if (dice.chance(LATE_SHARE)) return LATE;
   const maybe = (least: number, most: number): number => (dice.chance(0.5) ? dice.share(least, most) : 0);
   return {
     ...NO_FAULTS,
