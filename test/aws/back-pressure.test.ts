@@ -97,6 +97,8 @@ describe("submitting on AWS", () => {
     const { status, headers, body } = await submit();
     expect({ status, body }).toMatchObject({ status: 503, body: { title: "Backlog too long" } });
     expect(headers["retry-after"]).toBe("60");
+    // What was refused is not in flight.
+    for (let n = 0; n < 3; n++) expect((await submit()).status).toBe(503);
     deployment.startWorkers();
     await expect.poll(async () => (await deployment.newRuntime().queue.stats("work")).ready).toBe(0);
     await clock.advance(2_000);

@@ -2,11 +2,13 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type CapabilityList, JobView } from "../../../src/contract/api.ts";
+import { topics } from "../../../src/contract/messages.ts";
 import { type AppOptions, defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../../src/core/define-workflow.ts";
 import type { Resources } from "../../../src/core/resources.ts";
 import { type Embedded, startEmbedded } from "../../../src/host/host.ts";
+import { message } from "../../../src/testing/contracts/fixtures.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 const WORK_MS = 10_000;
@@ -202,6 +204,13 @@ describe("a capability's backlog", () => {
     await fill(1);
     expect(await statuses(1)).toEqual([503]);
     expect(await statuses(3, { workflow: "idle" })).toEqual([202, 202, 202]);
+  });
+
+  it("has what was deferred in it, too", async () => {
+    start({}, 1);
+    await fill(0);
+    await embedded.runtime.queue.defer("work", message(topics.requested("work")), 600_000);
+    expect(await statuses(1)).toEqual([503]);
   });
 
   it("is not exceeded by jobs that begin at one moment", async () => {
