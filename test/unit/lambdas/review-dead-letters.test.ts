@@ -241,6 +241,22 @@ describe("a message that its queue has set aside", () => {
     expect(await job.letters()).toMatchObject([{ seq, message: { detail: { jobId: job.jobId, stepIds: ["only"] } } }]);
   });
 
+  test("of a step that was asked for anew since then is removed: its own message is on its way", async () => {
+    const job = await oneStep("works");
+    await job.kill();
+    await job.clock.advance(SET_ASIDE_MS - 1_000);
+    const error = { name: "SomeError", message: "by hand" };
+    await job.runtime.writer.update(job.jobId, () => ({
+      events: [{ type: "step.dead_lettered", stepId: "only", capability: "only", attempt: 0, error }],
+      result: undefined,
+    }));
+    await redriveJob(job.of, {}, job.runtime);
+    await job.clock.advance(2_000);
+    await reconcile(job.runtime);
+    expect(await job.letters()).toEqual([]);
+    expect(await job.state()).toMatchObject({ status: "running" });
+  });
+
   test("of a workflow becomes its dead letter, which discarding ends", async () => {
     const job = await oneStep("works", { broken: true });
     await job.workOff();
