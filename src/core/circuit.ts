@@ -140,9 +140,12 @@ export function afterFailure(
   switch (circuit.state) {
     case "closed": {
       const failures = circuit.failures + 1;
-      const opens = isSlow(circuit, nowMs) ? (circuit.slowStart?.opens ?? 0) : 0;
-      if (failures >= FAILURES_TO_OPEN) return reopened({ failures, opens, askedMs, nowMs });
-      return askedMs > 0 ? opened({ failures, opens, openMs: askedMs, nowMs }) : { ...circuit, failures };
+      if (failures >= FAILURES_TO_OPEN) {
+        const opens = isSlow(circuit, nowMs) ? (circuit.slowStart?.opens ?? 0) : 0;
+        return reopened({ failures, opens, askedMs, nowMs });
+      }
+      // A provider that answers and now and then asks to wait is no outage that goes on: nothing is carried over from one.
+      return askedMs > 0 ? opened({ failures, opens: 0, openMs: askedMs, nowMs }) : { ...circuit, failures };
     }
     case "open":
       return askedMs > 0 && nowMs + askedMs > circuit.untilMs

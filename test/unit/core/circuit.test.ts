@@ -173,6 +173,25 @@ describe("a circuit that has closed again", () => {
   });
 });
 
+test("a provider that mostly answers is not shut out for longer and longer by requests to wait that a bad probe follows", () => {
+  let [circuit, nowMs]: [Circuit, number] = [CLEAN, T0];
+  const opened: number[] = [];
+  const probe = (fails: boolean): void => {
+    if (circuit.state !== "open") throw new Error(`it is ${circuit.state}`);
+    nowMs = circuit.untilMs;
+    const halfOpen = probing(circuit, nowMs);
+    circuit = fails ? failed(halfOpen, nowMs, { id: "probe" }) : answered(halfOpen, nowMs, "probe");
+    if (circuit.state === "open") opened.push(circuit.untilMs - nowMs);
+  };
+  for (let n = 0; n < 4; n++) {
+    circuit = failed(circuit, nowMs, { retryAfterMs: 1_000 });
+    probe(true);
+    probe(false);
+    nowMs += 5_000;
+  }
+  expect(opened).toEqual([OPEN_MS, OPEN_MS, OPEN_MS, OPEN_MS]);
+});
+
 describe("a stored circuit", () => {
   test.each([CLEAN, open, probing(open, T0 + OPEN_MS), answered(probing(open, T0 + OPEN_MS), T0, "probe")])(
     "is read as it was written: %j",
