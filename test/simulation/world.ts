@@ -128,11 +128,12 @@ export class World {
   }
 
   /** Code that is older than the log's records what it knows, and leaves what follows to newer code (rule 7). */
-  #checkDeployment({ jobId, deploySeq }: StoredCommit, events: readonly EventBody[]): void {
+  #checkDeployment({ jobId, deploySeq, firstSeq }: StoredCommit, events: readonly EventBody[]): void {
     const state = this.states.get(jobId);
     const restedMs = this.scheduler.nowMs - (this.#movedMs.get(jobId) ?? 0);
     this.#movedMs.set(jobId, this.scheduler.nowMs);
     this.#received.delete(jobId);
+    if (firstSeq !== (state?.seq ?? 0) + 1) return;
     if (state === undefined || state.deploySeq <= deploySeq || restedMs > LEFT_TO_NEWER_MS) return;
     const asked = events.find(({ type }) => ADVANCES.includes(type));
     if (asked)
