@@ -5,7 +5,17 @@ import { appFolder, appSource, writeApp } from "./app-files.ts";
 import { type Synthesized, synthesize } from "./synthesize.ts";
 
 const MIB = 1_048_576;
-const API_FUNCTIONS = ["Submit", "Jobs", "Events", "Capabilities", "OpenApi", "Health", "AuthorizerFunction"];
+const API_FUNCTIONS = [
+  "Submit",
+  "Jobs",
+  "Events",
+  "Commands",
+  "DeadLetters",
+  "Capabilities",
+  "OpenApi",
+  "Health",
+  "AuthorizerFunction",
+];
 
 let shipped: Synthesized;
 beforeAll(() => {
