@@ -16,7 +16,7 @@ describe("a call that takes too long", () => {
 
   test("is stopped at its job's deadline, which ends the job at once and costs no attempt", async ({ api }) => {
     const input = { mode: "is-stopped", text: "x" };
-    const { id, deadline } = await api.submit("trial", input, { deadlineMs: 4_000 });
+    const { id, deadline } = await api.submit("trial", input, { deadlineMs: api.patience.deadlineMs });
     expect(await api.settled(id)).toMatchObject({ status: "expired" });
     const log = await api.events(id);
     expect(streamed(log)).toBe("stopped by ThrottledError");
@@ -29,7 +29,7 @@ describe("a call that takes too long", () => {
 
 test("a job that has not ended at its deadline expires, also one that waits for a person", async ({ api }) => {
   const input = { mode: "returns-what-is-forbidden", text: "x" };
-  const { id, deadline } = await api.submit("trial", input, { deadlineMs: 5_000 });
+  const { id, deadline } = await api.submit("trial", input, { deadlineMs: api.patience.deadlineMs });
   expect(await api.settled(id)).toMatchObject({ status: "dead-lettered" });
   await api.expired(id);
   const last = (await api.events(id)).at(-1);

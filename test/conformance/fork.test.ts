@@ -57,16 +57,25 @@ describe("a fork", () => {
     expect(job).toMatchObject({ status: "completed", timers: slept.timers });
   });
 
-  test.for<[string, object, object]>([
-    ["has failed", { mode: "gives-up", text: "x" }, {}],
-    ["waits for a person", { mode: "throws", text: "x" }, {}],
-    ["has expired", { mode: "is-stopped", text: "x" }, { deadlineMs: 3_000 }],
-  ])("of a job that %s goes on where that could not", async ([, input, options], { api }) => {
-    const old = await api.settled((await api.submit("trial", input, options)).id);
-    const expired = old.status === "expired";
-    const after = expired ? {} : { after: "first" };
-    const job = await forked(api, old.id, { ...after, input: { mode: "two-steps", text: "y" }, options: {} });
-    expect(job).toMatchObject({ status: "completed", result: { text: expired ? "y y" : "x y" } });
+  test.for([
+    ["has failed", "gives-up"],
+    ["waits for a person", "throws"],
+  ] as const)("of a job that %s goes on where that could not", async ([, mode], { api }) => {
+    const old = await api.run("trial", { mode, text: "x" });
+    const job = await forked(api, old.id, { after: "first", input: { mode: "two-steps", text: "y" } });
+    expect(job).toMatchObject({ status: "completed", result: { text: "x y" } });
+    expect(await api.job(old.id)).toEqual(old);
+  });
+
+  test("of a job that has expired has a time of its own", async ({ api }) => {
+    const options = { deadlineMs: api.patience.deadlineMs };
+    const submitted = await api.submit("trial", { mode: "is-stopped", text: "x" }, options);
+    const old = await api.settled(submitted.id);
+    expect(old.status).toBe("expired");
+    const body = { input: { mode: "two-steps", text: "y" }, options: { deadlineMs: 3_600_000 } };
+    const job = await forked(api, old.id, body);
+    expect(job).toMatchObject({ status: "completed", result: { text: "y y" } });
+    expect(Date.parse(job.deadline)).toBeGreaterThan(Date.parse(old.deadline));
     expect(await api.job(old.id)).toEqual(old);
   });
 

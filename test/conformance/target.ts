@@ -27,15 +27,17 @@ export interface Patience {
   readonly lateMs: number;
   /** Until a job that is past its deadline has expired: on AWS the reconciler looks once a minute. */
   readonly expireMs: number;
+  /** A deadline that comes soon, but not before a job's first call has begun or its first step was given up. */
+  readonly deadlineMs: number;
   /** How long a workflow that a case has repaired is broken before: longer than the three tries that it gets. */
   readonly repairMs: number;
   readonly pollMs: number;
 }
 
 export const PATIENCE: Readonly<Record<Target, Patience>> = {
-  embedded: { settleMs: 20_000, lateMs: 10_000, expireMs: 20_000, repairMs: 9_000, pollMs: 20 },
-  emulator: { settleMs: 60_000, lateMs: 30_000, expireMs: 150_000, repairMs: 20_000, pollMs: 250 },
-  aws: { settleMs: 90_000, lateMs: 90_000, expireMs: 150_000, repairMs: 30_000, pollMs: 500 },
+  embedded: { settleMs: 20_000, lateMs: 10_000, expireMs: 20_000, deadlineMs: 3_000, repairMs: 9_000, pollMs: 20 },
+  emulator: { settleMs: 60_000, lateMs: 30_000, expireMs: 150_000, deadlineMs: 12_000, repairMs: 20_000, pollMs: 250 },
+  aws: { settleMs: 90_000, lateMs: 90_000, expireMs: 150_000, deadlineMs: 12_000, repairMs: 30_000, pollMs: 500 },
 };
 
 /** Cases under way at once in one file. The emulator starts a process for each function that is called at once. */
