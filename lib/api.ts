@@ -190,6 +190,7 @@ export class SluiceApi extends Construct {
       environment: { ...writing, SLUICE_MODEL: model },
       description: "Shows capabilities and their backlogs",
     });
+    data.grantReadCircuits(capabilities);
     grantBacklogs(capabilities, pipeline.capabilities.values());
     grantDeadLetters(capabilities, pipeline);
     const openapi = new SluiceFunction(this, "OpenApi", {

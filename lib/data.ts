@@ -9,6 +9,7 @@ import { Construct } from "constructs";
 import { CORPUS_KEY, JOBS_PREFIX } from "../src/contract/bucket-keys.ts";
 import { EVENT_SOURCE } from "../src/contract/messages.ts";
 import {
+  CIRCUITS_KEY,
   DEPLOYMENTS_KEY,
   JOBS_INDEX,
   JOBS_INDEX_ATTRIBUTES,
@@ -144,6 +145,12 @@ export class SluiceData extends Construct {
   /** Reserve places in buckets. */
   grantLimits(fn: IFunction): void {
     allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn);
+  }
+
+  /** Look at circuits, and at no job. */
+  grantReadCircuits(fn: IFunction): void {
+    const key = { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [CIRCUITS_KEY] } };
+    allow(fn, ["dynamodb:Query"], this.table.tableArn, key);
   }
 
   /** Find a tenant's jobs. */

@@ -8,7 +8,7 @@ import { PurgeQueueCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import authorizerEvent from "../../lambdas/authorizer/event.json" with { type: "json" };
 import deploymentEvent from "../../lambdas/deployment/event.json" with { type: "json" };
-import type { JobView } from "../../src/contract/api.ts";
+import type { JobView, RedrivenList } from "../../src/contract/api.ts";
 import { CORPUS_KEY } from "../../src/contract/bucket-keys.ts";
 import { advanceQueue, EVENT_SOURCE, topics } from "../../src/contract/messages.ts";
 import { sqsDeadLetterSuffix } from "../../src/contract/queue-names.ts";
@@ -143,8 +143,18 @@ async function useApi(): Promise<void> {
   await call(commands, "/v1/jobs/{jobId}/fork", { pathParameters: { jobId: find }, ...json({ after: "large" }) });
   await call(commands, "/v1/jobs/{jobId}/cancel", { pathParameters: { jobId: unwanted } });
   await call(deadLetters, "/v1/dead-letters", {});
-  for (const capability of [ADVANCE_STEP, "moody"]) {
-    await call(deadLetters, "/v1/dead-letters/redrive", json({ capability }));
+  const redrive = async (capability: string): Promise<void> => {
+    for (;;) {
+      const answer = await call(deadLetters, "/v1/dead-letters/redrive", json({ capability }));
+      if ((answer as RedrivenList).redriven.length > 0) return;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  };
+  await redrive(ADVANCE_STEP);
+  // Each adds three commits to three; with the fifth a snapshot is due.
+  for (let n = 0; n < 5; n++) {
+    await until(doomed, "dead-lettered");
+    await redrive("moody");
   }
   // In vain. What follows is what a crash leaves that kept the last letters from being sent.
   for (const id of [doomed, broken]) await until(id, "dead-lettered");

@@ -109,7 +109,11 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   "Sluice/Api/Events": READ,
   "Sluice/Api/Commands": WRITE,
   "Sluice/Api/DeadLetters": [...WRITE, "dynamodb:Query <Data/Table>.Arn/index/jobs"],
-  "Sluice/Api/Capabilities": [...BACKLOGS, ...attributes("DeadLetters")],
+  "Sluice/Api/Capabilities": [
+    'dynamodb:Query <Data/Table>.Arn if {"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["limit#circuits"]}}',
+    ...BACKLOGS,
+    ...attributes("DeadLetters"),
+  ],
   "Sluice/Api/OpenApi": [],
   "Sluice/Api/Health": [],
   "Sluice/Api/AuthorizerFunction": ["secretsmanager:GetSecretValue <Data/Keys>"],

@@ -5,13 +5,12 @@ import { decideReservation } from "../../core/token-bucket.ts";
 import type { Item } from "./commit-item.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
 import { type Change, LimitItems, number } from "./limit-items.ts";
-import { LIMITS_PREFIX, TABLE } from "./table-schema.ts";
+import { CIRCUITS_KEY, LIMITS_PREFIX, TABLE } from "./table-schema.ts";
 
 /** Others may change a record between our look and our write. A bucket needs three tries at most, see `reserve`. */
 const MAX_TRIES = 5;
 /** Entries that one write clears away: what an expression may hold is bounded. */
 const MAX_CLEARED = 50;
-const CIRCUITS = `${LIMITS_PREFIX}circuits`;
 
 /**
  * Limits as items of the one table, in partitions that are no job's: `limit#rate#KEY` with `tat`, when the bucket is full
@@ -75,18 +74,18 @@ export class DynamoDbLimits implements Limits {
   }
 
   async circuit(key: string): Promise<StoredCircuit | undefined> {
-    const item = await this.#items.get({ partition: CIRCUITS, sort: key });
+    const item = await this.#items.get({ partition: CIRCUITS_KEY, sort: key });
     return item && circuitOf(item);
   }
 
   async circuits(): Promise<readonly (StoredCircuit & { readonly key: string })[]> {
-    const items = await this.#items.list(CIRCUITS);
+    const items = await this.#items.list(CIRCUITS_KEY);
     return items.map((item) => ({ key: item[TABLE.sortKey]?.S ?? "", ...circuitOf(item) }));
   }
 
   async changeCircuit(key: string, record: string, expectedVersion: number): Promise<boolean> {
     const changed = await this.#items.update(
-      { partition: CIRCUITS, sort: key },
+      { partition: CIRCUITS_KEY, sort: key },
       {
         UpdateExpression: "SET v = :next, r = :record, #ttl = :ttl",
         ConditionExpression: expectedVersion === 0 ? "attribute_not_exists(v)" : "v = :expected",
