@@ -1,4 +1,5 @@
 import type { JobView } from "../../src/contract/api.ts";
+import type { JobEvent } from "../../src/contract/events.ts";
 
 const POLL_MS = 200;
 
@@ -43,6 +44,15 @@ export class Api {
 
   async submit(workflow: string, input: unknown): Promise<JobView> {
     return (await this.#call("v1/jobs", { method: "POST", body: JSON.stringify({ workflow, input }) })) as JobView;
+  }
+
+  async redrive(id: string, stepId: string): Promise<JobView> {
+    return (await this.#call(`v1/jobs/${id}/redrive`, { method: "POST", body: JSON.stringify({ stepId }) })) as JobView;
+  }
+
+  /** The first 1,000 events. */
+  async events(id: string): Promise<readonly JobEvent[]> {
+    return ((await this.#call(`v1/jobs/${id}/events?limit=1000`)) as { events: JobEvent[] }).events;
   }
 
   async job(id: string): Promise<JobView> {

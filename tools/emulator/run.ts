@@ -7,6 +7,7 @@ import { ACKNOWLEDGED, NOT_IN_EVERY_RUN } from "./acknowledged-actions.ts";
 import { Api } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import type { Deployment } from "./checks/check.ts";
+import { Crashes } from "./crash.ts";
 import { showExample } from "./embed-example.ts";
 import {
   ACCOUNT,
@@ -120,8 +121,11 @@ export function checkRoles(lines: readonly AccessLine[]): string[] {
 
 async function changeInstance(steps: Steps, dev: Instance): Promise<void> {
   let api: Api;
+  let crashes: Crashes;
+  let brokenId = "";
   await steps.step("npm run key", async () => {
     api = await new Api(dev.url, await dev.key("updates")).admitted();
+    brokenId = (await api.submit("trial", { mode: "throws", text: "repaired" })).id;
   });
   await steps.step("npm run deploy: changed workflow code and a capability more, while jobs run", async () => {
     const jobs = await withRunningJobs(api, () => dev.deploy({ app: CHANGED_APP }));
@@ -134,9 +138,28 @@ async function changeInstance(steps: Steps, dev: Instance): Promise<void> {
     ]);
     return `${jobs.length} jobs, all completed; ${measured} of them by the changed code`;
   });
+  await steps.step(
+    "a job that waited for a repair of its workflow is redriven, and done by the changed code",
+    async () => {
+      const before = await api.job(brokenId);
+      await api.redrive(brokenId, "@advance");
+      const { status } = await api.settled(brokenId);
+      violated(
+        before.status === "dead-lettered" && status === "completed"
+          ? []
+          : [`it was ${before.status}, and is ${status}`],
+      );
+      // What comes of these takes longer than the next deployment.
+      crashes = await Crashes.begin(api);
+    },
+  );
   await steps.step("npm run deploy: a model without its secret fails, and says how to make it", async () => {
     const said = await failure(dev.deploy({ app: CHANGED_APP, model: NOT_THERE }));
     if (!said.includes("aws secretsmanager create-secret")) throw new Violations([`it says: ${said.slice(-2_000)}`]);
+  });
+  await steps.step("a function's process ends between a model's answer and its record: what that costs", async () => {
+    await using begun = crashes;
+    return await begun.judge();
   });
   await steps.step("npm run deploy: the capability goes again, in one deployment", async () => {
     await dev.deploy();

@@ -1,17 +1,8 @@
 import { z } from "zod";
-import { analysis } from "../../../app/workflows/analysis.ts";
-import {
-  calculator,
-  completion,
-  defineApp,
-  defineCapability,
-  defineWorkflow,
-  readDocument,
-  retrieval,
-  tool,
-} from "../../../src/index.ts";
-import { fragile, hopeless, repeat, slow } from "./capabilities.ts";
-import { echo } from "./echo.ts";
+import { defineApp, defineCapability, defineWorkflow } from "../../../src/index.ts";
+import { repeat } from "./capabilities.ts";
+import { crash, mortal } from "./mortal.ts";
+import suite from "./sluice.ts";
 import { trial } from "./trial.ts";
 
 /** Says how long its text is. */
@@ -23,19 +14,21 @@ const measure = defineCapability({
   run: ({ text }) => ({ characters: text.length }),
 });
 
-/** Its jobs measure their text besides: also those that were under way when this code was deployed. */
+/** Its jobs measure their text besides: also those that were under way when this code was deployed. One bug is gone. */
 const measured = defineWorkflow({
   ...trial,
   async run(job, input) {
-    const result = await trial.run(job, input);
-    await job.step("measured", measure, { text: input.text });
+    const { text } = input;
+    const result = input.mode === "throws" ? await job.step("first", repeat, { text }) : await trial.run(job, input);
+    await job.step("measured", measure, { text });
     return result;
   },
 });
 
-/** The suite's app as a later version of itself: a capability more, and one workflow that uses it. */
+/** The suite's app as a later version of itself: two capabilities more, a workflow that is changed, and one that crashes. */
 export default defineApp({
-  workflows: [echo, measured, analysis],
-  capabilities: [repeat, fragile, hopeless, slow, measure, retrieval, completion, tool],
-  tools: [calculator, readDocument],
+  workflows: [...[...suite.workflows.values()].map((each) => (each.name === trial.name ? measured : each)), crash],
+  capabilities: [...suite.capabilities.values(), measure, mortal],
+  tools: [...suite.tools.values()],
+  tenantLimits: suite.tenantLimits,
 });

@@ -20,6 +20,7 @@ NAMES = [
     "path_of_the_api",
     "custom_resource_failure",
     "loopback_is_secure",
+    "batch_actions",
 ]
 
 PATCHES = [import_module(f"patches.{name}") for name in NAMES]
