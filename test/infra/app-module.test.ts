@@ -36,6 +36,7 @@ test("an app is described by what its definitions say", () => {
   expect(describeApp(writeApp(source))).toEqual({
     workflows: [{ name: "one" }, { name: "two" }],
     capabilities: [big],
+    tenantLimits: {},
     ...options,
   });
 });
