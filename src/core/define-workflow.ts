@@ -31,7 +31,8 @@ export interface Job {
   tool(id: string, call: ToolCall): Promise<ToolResult>;
   /**
    * Waits for so many ms, or until a time, without holding anything: the wait is on record and outlives every process. At
-   * most as precise as the engine's timers: milliseconds embedded, about a second up to 15 minutes on AWS, a minute above.
+   * most as precise as the engine's timers. Up to 15 minutes: milliseconds embedded, about a second on AWS; above: 5 seconds
+   * embedded, a minute on AWS.
    */
   sleep(id: string, until: number | Date): Promise<void>;
   /** The time at which the job first asked for it, recorded. */
