@@ -14,7 +14,7 @@ export {
   ToolCall,
   ToolResult,
 } from "./contract/standard-capabilities.ts";
-export { type App, type AppOptions, defineApp } from "./core/define-app.ts";
+export { type App, type AppOptions, defineApp, type TenantLimits } from "./core/define-app.ts";
 export {
   type Capability,
   type CapabilityInput,
@@ -22,11 +22,13 @@ export {
   type CapabilityOutput,
   defineCapability,
   type ErrorVerdict,
+  type Provider,
   type RetryPolicy,
   type StepContext,
 } from "./core/define-capability.ts";
 export { defineWorkflow, type Job, type Workflow, type WorkflowOptions } from "./core/define-workflow.ts";
 export { DefinitionError, JobFailedError, StepFailedError } from "./core/errors.ts";
+export type { Rate } from "./core/rate-limits.ts";
 export {
   type Corpus,
   type DocumentPart,
