@@ -50,6 +50,11 @@ export class UnknownJobError extends Error {
   }
 }
 
+/** A log breaks an invariant. Never repaired silently: whoever reads it must know. */
+export class CorruptLogError extends Error {
+  override readonly name = "CorruptLogError";
+}
+
 /** A service of the engine does not answer or asks to wait: nothing is wrong with what was to be written. */
 export class UnavailableError extends Error {
   override readonly name = "UnavailableError";

@@ -65,7 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
         ' && step?.status === "running" && step.attempt === attempt;',
         ' && step?.status === "running";',
       ),
-      patch("src/core/fold.ts", "if (event.attempt !== step.attempt) {", "if (event.attempt > step.attempt) {"),
+      patch("src/core/fold-step.ts", "if (event.attempt !== step.attempt) {", "if (event.attempt > step.attempt) {"),
     ],
   },
   {
@@ -221,7 +221,7 @@ export const MUTANTS: readonly Mutant[] = [
     what: "A redrive begins again with attempt 1",
     patches: [
       patch(
-        "src/core/fold.ts",
+        "src/core/fold-step.ts",
         "Object.assign(step, { retryAtMs, askedAt: time, failures: 0,",
         "Object.assign(step, { retryAtMs, askedAt: time, attempt: 0, failures: 0,",
       ),
