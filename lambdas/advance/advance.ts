@@ -1,7 +1,7 @@
 import type { EventBody } from "../../src/contract/events.ts";
 import { advanceQueue, MAX_AHEAD_MS, type MessageDetail, topics } from "../../src/contract/messages.ts";
+import type { Decision } from "../../src/core/decision.ts";
 import { UnknownJobError } from "../../src/core/errors.ts";
-import type { Decision } from "../../src/core/job-writer.ts";
 import { isLeftToNewerCode } from "../../src/core/newer-code.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { ADVANCE_STEP, isEnded, type JobState } from "../../src/core/state.ts";

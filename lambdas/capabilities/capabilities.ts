@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { CapabilityList } from "../../src/contract/api.ts";
 import type { Json } from "../../src/contract/json.ts";
-import { iso } from "../../src/core/job-writer.ts";
+import { iso } from "../../src/core/iso.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 
 /** What this deployment can do, and how much waits for each capability. */

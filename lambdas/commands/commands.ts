@@ -11,9 +11,9 @@ import {
   RefusedError,
   type WaitingLetter,
 } from "../../src/core/commands.ts";
+import type { Decide } from "../../src/core/decision.ts";
 import { PublishingError, UnknownJobError } from "../../src/core/errors.ts";
 import { keptBy } from "../../src/core/fork.ts";
-import type { Decide } from "../../src/core/job-writer.ts";
 import { readCommits } from "../../src/core/read-job.ts";
 import { announcementsOf } from "../../src/core/redelivery.ts";
 import type { Runtime } from "../../src/core/runtime.ts";

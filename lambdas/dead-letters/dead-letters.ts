@@ -8,7 +8,7 @@ import type {
 } from "../../src/contract/api.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { deadLettersOf, type WaitingLetter } from "../../src/core/commands.ts";
-import { iso } from "../../src/core/job-writer.ts";
+import { iso } from "../../src/core/iso.ts";
 import { readState } from "../../src/core/read-job.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { ADVANCE_STEP, type JobState } from "../../src/core/state.ts";

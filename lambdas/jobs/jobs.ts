@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { JobSummary, JobView, ListJobsQuery } from "../../src/contract/api.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { ProblemError } from "../../src/contract/problem.ts";
-import { iso } from "../../src/core/job-writer.ts";
+import { iso } from "../../src/core/iso.ts";
 import { BadCursorError, type JobIndex, type ListQuery } from "../../src/core/ports.ts";
 import { type JobStores, readState } from "../../src/core/read-job.ts";
 import type { Runtime } from "../../src/core/runtime.ts";

@@ -1,7 +1,7 @@
 import type { EventBody } from "../../src/contract/events.ts";
 import type { App } from "../../src/core/define-app.ts";
 import { ContentionError, PublishingError, UnavailableError } from "../../src/core/errors.ts";
-import { iso } from "../../src/core/job-writer.ts";
+import { iso } from "../../src/core/iso.ts";
 import type { Head } from "../../src/core/ports.ts";
 import { askedSince, endMessages, outstanding } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";

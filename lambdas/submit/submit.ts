@@ -5,7 +5,7 @@ import type { Json } from "../../src/contract/json.ts";
 import { ProblemError, violations } from "../../src/contract/problem.ts";
 import { type RateLeft, RefusedJobError } from "../../src/core/admission.ts";
 import type { Kept } from "../../src/core/fork.ts";
-import { iso } from "../../src/core/job-writer.ts";
+import { iso } from "../../src/core/iso.ts";
 import { asJson } from "../../src/core/pass.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { inSpan, traceparentOf } from "../../src/telemetry/trace.ts";

@@ -3,7 +3,7 @@ import type { JobId } from "../../src/contract/ids.ts";
 import { rawJson } from "../../src/core/call.ts";
 import { CallStoppedError } from "../../src/core/calls.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
-import { iso } from "../../src/core/job-writer.ts";
+import { iso } from "../../src/core/iso.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { holds } from "./holds.ts";
 

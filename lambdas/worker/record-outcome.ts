@@ -4,7 +4,7 @@ import { topics } from "../../src/contract/messages.ts";
 import { type CallOutcome, checkOutput } from "../../src/core/call.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { errorInfo } from "../../src/core/errors.ts";
-import { iso } from "../../src/core/job-writer.ts";
+import { iso } from "../../src/core/iso.ts";
 import { decideRetry, type RetryDecision } from "../../src/core/retry.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type StepState } from "../../src/core/state.ts";

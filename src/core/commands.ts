@@ -3,8 +3,9 @@ import type { EventBody } from "../contract/events.ts";
 import type { Json } from "../contract/json.ts";
 import { type Violation, violations } from "../contract/problem.ts";
 import { checkOutput } from "./call.ts";
+import type { Decision } from "./decision.ts";
 import type { App } from "./define-app.ts";
-import { type Decision, iso } from "./job-writer.ts";
+import { iso } from "./iso.ts";
 import { asJson } from "./pass.ts";
 import { ADVANCE_STEP, type DeadLettered, isEnded, type JobState } from "./state.ts";
 

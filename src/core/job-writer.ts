@@ -1,85 +1,29 @@
-import type { Commit, EventBody, EventOf } from "../contract/events.ts";
+import type { EventBody, EventOf } from "../contract/events.ts";
 import type { JobId, TenantId } from "../contract/ids.ts";
 import type { Message } from "../contract/messages.ts";
-import { topics } from "../contract/messages.ts";
-import { advance } from "./advance.ts";
-import { encodeCommit } from "./commit-codec.ts";
-import type { App } from "./define-app.ts";
-import type { AnyCapability } from "./define-capability.ts";
-import {
-  ContentionError,
-  errorInfo,
-  PublishingError,
-  UnavailableError,
-  UnknownJobError,
-  WorkflowError,
-} from "./errors.ts";
-import { applyEvent, type CommitHeader } from "./fold.ts";
+import { type AdvanceDeps, advanceDraft, leaveAdvance } from "./advance-draft.ts";
+import { Appender, type AppenderDeps } from "./appender.ts";
+import type { Decide, Decision } from "./decision.ts";
+import { Draft } from "./draft.ts";
+import { ContentionError, PublishingError, UnavailableError, UnknownJobError } from "./errors.ts";
+import { iso } from "./iso.ts";
 import { JobStates } from "./job-states.ts";
-import { isLeftToNewerCode } from "./newer-code.ts";
-import type {
-  AppendOutcome,
-  Blobs,
-  Clock,
-  Effects,
-  EventLog,
-  Head,
-  HeadChange,
-  Ids,
-  JobIndex,
-  LocalWorkers,
-  Outgoing,
-  Snapshots,
-  StoredCommit,
-  Topics,
-} from "./ports.ts";
-import { advanceMessage, messagesFor, outstanding } from "./publish.ts";
-import { encodeSnapshot, isSnapshotDue } from "./snapshot.ts";
-import { ADVANCE_STEP, isEnded, type JobState, waitsForStart } from "./state.ts";
+import type { Clock, Head, HeadChange } from "./ports.ts";
+import { outstanding } from "./publish.ts";
+import { isEnded, type JobState } from "./state.ts";
 
-/** What somebody wants of a job, decided on the job as it is. Called again on every conflict: it must be pure. */
-export type Decide<T> = (state: JobState, nowMs: number) => Decision<T>;
-
-export interface Decision<T> {
-  readonly events: readonly EventBody[];
-  readonly result: T;
-  /** Messages besides those that follow from the events. */
-  readonly messages?: readonly Message[];
-  /** Run the workflow even if no event calls for it; what is wrong with it goes on record. */
-  readonly advance?: boolean;
-}
-
-export interface WriterDeps {
-  readonly app: App;
-  readonly log: EventLog;
-  readonly index: JobIndex;
-  readonly blobs: Blobs;
-  readonly snapshots?: Snapshots;
-  readonly topics: Topics;
+export interface WriterDeps extends AppenderDeps, AdvanceDeps {
   readonly clock: Clock;
-  readonly ids: Ids;
   /** Names this worker in leases. */
   readonly holder: string;
-  readonly deploySeq: number;
   /** Messages are published in the transaction of their commit: none can be missing. */
   readonly atomicEffects: boolean;
   readonly isGone: (holder: string) => boolean;
   /** Calls back soon: what else is decided on a job until then shares its commit. */
   readonly coalesce: (jobId: JobId, commit: () => void) => void;
-  readonly localWorkers?: LocalWorkers;
-  /** Whether a step may be claimed for them without asking at the gates. */
-  readonly mayClaimAhead?: (capability: AnyCapability, input: unknown) => boolean;
-  /** A workflow could not be brought forward. */
-  readonly onBroken?: (state: JobState, error: WorkflowError) => void;
-  /** A job has come to its end, by an append of this process. */
-  readonly onEnded?: (state: JobState) => void;
   readonly onConflict?: (jobId: JobId) => void;
   /** A job is accepted, but its first messages could not be published: it begins when the reconciler looks at it. */
   readonly onDelayed?: (jobId: JobId, error: unknown) => void;
-  /** A head could not be changed: it stays due. */
-  readonly onHeadMissed?: (jobId: JobId, error: unknown) => void;
-  /** A snapshot could not be kept or read: reading the job costs more until the next one. */
-  readonly onSnapshotLost?: (jobId: JobId, error: unknown) => void;
 }
 
 interface Item {
@@ -96,9 +40,6 @@ export interface CreateOptions {
   readonly admit?: ((state: JobState) => Promise<void>) | undefined;
 }
 
-/** Tries to bring a workflow forward before it waits for a person. */
-export const MAX_ADVANCE_FAILURES = 3;
-const ADVANCE_RETRY_MS = 2_000;
 const MAX_TRIES = 30;
 const MAX_BATCH = 64;
 const CONFLICT_JITTER_MS = 20;
@@ -117,11 +58,13 @@ const QUIET_MS = 5_000;
 export class JobWriter {
   readonly states: JobStates;
   readonly #deps: WriterDeps;
+  readonly #appender: Appender;
   readonly #lanes = new Map<JobId, Item[]>();
 
   constructor(deps: WriterDeps) {
     this.#deps = deps;
     this.states = new JobStates(deps);
+    this.#appender = new Appender(deps, this.states);
   }
 
   /**
@@ -152,7 +95,7 @@ export class JobWriter {
     try {
       const draft = this.#draft(jobId, tenant, 1);
       for (const event of [submitted, ...kept]) draft.add(event);
-      await this.#advance(draft, false);
+      await advanceDraft(draft, false, this.#deps);
       const { state } = draft;
       try {
         await admit?.(state);
@@ -183,7 +126,7 @@ export class JobWriter {
   /** A job that is in the log is accepted: who was told otherwise would send it a second time. */
   async #accept(draft: Draft, head: Head): Promise<boolean> {
     try {
-      return (await this.#append(draft, { head })) === "appended";
+      return (await this.#appender.append(draft, { head })) === "appended";
     } catch (error) {
       if (!(error instanceof PublishingError)) throw error;
       this.#deps.onDelayed?.(head.jobId, error);
@@ -257,23 +200,23 @@ export class JobWriter {
       const before = state.status;
       const draft = this.#draft(jobId, state.tenant, state.seq + 1, state);
       const settled = this.#decide(draft, batch);
-      if (draft.wantsAdvance && alone) this.#leaveAdvance(draft);
-      else if (draft.wantsAdvance) await this.#advance(draft, draft.mustAdvance);
+      if (draft.wantsAdvance && alone) leaveAdvance(draft);
+      else if (draft.wantsAdvance) await advanceDraft(draft, draft.mustAdvance, this.#deps);
       if (draft.events.length === 0) {
         // An append proves that the state was the last one; doing nothing does not (rule 10).
-        if (!fresh && !(await this.#isLast(state))) {
+        if (!fresh && !(await this.#appender.isLast(state))) {
           this.states.drop(jobId);
           continue;
         }
         // No event, no commit: an empty one would stand in the way of the next for ever.
-        if (draft.messages.length > 0) await this.#publish(jobId, draft.messages);
+        if (draft.messages.length > 0) await this.#appender.publish(jobId, draft.messages);
         settled();
         return;
       }
       const headChange = changeOf(before, state);
       try {
-        if ((await this.#append(draft, headChange ? { headChange } : {})) === "appended") {
-          await this.#snapshot(state);
+        if ((await this.#appender.append(draft, headChange ? { headChange } : {})) === "appended") {
+          await this.#appender.snapshot(state);
           settled();
           return;
         }
@@ -314,112 +257,6 @@ export class JobWriter {
     };
   }
 
-  /** Runs the workflow on the draft and adds what it asks for. */
-  async #advance(draft: Draft, record: boolean): Promise<void> {
-    const { app, deploySeq, ids, localWorkers, mayClaimAhead = () => true } = this.#deps;
-    const { state } = draft;
-    if (isEnded(state) || waitsForStart(state, draft.nowMs)) return;
-    if (isLeftToNewerCode(state, deploySeq, draft.nowMs)) {
-      // Newer code has worked on this job: it advances, we only record (rule 7).
-      if (!record) draft.messages.push(advanceMessage(state));
-      return;
-    }
-    const outcome = await advance(state, app, { nowMs: draft.nowMs, random: () => ids.random() });
-    if (outcome.kind === "broken") {
-      this.#deps.onBroken?.(state, outcome.error);
-      if (record) this.#recordBroken(draft, outcome.error);
-      else draft.messages.push(advanceMessage(state));
-      return;
-    }
-    if (state.advance !== undefined && outcome.events.length === 0) {
-      // The workflow runs again but has nothing new to ask: its failure is over all the same.
-      draft.add({ type: "value.recorded", valueId: `recovered/${state.seq}`, value: true });
-    }
-    for (const event of outcome.events) draft.add(event);
-    if (localWorkers && outcome.kind === "waits") draft.claimWith(localWorkers, mayClaimAhead);
-  }
-
-  /** What the workflow asks for could not be written, so it is left to a message, or, if it is asked by one, goes on record. */
-  #leaveAdvance(draft: Draft): void {
-    if (draft.mustAdvance)
-      this.#recordBroken(draft, new WorkflowError("what the workflow asks for could not be written"));
-    else draft.messages.push(advanceMessage(draft.state));
-  }
-
-  #recordBroken(draft: Draft, error: WorkflowError): void {
-    const { advance } = draft.state;
-    const attempt = (advance?.attempt ?? 0) + 1;
-    const failures = (advance?.failures ?? 0) + 1;
-    const final = failures >= MAX_ADVANCE_FAILURES;
-    const about = { stepId: ADVANCE_STEP, capability: ADVANCE_STEP, attempt, error: errorInfo(error) };
-    const retryAt = final ? {} : { retryAt: iso(draft.nowMs + ADVANCE_RETRY_MS * failures) };
-    draft.add({ type: "step.failed", ...about, counts: true, final, ...retryAt });
-    if (final) draft.add({ type: "step.dead_lettered", ...about });
-  }
-
-  async #append(draft: Draft, effects: Effects): Promise<AppendOutcome> {
-    const { blobs } = this.#deps;
-    const messages = draft.outgoing();
-    let appended = false;
-    try {
-      const { stored, characters } = await encodeCommit(draft.commit(), blobs);
-      appended = await this.#appendOnce(stored, {
-        ...effects,
-        messages,
-        expiresMs: draft.state.expiresMs,
-      });
-      if (appended) {
-        if (isEnded(draft.state)) this.#deps.onEnded?.(draft.state);
-        draft.state.size += characters;
-        this.states.keep(draft.state);
-      }
-      return appended ? "appended" : "conflict";
-    } finally {
-      if (!appended) for (const message of messages) message.reservation?.release();
-    }
-  }
-
-  /** Appends; where the answer is a conflict or was lost, looks whether the commit is there all the same (rule 1). */
-  async #appendOnce(commit: StoredCommit, effects: Effects): Promise<boolean> {
-    const { log, index, onHeadMissed } = this.#deps;
-    let failure: unknown;
-    try {
-      if ((await log.append(commit, effects)) === "appended") return true;
-    } catch (error) {
-      failure = error;
-    }
-    const [winner] = await log.read(commit.jobId, commit.firstSeq - 1, 1);
-    // Another's commit in its place says that ours is not there and never will be, whatever the answer was.
-    if (winner === undefined && failure !== undefined) throw failure;
-    if (winner?.commitId !== commit.commitId) return false;
-    const { messages = [], headChange } = effects;
-    await this.#publish(commit.jobId, messages);
-    if (headChange) await index.change(commit.jobId, headChange).catch((error) => onHeadMissed?.(commit.jobId, error));
-    return true;
-  }
-
-  async #publish(jobId: JobId, messages: readonly Message[]): Promise<void> {
-    await this.#deps.topics.publish(messages).catch((error: unknown) => {
-      throw new PublishingError(jobId, error);
-    });
-  }
-
-  async #snapshot(state: JobState): Promise<void> {
-    const { snapshots, onSnapshotLost } = this.#deps;
-    if (!snapshots || isEnded(state) || !isSnapshotDue(state)) return;
-    try {
-      await snapshots.put(state.jobId, state.seq, encodeSnapshot(state));
-      state.snapshotSeq = state.seq;
-      state.snapshotCommits = state.commits;
-    } catch (error) {
-      onSnapshotLost?.(state.jobId, error);
-    }
-  }
-
-  async #isLast(state: JobState): Promise<boolean> {
-    return (await this.#deps.log.read(state.jobId, state.seq, 1)).length === 0;
-  }
-
   #draft(jobId: JobId, tenant: TenantId, firstSeq: number, state?: JobState): Draft {
     const { app, clock, ids, deploySeq, holder } = this.#deps;
     const nowMs = clock.now();
@@ -437,86 +274,7 @@ export class JobWriter {
   }
 }
 
-/** A commit in the making: every event added is folded at once, so that the next decision sees it. */
-class Draft {
-  readonly events: EventBody[] = [];
-  readonly messages: Message[] = [];
-  readonly nowMs: number;
-  mustAdvance = false;
-  readonly #app: App;
-  readonly #header: CommitHeader;
-  readonly #holder: string;
-  readonly #claimed: Outgoing[] = [];
-  #state: JobState | undefined;
-  #calls = false;
-
-  constructor(app: App, header: CommitHeader, nowMs: number, holder: string, state?: JobState) {
-    this.#app = app;
-    this.#header = header;
-    this.nowMs = nowMs;
-    this.#holder = holder;
-    this.#state = state;
-  }
-
-  get state(): JobState {
-    if (this.#state === undefined) throw new Error("a draft has no state before its first event");
-    return this.#state;
-  }
-
-  get wantsAdvance(): boolean {
-    return this.mustAdvance || this.#calls;
-  }
-
-  add(event: EventBody): void {
-    this.#state = applyEvent(this.#state, event, this.#header);
-    this.events.push(event);
-    if (isAnswer(event)) this.#calls = true;
-  }
-
-  /** Claims requested steps for workers of this process that are free now: one commit instead of two, no wait. */
-  claimWith(workers: LocalWorkers, may: Required<WriterDeps>["mayClaimAhead"]): void {
-    for (const message of messagesFor(this.state, this.events, this.#app)) {
-      const { stepIds } = message.detail;
-      const steps = stepIds?.flatMap((stepId) => this.state.steps.get(stepId) ?? []) ?? [];
-      const [first] = steps;
-      if (!stepIds || !first || message.topic !== topics.requested(first.capability)) continue;
-      // One that is redriven for later has to wait.
-      if (steps.some(({ status }) => status !== "requested")) continue;
-      const capability = this.#app.capabilities.get(first.capability);
-      if (!capability || !steps.every(({ input }) => may(capability, input))) continue;
-      const reservation = workers.reserve(capability.name, stepIds.length);
-      if (!reservation) continue;
-      this.#claimed.push({ ...message, reservation });
-      const lease = { holder: this.#holder, until: iso(this.nowMs + capability.leaseMs) };
-      for (const { id, attempt } of steps) {
-        this.add({ type: "step.started", stepId: id, capability: capability.name, attempt: attempt + 1, lease });
-      }
-    }
-  }
-
-  /** Gives back the places that were kept free: nothing of this is written. */
-  release(): void {
-    for (const { reservation } of this.#claimed) reservation?.release();
-  }
-
-  outgoing(): Outgoing[] {
-    const claimed = new Map(this.#claimed.map((message) => [message.detail.stepIds?.[0], message]));
-    const derived = messagesFor(this.state, this.events, this.#app);
-    return [...derived.map((message) => claimed.get(message.detail.stepIds?.[0]) ?? message), ...this.messages];
-  }
-
-  commit(): Commit {
-    return { ...this.#header, events: this.events };
-  }
-}
-
-/** Whether the workflow hears of it: a step's result, or that there will be none. */
-const isAnswer = (event: EventBody): boolean =>
-  event.type === "step.completed" || event.type === "step.discarded" || (event.type === "step.failed" && event.final);
-
 function changeOf(before: JobState["status"], state: JobState): HeadChange | undefined {
   if (before === state.status) return undefined;
   return isEnded(state) ? { status: state.status, wakeAtMs: null } : { status: state.status };
 }
-
-export const iso = (epochMs: number): string => new Date(epochMs).toISOString();

@@ -1,7 +1,8 @@
 import type { EventBody } from "../contract/events.ts";
 import { topics } from "../contract/messages.ts";
 import { deadLettersOf, type WaitingLetter } from "./commands.ts";
-import { type Decision, iso } from "./job-writer.ts";
+import type { Decision } from "./decision.ts";
+import { iso } from "./iso.ts";
 import { type DeadLetter, type DeadLetterVerdict, MAX_RECEIVES } from "./ports.ts";
 import { askedSince } from "./publish.ts";
 import { ADVANCE_STEP, isEnded, type JobState, type StepState } from "./state.ts";

@@ -3,7 +3,7 @@ import { listJobs } from "../../lambdas/jobs/jobs.ts";
 import { reconcile } from "../../lambdas/reconciler/reconciler.ts";
 import { submit } from "../../lambdas/submit/submit.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
-import { iso } from "../../src/core/job-writer.ts";
+import { iso } from "../../src/core/iso.ts";
 import { WORKFLOWS } from "./app.ts";
 import { cancel, discard, fork, moveBack, redriveDeadLetters } from "./commands.ts";
 import type { Fleet, Member } from "./fleet.ts";

@@ -23,7 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
     what: "A writer whose answer was lost takes its own commit for another's",
     patches: [
       patch(
-        "src/core/job-writer.ts",
+        "src/core/appender.ts",
         "if (winner?.commitId !== commit.commitId) return false;",
         "if (winner !== undefined || winner === undefined) return false;",
       ),
@@ -89,7 +89,7 @@ export const MUTANTS: readonly Mutant[] = [
     what: "A message is acked although what follows from its work could not be published",
     patches: [
       patch(
-        "src/core/job-writer.ts",
+        "src/core/appender.ts",
         "      throw new PublishingError(jobId, error);\n",
         "      if (jobId === undefined) throw new PublishingError(jobId, error);\n",
       ),

@@ -2,10 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EventBody, isTerminal } from "../../../src/contract/events.ts";
 import type { Message } from "../../../src/contract/messages.ts";
 import { topics } from "../../../src/contract/messages.ts";
+import { MAX_ADVANCE_FAILURES } from "../../../src/core/advance-draft.ts";
 import type { App } from "../../../src/core/define-app.ts";
 import { ContentionError, PublishingError, UnavailableError, UnknownJobError } from "../../../src/core/errors.ts";
 import { fold } from "../../../src/core/fold.ts";
-import { JobWriter, MAX_ADVANCE_FAILURES, type WriterDeps } from "../../../src/core/job-writer.ts";
+import { JobWriter, type WriterDeps } from "../../../src/core/job-writer.ts";
 import type {
   AppendOutcome,
   Delivery,

@@ -7,7 +7,7 @@ import type { JobId, TenantId } from "../../../src/contract/ids.ts";
 import { defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability, type StepContext } from "../../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../../src/core/define-workflow.ts";
-import { iso } from "../../../src/core/job-writer.ts";
+import { iso } from "../../../src/core/iso.ts";
 import { readCommits, readState } from "../../../src/core/read-job.ts";
 import type { Resources } from "../../../src/core/resources.ts";
 import { TerminalError, ThrottledError } from "../../../src/core/retry.ts";
