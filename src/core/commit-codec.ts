@@ -4,9 +4,9 @@ import type { Blobs, StoredCommit } from "./ports.ts";
 
 /** A commit's events may take this much as JSON, in bytes of UTF-8; what is beyond goes to the blob store. */
 export const MAX_COMMIT_BYTES = 65_536;
-/** Fields that may be large, and so may be checked into the blob store. */
 /** A reference takes about half of this: a smaller value stays. */
 const MIN_VALUE_BYTES = 512;
+/** Fields that may be large, and so may be checked into the blob store. */
 const LARGE_FIELDS = ["input", "output", "result", "text"] as const;
 type LargeField = (typeof LARGE_FIELDS)[number];
 type Fields = Partial<Record<LargeField, Json>> & { refs?: Record<string, BlobRef> };

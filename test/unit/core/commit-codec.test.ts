@@ -5,7 +5,7 @@ import type { Json } from "../../../src/contract/json.ts";
 import { decodeCommit, encodeCommit, MAX_COMMIT_BYTES } from "../../../src/core/commit-codec.ts";
 import type { Blobs, StoredCommit } from "../../../src/core/ports.ts";
 import { MemoryBlobs } from "../../../src/engines/embedded/file-blobs.ts";
-import { completed, failed, logOf, progress, requested, started, submitted } from "./fixtures.ts";
+import { completed, failed, logOf, progress, redriven, requested, started, submitted, timerSet } from "./fixtures.ts";
 
 /** Counts what goes to the blob store. */
 class CountingBlobs extends MemoryBlobs implements Blobs {
@@ -97,7 +97,10 @@ describe("a stored commit", () => {
       value.map((result) => completed("a", result)),
       value.map((output) => failed("a", { output })),
       value.map((output) => progress("a", "text", { final: true, output })),
+      value.map((input) => redriven("a", 1, { input })),
+      value.map((output): EventBody => ({ type: "job.completed", output })),
       fc.constant(started("a")),
+      fc.constant(timerSet("nap", 1)),
     );
     await fc.assert(
       fc.asyncProperty(fc.array(event, { minLength: 1, maxLength: 8 }), async (events) => {
@@ -119,6 +122,15 @@ describe("a stored commit", () => {
       expect(characters).toBeGreaterThan(length);
       expect((await decodeCommit(stored, blobs)).characters).toBeGreaterThan(length);
     }
+  });
+
+  it("moves the input that a person has given to a redriven step to the blob store, and back", async () => {
+    const blobs = new CountingBlobs();
+    const commit = commitOf(redriven("a", 1, { input: "x".repeat(100_000), reason: "shorter" }));
+    const stored = await encode(commit, blobs);
+    expect(bytes(stored)).toBeLessThan(1_000);
+    expect(JSON.parse(stored.body)).toMatchObject([{ reason: "shorter", refs: { input: { bytes: 100_002 } } }]);
+    expect(await decode(stored, blobs)).toEqual(commit);
   });
 
   it("fails to be read where a value is gone from the blob store", async () => {

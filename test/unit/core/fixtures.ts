@@ -5,7 +5,7 @@ import { type App, type AppOptions, defineApp } from "../../../src/core/define-a
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { defineWorkflow, type Job } from "../../../src/core/define-workflow.ts";
 import { fold } from "../../../src/core/fold.ts";
-import type { JobState } from "../../../src/core/state.ts";
+import { ADVANCE_STEP, type JobState } from "../../../src/core/state.ts";
 
 export const JOB: JobId = jobIdFrom(new Uint8Array(17).fill(7));
 export const TENANT = "acme" as TenantId;
@@ -77,6 +77,37 @@ export const progress = (stepId: string, text: string, fields: object = {}): Eve
   ...fields,
 });
 
+export const deadLettered = (stepId: string, fields: object = {}): EventBody => ({
+  type: "step.dead_lettered",
+  stepId,
+  capability: "echo",
+  attempt: 1,
+  error: { name: "Error", message: "no" },
+  ...fields,
+});
+export const redriven = (stepId: string, base = 1, fields: object = {}): EventBody => ({
+  type: "step.redriven",
+  stepId,
+  capability: "echo",
+  base,
+  by: "api",
+  ...fields,
+});
+export const discarded = (stepId: string, reason = "not worth it", fields: object = {}): EventBody => ({
+  type: "step.discarded",
+  stepId,
+  capability: "echo",
+  attempt: 1,
+  reason,
+  ...fields,
+});
+export const timerSet = (timerId: string, fireInMs: number): EventBody => ({
+  type: "timer.set",
+  timerId,
+  fireAt: at(fireInMs),
+});
+export const timerFired = (timerId: string): EventBody => ({ type: "timer.fired", timerId });
+
 /** A log of one commit for each list of events. */
 export function logOf(...groups: readonly (readonly EventBody[])[]): Commit[] {
   let firstSeq = 1;
@@ -107,4 +138,21 @@ export const done = (stepId: string, result: unknown, fields: object = {}): Even
   requested(stepId, fields),
   started(stepId),
   completed(stepId, result),
+];
+
+/** A step asked for, taken, failed for good, and left to a person. */
+export const givenUp = (stepId: string, fields: object = {}): EventBody[] => [
+  requested(stepId, fields),
+  started(stepId),
+  failed(stepId, { final: true }),
+  deadLettered(stepId),
+];
+
+const ABOUT_ADVANCE = { capability: ADVANCE_STEP, error: { name: "WorkflowError", message: "a bug" } };
+/** A workflow that failed so many times in a row, the last time for good. */
+export const workflowGivenUp = (tries = 3): EventBody[] => [
+  ...Array.from({ length: tries }, (_, n) =>
+    failed(ADVANCE_STEP, { ...ABOUT_ADVANCE, attempt: n + 1, final: n + 1 === tries }),
+  ),
+  deadLettered(ADVANCE_STEP, { ...ABOUT_ADVANCE, attempt: tries }),
 ];

@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fold } from "../../../src/core/fold.ts";
 import { decodeSnapshot, encodeSnapshot } from "../../../src/core/snapshot.ts";
+import { nextTimeMs, pendingTimers } from "../../../src/core/state.ts";
 import { seededRandom } from "../../../src/testing/random.ts";
+import { logOf, stateOf, submitted, T0_MS, timerFired, timerSet } from "./fixtures.ts";
 import { randomLog } from "./random-log.ts";
 
 describe("a snapshot", () => {
@@ -30,6 +32,19 @@ describe("a snapshot", () => {
       if (typeof step.input === "object") expect(Object.isFrozen(step.input)).toBe(true);
     }
     expect(restored?.steps.size).toBeGreaterThan(0);
+  });
+
+  it("keeps what the job waits for by itself: its timers, in the order in which they were set, and which are over", () => {
+    const state = stateOf(timerSet("long", 60_000), timerSet("short", 1_000), timerSet("over", 1), timerFired("over"));
+    const restored = decodeSnapshot(encodeSnapshot(state));
+    if (restored === undefined) throw new Error("unreachable");
+    expect([...restored.timers]).toEqual([...state.timers]);
+    expect(pendingTimers(restored).map(({ fireAtMs }) => fireAtMs - T0_MS)).toEqual([1_000, 60_000]);
+    expect(nextTimeMs(restored)).toBe(T0_MS + 1_000);
+    const [asleep, awake] = logOf([submitted(), timerSet("nap", 5)], [timerFired("nap")]).map((commit) => [commit]);
+    const before = fold(asleep ?? []);
+    const woken = fold(awake ?? [], before && decodeSnapshot(encodeSnapshot(before)));
+    expect(woken?.timers.get("nap")?.firedSeq).toBe(3);
   });
 
   it("of another version is none", () => {
