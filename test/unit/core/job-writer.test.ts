@@ -1,12 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { type EventBody, isTerminal } from "../../../src/contract/events.ts";
 import type { Message } from "../../../src/contract/messages.ts";
 import { topics } from "../../../src/contract/messages.ts";
 import { MAX_ADVANCE_FAILURES } from "../../../src/core/advance-draft.ts";
 import type { App } from "../../../src/core/define-app.ts";
 import { ContentionError, PublishingError, UnavailableError, UnknownJobError } from "../../../src/core/errors.ts";
-import { fold } from "../../../src/core/fold.ts";
-import { JobWriter, type WriterDeps } from "../../../src/core/job-writer.ts";
+import type { JobWriter, WriterDeps } from "../../../src/core/job-writer.ts";
 import type {
   AppendOutcome,
   Delivery,
@@ -16,78 +15,32 @@ import type {
   StoredCommit,
 } from "../../../src/core/ports.ts";
 import { advanceMessage } from "../../../src/core/publish.ts";
-import { readCommits } from "../../../src/core/read-job.ts";
 import { ADVANCE_STEP, isEnded, type JobState } from "../../../src/core/state.ts";
-import { type EmbeddedEngine, openEmbeddedEngine } from "../../../src/engines/embedded/embedded-engine.ts";
 import { withSeed } from "../../../src/testing/random.ts";
-import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
+import {
+  clock,
+  conflicts,
+  create,
+  drive,
+  engine,
+  events,
+  open,
+  received,
+  stored,
+  types,
+  writer,
+} from "./embedded-writers.ts";
 import { appOf, completed, echo, JOB, started, submitted, T0_MS, TENANT } from "./fixtures.ts";
 
-let clock: VirtualClock;
-let engine: EmbeddedEngine;
-let conflicts = 0;
-const opened: EmbeddedEngine[] = [];
-
-beforeEach(() => {
-  clock = new VirtualClock(T0_MS);
-  conflicts = 0;
-  open(oneStep);
-});
-afterEach(async () => {
-  for (const each of opened.splice(0)) await each.close();
-});
-
 const oneStep = appOf((job) => job.step("a", echo, 1));
+beforeEach(() => open(oneStep));
+
 const wide = (count: number): App =>
   appOf(async (job) => {
     const all = await Promise.all(Array.from({ length: count }, (_, n) => job.step(`s${n}`, echo, n)));
     return all.length;
   });
 
-function open(app: App): void {
-  const onError = (error: unknown): never => {
-    throw error;
-  };
-  engine = openEmbeddedEngine({ app, dataDir: undefined, clock, onReady: () => {}, onError });
-  opened.push(engine);
-}
-
-function writer(app: App, deps: Partial<WriterDeps> = {}): JobWriter {
-  const { log, index, blobs, topics: bus, ids, holder, deploySeq, atomicEffects } = engine;
-  const onConflict = (): void => {
-    conflicts += 1;
-  };
-  return new JobWriter({
-    app,
-    coalesce: (_, commit) => void setImmediate(commit),
-    log,
-    index,
-    blobs,
-    topics: bus,
-    clock,
-    ids,
-    holder,
-    deploySeq,
-    atomicEffects,
-    isGone: () => false,
-    onConflict,
-    ...deps,
-  });
-}
-
-/** Lets the clock go on until the promise is settled: conflicts wait for a moment. */
-async function drive<T>(promise: Promise<T>): Promise<T> {
-  let over = false;
-  const watched = promise.finally(() => {
-    over = true;
-  });
-  watched.catch(() => {});
-  await clock.runUntil(() => over);
-  return watched;
-}
-
-const create = (jobs: JobWriter) =>
-  drive(jobs.create(JOB, TENANT, submitted(), T0_MS + 60_000, (state) => ({ ...state })));
 const start = (jobs: JobWriter, id = "a") =>
   drive(jobs.update(JOB, () => ({ events: [started(id)], result: undefined })));
 const complete = (jobs: JobWriter, id = "a") =>
@@ -95,19 +48,6 @@ const complete = (jobs: JobWriter, id = "a") =>
     if (isEnded(state) || state.steps.get(id)?.status !== "running") return { events: [], result: false };
     return { events: [completed(id, id)], result: true };
   });
-const events = async (): Promise<EventBody[]> =>
-  (await readCommits(engine, JOB)).commits.flatMap((commit) => commit.events);
-const types = async (): Promise<string[]> => (await events()).map(({ type }) => type);
-async function stored(): Promise<JobState> {
-  const state = fold((await readCommits(engine, JOB)).commits);
-  if (state === undefined) throw new Error("no log");
-  return state;
-}
-const received = async (queue: string): Promise<Message[]> => {
-  await clock.advance(0);
-  return (await engine.queue.receive(queue, 100, 60_000)).map(({ message }) => message);
-};
-
 /** A log whose answers, or whose writes, go wrong. */
 class FaultyLog implements EventLog {
   readonly appends: StoredCommit[] = [];
