@@ -38,7 +38,7 @@ export type CallOutcome =
 
 /**
  * Calls a capability once, with its timeout. Never rejects; never outlasts the timeout, its caller or `signal`, even if
- * `run` ignores its own signal. With no time left nothing is called. That its caller's time was too short for the call
+ * `run` ignores its own signal. With no time left, or stopped before it begins, nothing is called. That its caller's time was too short for the call
  * counts for nothing: it is a {@link ReleasedError}, the timeout a {@link TimeoutError}.
  */
 export async function call({ capability, clock, signal, onProgress, onKeptAs, ...about }: Call): Promise<CallOutcome> {
@@ -105,8 +105,11 @@ async function answerOf(
   { input, reattachTo }: Pick<Call, "input" | "reattachTo">,
   step: StepContext,
 ): Promise<unknown> {
+  step.signal.throwIfAborted();
   const kept = reattach && reattachTo !== undefined ? await reattach(reattachTo, input, step) : undefined;
   if (kept !== undefined) return kept;
+  // Its caller may have gone while the provider was asked: an answer now would be paid for and lost.
+  step.signal.throwIfAborted();
   if (reattachTo !== undefined && onInDoubt === "hold") {
     throw new HeldError(`capability ${name} holds a call in doubt: its provider does not keep ${reattachTo} any more`);
   }
