@@ -8,7 +8,7 @@ import { UnknownJobError } from "../../src/core/errors.ts";
 import { iso } from "../../src/core/iso.ts";
 import type { Resources } from "../../src/core/resources.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import type { JobState, StepState } from "../../src/core/state.ts";
+import { isEnded, type JobState, type StepState } from "../../src/core/state.ts";
 import { mustBeApart } from "./company.ts";
 
 export interface ClaimRequest {
@@ -101,6 +101,8 @@ const claimedStep = (
 ): Claimed => ({ stepId: id, requestedAt, attempt: started, input, deadlineMs, finished: undefined });
 
 function claimedBefore(state: JobState, stepIds: readonly string[], claimedBy: CommitId): Claimed[] | undefined {
+  // Since then the job may have been cancelled: nothing starts any more.
+  if (isEnded(state)) return undefined;
   const claimed: Claimed[] = [];
   for (const stepId of stepIds) {
     const step = state.steps.get(stepId);

@@ -4,7 +4,7 @@ import { MAX_AHEAD_MS, topics } from "../../src/contract/messages.ts";
 import type { Pass } from "../../src/core/gates.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { attemptStep } from "./attempt.ts";
-import { type Claimed, claimSteps } from "./claim-steps.ts";
+import { type Claimed, type Claims, claimSteps } from "./claim-steps.ts";
 import { APART_MS } from "./company.ts";
 import { logKeys } from "./log-keys.ts";
 import { countSteps, observeStep } from "./observe-step.ts";
@@ -36,7 +36,7 @@ export interface WorkResult {
  * elsewhere. Rejects only where an engine fails; the message then comes again.
  */
 export async function work(request: StepRequest, runtime: Runtime): Promise<WorkResult> {
-  const { app, clock, ids, queue, logger } = runtime;
+  const { app, clock, logger } = runtime;
   const { detail } = request;
   const capability = app.capabilities.get(request.capability);
   if (capability === undefined) throw new Error(`the app has no capability ${request.capability}`);
@@ -52,41 +52,21 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
   const claims = await claimSteps({ ...request, detail: { ...detail, stepIds } }, capability, runtime).catch(
     (error: unknown) => giveBack(passes, error),
   );
-  await giveBack(passes, undefined, claims?.claimed);
   if (claims === undefined) {
+    await giveBack(passes);
     logger.warn("message about an unknown job dropped", logKeys(detail));
     return { retryAfterMs: undefined };
   }
-  countSteps("StepsInDoubt", claims.doubts, capability.name, runtime);
-  countSteps("StepsDeadLettered", claims.held.length, capability.name, runtime);
-  const message = { topic: topics.requested(capability.name), detail };
-  for (const { stepId, reason, seq } of [...claims.held, ...claims.unsent]) {
-    const letter = { ...message, detail: { ...detail, seq, stepIds: [stepId] } };
-    await queue.deadLetter(capability.name, letter, { reason, seq });
-  }
-  if (claims.deferred.length > 0) {
-    const untilMs = Math.min(...claims.deferred.map((step) => step.untilMs));
-    const stepIds = claims.deferred.map((step) => step.stepId);
-    const delayMs = Math.min(Math.max(untilMs - clock.now(), 0), MAX_AHEAD_MS);
-    await queue.defer(capability.name, { ...message, detail: { ...detail, stepIds } }, delayMs);
-  }
-  for (const stepId of claims.suspects) {
-    await queue.defer(
-      capability.name,
-      { ...message, detail: { ...detail, stepIds: [stepId], alone: true } },
-      Math.round(ids.random() * APART_MS),
-    );
-  }
-  if (claims.claimed.length === 0) return { retryAfterMs: undefined };
-  const outcomes = await Promise.allSettled(
-    claims.claimed.map(async (step) => {
-      const about = { ...step, capability: capability.name };
-      const pass = passes.get(step.stepId) ?? runtime.gates.passAhead(capability, step.input);
-      return observeStep(about, detail, runtime, () => attemptStep(step, pass, detail, endsAtMs, capability, runtime));
-    }),
-  );
+  // The calls begin at once: whoever ends the job from now on stops them.
+  const attempts = claims.claimed.map(async (step) => {
+    const about = { ...step, capability: capability.name };
+    const pass = passes.get(step.stepId) ?? runtime.gates.passAhead(capability, step.input);
+    return observeStep(about, detail, runtime, () => attemptStep(step, pass, detail, endsAtMs, capability, runtime));
+  });
+  const others = [giveBack(passes, undefined, claims.claimed), passOn(claims, request, runtime)];
+  const [outcomes, passed] = await Promise.all([Promise.allSettled(attempts), Promise.allSettled(others)]);
   // All have come to their end before one that an engine failed on makes the message come again.
-  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  const failed = [...passed, ...outcomes].find((outcome) => outcome.status === "rejected");
   if (failed) throw failed.reason;
   const retries = outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value.retry : undefined));
   return comeAgain(
@@ -96,10 +76,35 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
   );
 }
 
+/** What becomes of a message's steps that are not called now: to the dead letters, or a message of their own for later. */
+async function passOn(claims: Claims, { capability, detail }: StepRequest, runtime: Runtime): Promise<void> {
+  const { clock, ids, queue } = runtime;
+  countSteps("StepsInDoubt", claims.doubts, capability, runtime);
+  countSteps("StepsDeadLettered", claims.held.length, capability, runtime);
+  const message = { topic: topics.requested(capability), detail };
+  for (const { stepId, reason, seq } of [...claims.held, ...claims.unsent]) {
+    const letter = { ...message, detail: { ...detail, seq, stepIds: [stepId] } };
+    await queue.deadLetter(capability, letter, { reason, seq });
+  }
+  if (claims.deferred.length > 0) {
+    const untilMs = Math.min(...claims.deferred.map((step) => step.untilMs));
+    const stepIds = claims.deferred.map((step) => step.stepId);
+    const delayMs = Math.min(Math.max(untilMs - clock.now(), 0), MAX_AHEAD_MS);
+    await queue.defer(capability, { ...message, detail: { ...detail, stepIds } }, delayMs);
+  }
+  for (const stepId of claims.suspects) {
+    await queue.defer(
+      capability,
+      { ...message, detail: { ...detail, stepIds: [stepId], alone: true } },
+      Math.round(ids.random() * APART_MS),
+    );
+  }
+}
+
 /** Steps that were let in and are not called after all hold nothing. */
 async function giveBack(
   passes: ReadonlyMap<string, Pass>,
-  error: unknown,
+  error?: unknown,
   claimed: readonly Claimed[] = [],
 ): Promise<undefined> {
   const called = new Set(claimed.filter(({ finished }) => finished === undefined).map(({ stepId }) => stepId));
