@@ -137,6 +137,8 @@ export const pendingTimers = (state: JobState): TimerState[] =>
 
 /** When the job has something to do by itself next, in epoch ms: its start, or its next timer. */
 export function nextTimeMs(state: JobState): number | undefined {
-  if (state.startAtMs !== undefined && state.steps.size === 0 && state.seq === 1) return state.startAtMs;
-  return pendingTimers(state)[0]?.fireAtMs;
+  const [timer] = pendingTimers(state);
+  if (timer !== undefined) return timer.fireAtMs;
+  // Whatever makes it begin is a commit after its first, which may already have what a fork keeps.
+  return state.commits === 1 && state.open === 0 ? state.startAtMs : undefined;
 }

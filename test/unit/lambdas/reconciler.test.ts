@@ -3,6 +3,7 @@ import { z } from "zod";
 import { reconcile } from "../../../lambdas/reconciler/reconciler.ts";
 import { submit } from "../../../lambdas/submit/submit.ts";
 import { work } from "../../../lambdas/worker/worker.ts";
+import type { EventBody } from "../../../src/contract/events.ts";
 import type { JobId, TenantId } from "../../../src/contract/ids.ts";
 import { defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
@@ -192,6 +193,25 @@ test.each([
     await reconcile(runtime);
     ({ wakeAtMs } = (await engine.index.list({ tenant, limit: 1 })).jobs[0] ?? {});
     expect(wakeAtMs).toBeLessThanOrEqual(firesMs);
+  }
+});
+
+test("a fork is woken for its start, like any other job", async () => {
+  const { engine, runtime, clock } = await submitted();
+  const startMs = clock.now() + 3_000_000;
+  const kept: EventBody[] = [
+    { type: "step.requested", stepId: "before", capability: "only", input: { text: "in" } },
+    { type: "step.completed", stepId: "before", capability: "only", attempt: 0, result: { text: "in" }, by: "fork" },
+  ];
+  const fork = { jobId: "job_old" as JobId, kept: { seq: 3, events: kept } };
+  const request = { workflow: "flow", input: { text: "in" }, options: { startAt: new Date(startMs).toISOString() } };
+  const { job } = await submit({ tenant, request, idempotencyKey: undefined, traceparent: undefined, fork }, runtime);
+  for (let wakeAtMs: number | undefined = clock.now(); wakeAtMs !== undefined && wakeAtMs < startMs; ) {
+    await clock.advance(wakeAtMs - clock.now());
+    await reconcile(runtime);
+    const { jobs } = await engine.index.list({ tenant, limit: 10 });
+    ({ wakeAtMs } = jobs.find(({ jobId }) => jobId === job.id) ?? {});
+    expect(wakeAtMs).toBeLessThanOrEqual(startMs);
   }
 });
 
