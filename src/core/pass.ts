@@ -99,9 +99,9 @@ export class Pass implements Job {
     const { nowMs } = this.#data;
     const timer = this.#state.timers.get(id);
     if (timer === undefined) {
-      const fireAtMs = typeof until === "number" ? nowMs + until : until.getTime();
       if (!isStepId(id)) return this.#break(wrongId(id));
-      if (!(fireAtMs >= 0 && fireAtMs <= MAX_TIME_MS) || (typeof until === "number" && until < 0)) {
+      const fireAtMs = timeOf(until, nowMs);
+      if (!(fireAtMs >= 0 && fireAtMs <= MAX_TIME_MS)) {
         const got = until instanceof Date ? "an invalid date" : String(until);
         return this.#break(`job.sleep(${JSON.stringify(id)}, …) takes a number of ms from 0, or a Date; got ${got}`);
       }
@@ -277,6 +277,12 @@ const isStepId = (id: unknown): boolean =>
   typeof id === "string" && id !== "" && id.length <= MAX_STEP_ID && !id.startsWith("@");
 const wrongId = (id: unknown): string =>
   `a step id must be a string of 1 to ${MAX_STEP_ID} characters that does not begin with '@' (${ADVANCE_STEP} is ours); got ${JSON.stringify(id)}`;
+
+/** When a wait of so many ms, or until a date, is over, in epoch ms; NaN for what is neither. */
+function timeOf(until: unknown, nowMs: number): number {
+  if (until instanceof Date) return until.getTime();
+  return typeof until === "number" && until >= 0 ? nowMs + until : Number.NaN;
+}
 
 const parse = (text: string | undefined): Json | undefined =>
   text === undefined ? undefined : (JSON.parse(text) as Json);
