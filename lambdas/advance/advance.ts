@@ -56,7 +56,8 @@ async function advanceInSpan(
         return { events, result: { ...result, setAside: false }, advance: true };
       }
       // Its last try may have written and not published: the steps that nobody asked for again (rule 12).
-      const messages = writer.missing(state, nowMs).filter(({ detail }) => detail.stepIds !== undefined);
+      const missing = detail.spareUntil === undefined ? writer.missing(state, nowMs) : [];
+      const messages = missing.filter(({ detail }) => detail.stepIds !== undefined);
       return { events: [], result, messages, advance: deadLettered === undefined && retryAtMs <= nowMs };
     };
     const before = await writer.update(jobId, decide, detail.seq);

@@ -3,7 +3,7 @@ import type { App } from "../../src/core/define-app.ts";
 import { ContentionError, PublishingError, UnavailableError } from "../../src/core/errors.ts";
 import { iso } from "../../src/core/iso.ts";
 import type { Head } from "../../src/core/ports.ts";
-import { askedSince, endMessages, outstanding } from "../../src/core/publish.ts";
+import { askedSince, asSpares, endMessages, outstanding } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type JobState, nextTimeMs, type StepStatus } from "../../src/core/state.ts";
 import { reviewDeadLetters } from "./review-dead-letters.ts";
@@ -65,15 +65,15 @@ async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Pr
     // A healthy backlog is not published again: its messages are there, only late (rule 13). It is the step's own age that
     // counts: a job whose other steps go on for hours must not hide one whose message was lost (invariant 5).
     const messages = outstanding(state, app, nowMs, isGone, Math.max(FIRST_WAIT_MS, 2 * backlogMs));
+    const askedMs = messages.length > 0 ? nowMs - longestAsked(state, nowMs, isGone) : 0;
+    const waitMs = Math.min(Math.max(FIRST_WAIT_MS, quietMs, askedMs), MAX_WAIT_MS);
     if (messages.length > 0) {
       logger.info("outstanding work published again", { jobId, messages: messages.length, quietMs });
       metrics.record("MessagesRepublished", messages.length, "Count");
-      await topics.publish(messages).catch((error: unknown) => {
+      await topics.publish(asSpares(messages, nowMs + waitMs)).catch((error: unknown) => {
         throw new PublishingError(jobId, error);
       });
     }
-    const askedMs = messages.length > 0 ? nowMs - longestAsked(state, nowMs, isGone) : 0;
-    const waitMs = Math.min(Math.max(FIRST_WAIT_MS, quietMs, askedMs), MAX_WAIT_MS);
     // A time whose message is lost, or was too far ahead for one.
     const next = nextTimeMs(state) ?? 0;
     const nextMs = next > nowMs ? next : Number.POSITIVE_INFINITY;

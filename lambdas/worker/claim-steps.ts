@@ -69,8 +69,8 @@ export async function claimSteps(
   try {
     const decide: Decide<Claims> = (state, nowMs) => {
       const decided = decideClaims(state, stepIds, capability, runtime, { nowMs, company, messageSeq: detail.seq });
-      // Finding one's own step done may mean that what follows from it was never published.
-      const done = decided.result.dropped === stepIds.length;
+      // Finding one's own step done may mean that what follows from it was never published. A spare message always may.
+      const done = decided.result.dropped === stepIds.length && detail.spareUntil === undefined;
       return done ? { ...decided, messages: runtime.writer.missing(state, nowMs) } : decided;
     };
     return await runtime.writer.update(detail.jobId, decide, detail.seq);

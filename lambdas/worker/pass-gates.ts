@@ -25,19 +25,21 @@ export async function passGates(detail: MessageDetail, capability: AnyCapability
   const applicants = await applicantsOf(detail, capability, runtime);
   const passes = new Map<string, Pass>();
   const refused = new Set<string>();
+  const isSpare = detail.spareUntil !== undefined;
   const asked = await Promise.allSettled(
     applicants.map(async ({ stepId, ...step }) => {
       const { jobId, tenant } = detail;
-      const decision = await gates.admit({ capability, jobId, tenant, stepId, ...step });
+      const decision = await gates.admit({ capability, jobId, tenant, stepId, isSpare, ...step });
       if (decision.kind === "admitted") {
         passes.set(stepId, decision.pass);
         return;
       }
       const { reason, untilMs } = decision;
+      refused.add(stepId);
+      if (untilMs > (detail.spareUntil ?? Number.POSITIVE_INFINITY)) return;
       const delayMs = Math.min(Math.max(untilMs - clock.now(), 0), MAX_AHEAD_MS);
       const message = { topic: topics.requested(capability.name), detail: { ...detail, stepIds: [stepId] } };
       await queue.defer(capability.name, message, delayMs);
-      refused.add(stepId);
       metrics.record("StepsDeferred", 1, "Count", { capability: capability.name, reason });
     }),
   );

@@ -22,6 +22,11 @@ export interface MessageDetail {
   readonly at?: number;
   /** Its step may have killed the worker that it was on: a dispatcher that can gives it no company (rule 20). */
   readonly alone?: boolean;
+  /**
+   * Of a message that asks for what was asked for before, since that may have been lost: from then on, in epoch ms, it does
+   * not go on waiting for a step that has to wait. Whoever sends such messages does so again.
+   */
+  readonly spareUntil?: number;
   /** The job's events were announced before: nothing is new. Workers never get such a message. */
   readonly redelivered?: boolean;
   readonly traceparent?: string;
@@ -40,6 +45,7 @@ export const MessageDetail = z.object({
   stepIds: z.array(z.string()).min(1).max(STEPS_PER_MESSAGE).optional(),
   at: z.number().int().positive().optional(),
   alone: z.boolean().optional(),
+  spareUntil: z.number().int().positive().optional(),
   redelivered: z.boolean().optional(),
   traceparent: z.string().optional(),
 });

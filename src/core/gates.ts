@@ -29,6 +29,8 @@ export interface Applicant {
   readonly stepId: string;
   /** Since when the step waits, in epoch ms. */
   readonly requestedAtMs: number;
+  /** Another message may stand in a rate's line for it: this one takes no second place. @default false */
+  readonly isSpare?: boolean;
 }
 
 export type GateReason = "circuit" | "rate" | "tenant";
@@ -156,7 +158,7 @@ export class Gates {
   }
 
   async #enter(
-    { capability, tenant, requestedAtMs }: Applicant,
+    { capability, tenant, requestedAtMs, isSpare = false }: Applicant,
     provider: Provider | undefined,
     held: Held,
   ): Promise<GateDecision | undefined> {
@@ -181,7 +183,9 @@ export class Gates {
     const limited = provider && rateOf(this.#rates, provider.name);
     for (const need of limited ? needsOf(limited.name, limited.rate, provider?.tokens) : []) {
       const answer = await this.#limits.reserve(need.key, { ...need.ask, nowMs });
-      if (!answer.granted) return this.#deferred("rate", await this.#turn(need, answer.retryAtMs));
+      if (!answer.granted) {
+        return this.#deferred("rate", isSpare ? nowMs + MAX_WAIT_MS : await this.#turn(need, answer.retryAtMs));
+      }
       held.reserved.push(need);
     }
     return undefined;

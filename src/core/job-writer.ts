@@ -9,7 +9,7 @@ import { ContentionError, PublishingError, UnavailableError, UnknownJobError } f
 import { iso } from "./iso.ts";
 import { JobStates } from "./job-states.ts";
 import type { Clock, Head, HeadChange } from "./ports.ts";
-import { outstanding } from "./publish.ts";
+import { asSpares, outstanding } from "./publish.ts";
 import { isEnded, type JobState } from "./state.ts";
 
 export interface WriterDeps extends AppenderDeps, AdvanceDeps {
@@ -45,6 +45,10 @@ const MAX_BATCH = 64;
 const CONFLICT_JITTER_MS = 20;
 /** A job that has not moved for this long, in ms, may miss a message. */
 const QUIET_MS = 5_000;
+/** For so long the repeat of a submission asks for what may be missing, in ms. */
+const REPEAT_MS = 120_000;
+/** For so long a message that may be a second one waits where its step has to, in ms. */
+const SPARE_MS = 60_000;
 
 /**
  * The only writer of logs. Brings decisions, folding, advancing and appending together:
@@ -160,7 +164,8 @@ export class JobWriter {
     return this.update(jobId, (state, nowMs) => ({
       events: [],
       result: { view: view(state), created: false },
-      messages: this.missing(state, nowMs),
+      // Later, whoever looks at jobs that are due has seen to it: a caller who asks for hours must not fill the queue.
+      messages: nowMs - Date.parse(state.createdAt) < REPEAT_MS ? this.missing(state, nowMs) : [],
     }));
   }
 
@@ -171,7 +176,8 @@ export class JobWriter {
   missing(state: JobState, nowMs: number): Message[] {
     const { app, atomicEffects, isGone } = this.#deps;
     const quietMs = nowMs - Date.parse(state.updatedAt);
-    return atomicEffects || quietMs < QUIET_MS ? [] : outstanding(state, app, nowMs, isGone);
+    if (atomicEffects || quietMs < QUIET_MS) return [];
+    return asSpares(outstanding(state, app, nowMs, isGone), nowMs + SPARE_MS);
   }
 
   async #run(jobId: JobId, lane: Item[]): Promise<void> {

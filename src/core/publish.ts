@@ -133,6 +133,13 @@ export function outstanding(
   return messages;
 }
 
+/**
+ * Messages for what may have been lost, or may only wait: at most those of the last looks wait beside the first. They ask
+ * for nothing else to be asked for anew, so none multiplies (rule 13).
+ */
+export const asSpares = (messages: readonly Message[], spareUntil: number): Message[] =>
+  messages.map(({ topic, detail }) => ({ topic, detail: { ...detail, spareUntil } }));
+
 /** What announces the end of a job that has ended. */
 export function endMessages(state: JobState): Message[] {
   const { completed, failed } = topics;
