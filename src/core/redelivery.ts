@@ -10,16 +10,21 @@ import type { JobState } from "./state.ts";
  * ask for work are not among them, so that nothing runs again.
  */
 export function announcementsOf(commits: readonly Commit[], app: App): Message[] {
-  const work = new Set([
-    ...[...app.capabilities.keys()].map(topics.requested),
-    ...[...app.workflows.keys()].map(topics.advance),
-  ]);
   const messages: Message[] = [];
   let state: JobState | undefined;
   for (const commit of commits) {
     state = fold([commit], state);
     if (state === undefined) break;
-    messages.push(...messagesFor(state, commit.events, app).filter(({ topic }) => !work.has(topic)));
+    for (const message of messagesFor(state, commit.events, app)) {
+      if (!asksForWork(message, state)) messages.push(message);
+    }
   }
   return messages.map(({ topic, detail }) => ({ topic, detail: { ...detail, redelivered: true } }));
+}
+
+/** By the job's own steps: those of an app change with its deployments. */
+function asksForWork({ topic, detail }: Message, { workflow, steps }: JobState): boolean {
+  if (topic === topics.advance(workflow)) return true;
+  const capability = steps.get(detail.stepIds?.[0] ?? "")?.capability;
+  return capability !== undefined && topic === topics.requested(capability);
 }
