@@ -10,7 +10,7 @@ import type { Workflow } from "../core/define-workflow.ts";
 import { readCommits, readState } from "../core/read-job.ts";
 import type { Corpus, Tool } from "../core/resources.ts";
 import type { Logger } from "../core/runtime.ts";
-import { isEnded, type JobState } from "../core/state.ts";
+import { isEnded, type JobState, pendingTimers } from "../core/state.ts";
 import { noDocuments } from "../corpus/no-documents.ts";
 import { startEmbedded } from "../host/host.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -41,7 +41,7 @@ const tenant = "test" as TenantId;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
- * Runs a workflow to its end on the real embedded engine, in memory, and skips the waits before retries. Rejects when
+ * Runs a workflow to its end on the real embedded engine, in memory, and skips its waits: those before retries and its own. Rejects when
  * the input is not what the workflow takes.
  *
  * @example
@@ -83,9 +83,10 @@ export async function runWorkflow<I extends z.ZodType, O extends z.ZodType>(
   }
 }
 
-/** Nothing but dead letters is left. */
+/** Nothing but dead letters is left: no step to work on, and no wait that the workflow could go on from. */
 function waitsForPerson(state: JobState): boolean {
   if (state.advance?.deadLettered !== undefined) return true;
+  if (pendingTimers(state).length > 0) return false;
   const open = [...state.steps.values()].filter(({ status }) => status !== "completed" && status !== "failed");
   return open.length > 0 && open.every(({ status }) => status === "dead-lettered");
 }
