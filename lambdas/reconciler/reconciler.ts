@@ -3,15 +3,15 @@ import type { App } from "../../src/core/define-app.ts";
 import { ContentionError, PublishingError, UnavailableError } from "../../src/core/errors.ts";
 import { iso } from "../../src/core/iso.ts";
 import type { Head } from "../../src/core/ports.ts";
-import { askedSince, asSpares, endMessages, outstanding } from "../../src/core/publish.ts";
+import { asSpares, endMessages, outstanding, type Waits } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { isEnded, type JobState, nextTimeMs, type StepStatus } from "../../src/core/state.ts";
+import { isEnded, type JobState, type StepStatus } from "../../src/core/state.ts";
 import { reviewDeadLetters } from "./review-dead-letters.ts";
+import { FIRST_WAIT_MS, MAX_WAIT_MS, nextLookMs, waitsOf } from "./waits.ts";
 
-/** Jobs looked at together. */
 const BATCH_JOBS = 200;
-const FIRST_WAIT_MS = 60_000;
-const MAX_WAIT_MS = 900_000;
+/** Jobs looked at together: one may hold megabytes. */
+const LOOKS_AT_ONCE = 8;
 const PASSING = [UnavailableError, PublishingError, ContentionError];
 
 /**
@@ -21,22 +21,28 @@ const PASSING = [UnavailableError, PublishingError, ContentionError];
  * `untilMs` (epoch ms) has not come, there is a next one. Resolves with the jobs looked at.
  */
 export async function reconcile(runtime: Runtime, untilMs = 0): Promise<{ readonly jobs: number }> {
-  const { index, clock, metrics } = runtime;
+  const { index, clock, metrics, ids } = runtime;
   await reviewDeadLetters(runtime);
   let jobs = 0;
   let heads: readonly Head[];
   do {
     heads = await index.due(clock.now(), BATCH_JOBS);
     if (heads.length === 0) break;
-    const backlogMs = await oldestBacklogMs(runtime);
-    await Promise.all(heads.map((head) => reconcileJob(head, backlogMs, runtime)));
+    const waits = await waitsOf(runtime);
+    // From anywhere on: a job that this process does not survive must not stand before the same others each time.
+    const first = Math.floor(ids.random() * heads.length);
+    const inTurn = [...heads.slice(first), ...heads.slice(0, first)].values();
+    const look = async (): Promise<void> => {
+      for (const head of inTurn) await reconcileJob(head, waits, runtime);
+    };
+    await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, look));
     metrics.record("JobsReconciled", heads.length, "Count");
     jobs += heads.length;
   } while (heads.length === BATCH_JOBS && clock.now() < untilMs);
   return { jobs };
 }
 
-async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Promise<void> {
+async function reconcileJob(head: Head, waits: Waits, runtime: Runtime): Promise<void> {
   const { app, index, clock, isGone, writer, topics, logger, metrics } = runtime;
   const { jobId } = head;
   try {
@@ -61,23 +67,18 @@ async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Pr
       return;
     }
     const nowMs = clock.now();
-    const quietMs = nowMs - Date.parse(state.updatedAt);
     // A healthy backlog is not published again: its messages are there, only late (rule 13). It is the step's own age that
     // counts: a job whose other steps go on for hours must not hide one whose message was lost (invariant 5).
-    const messages = outstanding(state, app, nowMs, isGone, Math.max(FIRST_WAIT_MS, 2 * backlogMs));
-    const askedMs = messages.length > 0 ? nowMs - longestAsked(state, nowMs, isGone) : 0;
-    const waitMs = Math.min(Math.max(FIRST_WAIT_MS, quietMs, askedMs), MAX_WAIT_MS);
+    const messages = outstanding(state, app, nowMs, isGone, waits);
+    const wakeAtMs = nextLookMs(state, nowMs, messages.length > 0, isGone);
     if (messages.length > 0) {
-      logger.info("outstanding work published again", { jobId, messages: messages.length, quietMs });
+      logger.info("outstanding work published again", { jobId, messages: messages.length });
       metrics.record("MessagesRepublished", messages.length, "Count");
-      await topics.publish(asSpares(messages, nowMs + waitMs)).catch((error: unknown) => {
+      await topics.publish(asSpares(messages, wakeAtMs)).catch((error: unknown) => {
         throw new PublishingError(jobId, error);
       });
     }
-    // A time whose message is lost, or was too far ahead for one.
-    const next = nextTimeMs(state) ?? 0;
-    const nextMs = next > nowMs ? next : Number.POSITIVE_INFINITY;
-    await index.change(jobId, { status, wakeAtMs: Math.min(nowMs + waitMs, state.deadlineMs, nextMs) });
+    await index.change(jobId, { status, wakeAtMs });
   } catch (error) {
     logger.error("job could not be reconciled", { jobId, error: (error as Error).name });
     // What a job is to blame for must not stand before the others for ever; an outage is nobody's fault.
@@ -85,10 +86,6 @@ async function reconcileJob(head: Head, backlogMs: number, runtime: Runtime): Pr
     await index.change(jobId, { wakeAtMs: clock.now() + waitMs });
   }
 }
-
-/** Since when the step that nobody holds and that has waited longest was asked for, in epoch ms. */
-const longestAsked = (state: JobState, nowMs: number, isGone: (holder: string) => boolean): number =>
-  Math.min(nowMs, ...[...state.steps.values()].map((step) => askedSince(step, nowMs, isGone) ?? nowMs));
 
 /** What no deployment works on any more is set aside where a person can see it, instead of waiting for the deadline. */
 function orphaned(state: JobState, app: App): EventBody[] {
@@ -111,9 +108,3 @@ const isOrphaned = (state: JobState, app: App): boolean =>
   !app.workflows.has(state.workflow) && state.advance?.deadLettered === undefined;
 
 const OPEN: readonly StepStatus[] = ["requested", "retrying", "running"];
-
-/** Of all capabilities. A queue that has something ready and does not tell how old it is counts as very old. */
-async function oldestBacklogMs({ app, queue }: Runtime): Promise<number> {
-  const backlogs = await Promise.all([...app.capabilities.keys()].map((name) => queue.backlog(name)));
-  return Math.max(0, ...backlogs.map(({ oldestAgeMs, ready }) => oldestAgeMs ?? (ready > 0 ? MAX_WAIT_MS / 2 : 0)));
-}

@@ -6,6 +6,7 @@ import { readState } from "../../src/core/read-job.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { ADVANCE_STEP } from "../../src/core/state.ts";
 import { errorKeys } from "../error-keys.ts";
+import { oldestAgeMs } from "./waits.ts";
 
 /** Of a queue, in one run. */
 const MAX_LETTERS = 50;
@@ -22,7 +23,12 @@ export async function reviewDeadLetters(runtime: Runtime): Promise<void> {
     names.map(async (name) => {
       // A crash after a letter was sent and before the one that it stands for was deleted leaves two.
       const seen = new Set<string>();
-      const judge = (letter: DeadLetter) => judgeOne(name, letter, seen, runtime);
+      let age: Promise<number> | undefined;
+      const judge = async (letter: DeadLetter) => {
+        // Only of letters that a queue has set aside it matters, and asking costs.
+        if (letter.seq === undefined) age ??= oldestAgeMs(queue, name);
+        return await judgeOne(name, letter, { seen, oldestAgeMs: (await age) ?? 0 }, runtime);
+      };
       try {
         const { removed, malformed } = await queue.reviewDeadLetters(name, judge, MAX_LETTERS);
         if (malformed > 0) logger.warn("malformed dead letters", { queue: name, count: malformed });
@@ -37,7 +43,7 @@ export async function reviewDeadLetters(runtime: Runtime): Promise<void> {
 async function judgeOne(
   queueName: string,
   letter: DeadLetter,
-  seen: Set<string>,
+  { seen, oldestAgeMs }: { readonly seen: Set<string>; readonly oldestAgeMs: number },
   runtime: Runtime,
 ): Promise<DeadLetterVerdict> {
   const { clock, isGone, writer, metrics, queue } = runtime;
@@ -46,12 +52,12 @@ async function judgeOne(
   const state = await readState(runtime, jobId);
   // What is gone waits for nobody: its time is over (rule 9).
   if (state === undefined) return "remove";
-  const looked = judgeDeadLetter(state, letter, { nowMs: clock.now(), isGone });
+  const looked = judgeDeadLetter(state, letter, { nowMs: clock.now(), isGone, oldestAgeMs });
   let judgement: Judgement = looked.result;
   if (looked.events.length > 0) {
     let given = 0;
     judgement = await writer.update(jobId, (current, nowMs) => {
-      const decision = judgeDeadLetter(current, letter, { nowMs, isGone });
+      const decision = judgeDeadLetter(current, letter, { nowMs, isGone, oldestAgeMs });
       given = decision.events.filter(({ type }) => type === "step.dead_lettered").length;
       return decision;
     });

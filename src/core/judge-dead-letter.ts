@@ -9,7 +9,8 @@ import { ADVANCE_STEP, isEnded, type JobState, type StepState } from "./state.ts
 
 /**
  * How long a message that its queue has set aside is left alone, in ms: the reconciler asks for what it was about again
- * within 15 minutes. Only what nobody takes then either is given up: after an outage everything goes on by itself.
+ * within 15 minutes. Only what nobody takes then either is given up: after an outage everything goes on by itself. Where
+ * others wait it may be asked for after twice as long as the oldest of them has waited, and then has as long to wait.
  */
 export const SET_ASIDE_MS = 1_200_000;
 
@@ -23,6 +24,8 @@ export interface Judgement {
 export interface JudgeContext {
   readonly nowMs: number;
   readonly isGone: (holder: string) => boolean;
+  /** How long the oldest message of the letter's queue has waited. */
+  readonly oldestAgeMs: number;
 }
 
 const REMOVE: Judgement = { verdict: "remove", instead: [] };
@@ -43,7 +46,8 @@ export function judgeDeadLetter(state: JobState, letter: DeadLetter, context: Ju
   }
   const stuck = stepIds.filter((stepId) => isStuck(state, stepId, letter, context));
   // Past its deadline the job is about to end.
-  const isOver = context.nowMs >= letter.deadLetteredAtMs + SET_ASIDE_MS && state.deadlineMs > context.nowMs;
+  const overMs = letter.deadLetteredAtMs + SET_ASIDE_MS + 3 * context.oldestAgeMs;
+  const isOver = context.nowMs >= overMs && state.deadlineMs > context.nowMs;
   if (stuck.length > 0 && !isOver) return { events: [], result: KEEP };
   const events: EventBody[] = [];
   const given: WaitingLetter[] = [];

@@ -93,17 +93,25 @@ export function askedSince(step: StepState, nowMs: number, isGone: (holder: stri
   }
 }
 
+/** For how long something has to have waited before it is asked for anew, in ms. */
+export interface Waits {
+  readonly stepMs: (capability: string) => number;
+  readonly advanceMs: number;
+}
+
+const NO_WAITS: Waits = { stepMs: () => 0, advanceMs: 0 };
+
 /**
  * Asks for what a job still waits for: steps that nobody holds, or the workflow itself. Used when messages may be lost.
  *
- * @param leastAgeMs leaves out what has not waited for so long: its message may only be late
+ * @param waits leaves out what has not waited for so long: its message may only be late
  */
 export function outstanding(
   state: JobState,
   app: App,
   nowMs: number,
   isGone: (holder: string) => boolean,
-  leastAgeMs = 0,
+  waits: Waits = NO_WAITS,
 ): Message[] {
   // Past its deadline nothing is worked on any more: whoever is asked would only ask again.
   if (isEnded(state) || state.deadlineMs <= nowMs || waitsForStart(state, nowMs)) return [];
@@ -113,7 +121,7 @@ export function outstanding(
   for (const step of state.steps.values()) {
     if (step.status === "completed" || step.status === "failed") answered += 1;
     const sinceMs = askedSince(step, nowMs, isGone);
-    if (sinceMs === undefined || nowMs - sinceMs < leastAgeMs) continue;
+    if (sinceMs === undefined || nowMs - sinceMs < waits.stepMs(step.capability)) continue;
     const ids = byCapability.get(step.capability);
     if (ids) ids.push(step.id);
     else byCapability.set(step.capability, [step.id]);
@@ -121,12 +129,12 @@ export function outstanding(
   const messages = [...byCapability].flatMap(([capability, ids]) => stepMessages(detail, capability, ids, app));
   const advanceWaits = state.advance?.deadLettered !== undefined || (state.advance?.retryAtMs ?? 0) > nowMs;
   // Whether the workflow has seen every answer only the workflow can tell: asking it again costs little.
-  const mayAdvance =
-    state.advance !== undefined || answered > 0 || state.steps.size === 0 || (nextTimeMs(state) ?? Infinity) <= nowMs;
-  // A job that moves asks its workflow at each answer anyway.
-  const isQuiet = nowMs - Date.parse(state.updatedAt) >= leastAgeMs;
-  if (mayAdvance && isQuiet && !advanceWaits) messages.push(advanceMessage(state));
-  if (leastAgeMs > 0) return messages;
+  const mayAdvance = state.advance !== undefined || answered > 0 || state.steps.size === 0;
+  // A job that moves asks its workflow at each answer anyway, but nothing that moves it asks for what has its time.
+  const isQuiet = nowMs - Date.parse(state.updatedAt) >= waits.advanceMs;
+  const isDue = (nextTimeMs(state) ?? Infinity) <= nowMs;
+  if (((mayAdvance && isQuiet) || isDue) && !advanceWaits) messages.push(advanceMessage(state));
+  if (waits !== NO_WAITS) return messages;
   for (const { fireAtMs: at } of pendingTimers(state)) {
     if (at > nowMs && at - nowMs <= MAX_AHEAD_MS) messages.push(timeMessage(state, at));
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { EventBody } from "../../../src/contract/events.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
-import { messagesFor, outstanding } from "../../../src/core/publish.ts";
+import { messagesFor, outstanding, type Waits } from "../../../src/core/publish.ts";
 import { ADVANCE_STEP, waitsForStart } from "../../../src/core/state.ts";
 import { appOf, at, completed, done, failed, JOB, requested, started, stateOf, submitted, T0_MS } from "./fixtures.ts";
 
@@ -151,10 +151,10 @@ describe("times of a job", () => {
 
   it("are asked for again where messages may be missing, and by nobody who only looks for what is late", () => {
     const state = stateOf(nap);
-    const times = (leastAgeMs?: number) =>
-      outstanding(state, app, T0_MS + 1_000, gone, leastAgeMs).flatMap(({ detail }) => detail.at ?? []);
+    const times = (waits?: Waits) =>
+      outstanding(state, app, T0_MS + 1_000, gone, waits).flatMap(({ detail }) => detail.at ?? []);
     expect(times()).toEqual([T0_MS + 600_000]);
-    expect(times(60_000)).toEqual([]);
+    expect(times({ stepMs: () => 60_000, advanceMs: 60_000 })).toEqual([]);
   });
 
   it("keep a job waiting for its start, until an attempt shows that it has begun by another's clock", () => {

@@ -211,6 +211,23 @@ describe("a message that its queue has set aside", () => {
     expect((await job.events()).map(({ type }) => type)).not.toContain("step.dead_lettered");
   });
 
+  test("is given up only when what was asked for anew has had its turn in the queue's backlog", async () => {
+    const job = await oneStep("works");
+    await job.kill();
+    const age = 10 * 60_000;
+    const queue = Object.assign(Object.create(job.queue), {
+      deadLetter: job.queue.deadLetter.bind(job.queue),
+      reviewDeadLetters: job.queue.reviewDeadLetters.bind(job.queue),
+      backlog: async () => ({ ready: 9, oldestAgeMs: age }),
+    });
+    await job.clock.advance(SET_ASIDE_MS + 2 * age);
+    await reconcile({ ...job.runtime, queue });
+    expect(await job.state()).toMatchObject({ status: "running" });
+    await job.clock.advance(age);
+    await reconcile({ ...job.runtime, queue });
+    expect(await job.state()).toMatchObject({ status: "dead-lettered" });
+  });
+
   test("after a call was begun says that its outcome is unknown", async () => {
     const job = await oneStep("works");
     const about = { stepId: "only", capability: "only", attempt: 1 };
