@@ -1,4 +1,4 @@
-import { type EventBody, Usage } from "../../src/contract/events.ts";
+import { type EventBody, type EventOf, Usage } from "../../src/contract/events.ts";
 import type { CommitId } from "../../src/contract/ids.ts";
 import type { MessageDetail } from "../../src/contract/messages.ts";
 import { decideClaim } from "../../src/core/claim.ts";
@@ -130,6 +130,16 @@ function decideClaims(
   };
   let dropped = 0;
   let doubts = 0;
+  const doubt = (step: StepState, policy: EventOf<"step.in_doubt">["policy"]): EventBody => {
+    const { id: stepId, attempt, text } = step;
+    const estimate = estimateOf(capability, step, text, resources);
+    return {
+      type: "step.in_doubt",
+      ...{ stepId, capability: capability.name, attempt, policy },
+      ...(text === "" ? {} : { streamed: text.length }),
+      ...(estimate === undefined ? {} : { estimate }),
+    };
+  };
   for (const stepId of stepIds) {
     const step = state.steps.get(stepId);
     if (step === undefined) {
@@ -146,29 +156,19 @@ function decideClaims(
     });
     switch (decision.kind) {
       case "start": {
-        const { attempt, inDoubt } = decision;
+        const { attempt, inDoubt, reattachTo } = decision;
         if (inDoubt !== undefined) {
           if (mustBeApart(step, { company, together: stepIds.length, nowMs })) {
             claims.suspects.push(stepId);
             break;
           }
           doubts += 1;
-          const { policy, streamed } = inDoubt;
-          const estimate = estimateOf(capability, step, streamed, resources);
-          events.push({
-            type: "step.in_doubt",
-            ...about,
-            attempt: inDoubt.attempt,
-            policy,
-            ...(streamed === "" ? {} : { streamed: streamed.length }),
-            ...(estimate === undefined ? {} : { estimate }),
-          });
+          events.push(doubt(step, inDoubt.policy));
         }
         events.push(start(attempt));
-        const keptAs = inDoubt?.keptAs;
         claims.claimed.push({
           ...claimedStep(state, step, attempt),
-          ...(keptAs === undefined ? {} : { reattachTo: keptAs }),
+          ...(reattachTo === undefined ? {} : { reattachTo }),
         });
         break;
       }
@@ -182,7 +182,7 @@ function decideClaims(
       case "hold": {
         doubts += 1;
         const error = { name: "InDoubtError", message: decision.reason };
-        events.push({ type: "step.in_doubt", ...about, attempt: decision.inDoubt, policy: "hold" });
+        events.push(doubt(step, "hold"));
         events.push({ type: "step.dead_lettered", ...about, attempt: decision.inDoubt, error });
         claims.held.push({ stepId, reason: decision.reason, seq: state.seq + events.length });
         break;

@@ -37,9 +37,9 @@ export interface Start {
     readonly policy: "reattach" | "rerun";
     /** What it had streamed. */
     readonly streamed: string;
-    /** Under which id the provider keeps its answer. */
-    readonly keptAs?: string;
   };
+  /** The provider may keep an earlier attempt's answer under this id. */
+  readonly reattachTo?: string;
 }
 
 /**
@@ -59,6 +59,9 @@ export function decideClaim(
   if (step.capability !== capability.name) {
     return { kind: "drop", reason: `the step belongs to capability ${step.capability}` };
   }
+  // Asking for an answer that the provider keeps is no second call, whatever the policy says of those.
+  const reattach =
+    capability.reattach === undefined || step.keptAs === undefined ? undefined : { reattachTo: step.keptAs };
   switch (step.status) {
     case "dead-lettered":
       if (step.deadLettered?.seq === context.messageSeq) return { kind: "redrive", attempt: step.attempt + 1 };
@@ -72,7 +75,7 @@ export function decideClaim(
       if (step.retryAtMs !== undefined && step.retryAtMs > context.nowMs) {
         return { kind: "defer", untilMs: step.retryAtMs };
       }
-      return { kind: "start", attempt: step.attempt + 1 };
+      return { kind: "start", attempt: step.attempt + 1, ...reattach };
     case "running": {
       const { lease } = step;
       if (context.isCalling(state.jobId, stepId, step.attempt)) {
@@ -83,20 +86,15 @@ export function decideClaim(
         if (takeoverMs > context.nowMs) return { kind: "defer", untilMs: takeoverMs };
       }
       if (step.finished) return { kind: "recover", attempt: step.attempt };
-      const { keptAs, text: streamed } = step;
-      // Asking for an answer that the provider keeps is no second call, whatever the policy says of those.
-      const canReattach = capability.reattach !== undefined && keptAs !== undefined;
-      if (capability.onInDoubt === "hold" && !canReattach) {
+      if (capability.onInDoubt === "hold" && reattach === undefined) {
         return { kind: "hold", inDoubt: step.attempt, reason: `capability ${capability.name} holds a call in doubt` };
       }
       if (step.doubts + 1 > capability.maxReruns) {
         return { kind: "hold", inDoubt: step.attempt, reason: `${step.doubts + 1} attempts ended without an outcome` };
       }
-      const lost = { attempt: step.attempt, streamed };
-      const inDoubt = canReattach
-        ? { ...lost, policy: "reattach" as const, keptAs }
-        : { ...lost, policy: "rerun" as const };
-      return { kind: "start", attempt: step.attempt + 1, inDoubt };
+      const policy = reattach === undefined ? "rerun" : "reattach";
+      const inDoubt = { attempt: step.attempt, policy, streamed: step.text } as const;
+      return { kind: "start", attempt: step.attempt + 1, inDoubt, ...reattach };
     }
   }
 }

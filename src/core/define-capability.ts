@@ -91,7 +91,8 @@ export interface CapabilityOptions<Name extends string, I extends z.ZodType, O e
   readonly maxReruns?: number;
   /**
    * For providers that keep an answer under an id which `run` has told by `step.keptAs(id)`: fetches that answer after a
-   * crash, in the place of a second call. Undefined: the provider does not have it, and `onInDoubt` decides.
+   * crash, or after we had to cut the call off, in the place of a second call. Undefined: the provider does not have it, and
+   * `onInDoubt` decides. What it throws is a failed attempt like any other, after which it is asked again.
    */
   readonly reattach?: (
     id: string,

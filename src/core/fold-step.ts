@@ -38,7 +38,6 @@ export function applyStepEvent(state: JobState, event: StepEvent, commitId: Comm
       step.attempt = event.attempt;
       step.retryAtMs = undefined;
       step.text = "";
-      step.keptAs = undefined;
       step.finished = undefined;
       step.lease = {
         holder: event.lease.holder,
@@ -51,7 +50,7 @@ export function applyStepEvent(state: JobState, event: StepEvent, commitId: Comm
     case "step.progress": {
       const step = stepOf(state, event);
       step.text += event.text ?? "";
-      if (event.keptAs !== undefined) step.keptAs = event.keptAs;
+      if (event.keptAs !== undefined) Object.assign(step, { keptAs: event.keptAs, keptBy: event.attempt });
       if (step.lease) step.lease = { ...step.lease, untilMs: Date.parse(event.leaseUntil) };
       if (event.final) step.finished = event;
       return;
@@ -72,6 +71,7 @@ export function applyStepEvent(state: JobState, event: StepEvent, commitId: Comm
       state.open -= 1;
       step.deadLettered = undefined;
       release(step);
+      forgetKept(step);
       endAttempt(step, "completed", time);
       addUsage(state.usage, event.usage);
       reviewStatus(state);
@@ -131,6 +131,8 @@ function failed(state: JobState, event: EventOf<"step.failed">, time: string): v
     step.throttles += 1;
   }
   release(step);
+  // A call that we cut off may have its answer all the same, and one that only asks for an answer does not take it away.
+  if (event.counts && step.keptBy === event.attempt) forgetKept(step);
   endAttempt(step, "failed", time, event.error);
   addUsage(state.usage, event.usage);
 }
@@ -147,6 +149,7 @@ function deadLettered(state: JobState, event: EventOf<"step.dead_lettered">, tim
     state.open += 1;
   }
   release(step);
+  forgetKept(step);
 }
 
 /** A person's decision: the step has a fresh budget of attempts, whose numbers go on (rule 3). */
@@ -194,6 +197,7 @@ function requested(event: EventOf<"step.requested">, time: string): StepState {
     deadLettered: undefined,
     text: "",
     keptAs: undefined,
+    keptBy: undefined,
     finished: undefined,
     attempts: [],
   };
@@ -208,8 +212,12 @@ function stepOf(state: JobState, event: { stepId: string; type: string }): StepS
 function release(step: StepState): void {
   step.lease = undefined;
   step.text = "";
-  step.keptAs = undefined;
   step.finished = undefined;
+}
+
+function forgetKept(step: StepState): void {
+  step.keptAs = undefined;
+  step.keptBy = undefined;
 }
 
 function endAttempt(

@@ -55,8 +55,10 @@ export interface StepState {
   deadLettered: DeadLettered | undefined;
   /** Text streamed by the running attempt. */
   text: string;
-  /** The id under which the provider keeps the running attempt's answer. */
+  /** The id under which the provider keeps the answer of the last attempt that has told one. */
   keptAs: string | undefined;
+  /** That attempt. */
+  keptBy: number | undefined;
   /** A stream that ended before its result was recorded. */
   finished: EventOf<"step.progress"> | undefined;
   readonly attempts: AttemptState[];

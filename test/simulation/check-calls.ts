@@ -36,7 +36,7 @@ export function brokenByCalls(calls: readonly ProviderCall[], log: readonly JobE
     const text = (result as { text?: unknown } | undefined)?.text;
     const source = byStep.get(stepId)?.find((call) => call.text === text);
     const isOwn = source?.attempt === attempt && source.end === "returned";
-    if (isOwn || (source && wasReattached(log, stepId, source.attempt))) continue;
+    if (isOwn || (source && wasReattached(log, source))) continue;
     broken.push({ invariant: "4", what: `${stepId}#${attempt} is completed by an answer that nobody gave: ${text}` });
   }
   return broken;
@@ -45,12 +45,9 @@ export function brokenByCalls(calls: readonly ProviderCall[], log: readonly JobE
 const endsAttempt = (event: JobEvent): event is Ended =>
   event.type === "step.completed" || event.type === "step.failed" || event.type === "step.in_doubt";
 
-/** A provider's kept answer is recorded by the attempt that has asked for it. */
-const wasReattached = (log: readonly JobEvent[], stepId: string, attempt: number): boolean =>
+/** A provider's kept answer is recorded by the attempt that has asked for it, under the id that the call had told. */
+const wasReattached = (log: readonly JobEvent[], { stepId, attempt, text }: ProviderCall): boolean =>
   log.some(
     (event) =>
-      event.type === "step.in_doubt" &&
-      event.stepId === stepId &&
-      event.attempt >= attempt &&
-      event.policy === "reattach",
+      event.type === "step.progress" && event.stepId === stepId && event.attempt === attempt && event.keptAs === text,
   );

@@ -71,7 +71,7 @@ export class Provider {
   async reattach(id: string, step: StepContext): Promise<{ text: string } | undefined> {
     const { dice, ledger } = this.#world;
     const call = ledger.of(step.jobId, step.stepId).find(({ text }) => text === id);
-    const isKept = call !== undefined && !dice.chance(0.2);
+    const isKept = call !== undefined && call.end !== "threw" && !dice.chance(0.2);
     this.#world.trace(this.#process.holder, () => `provider: ${isKept ? "keeps" : "has lost"} ${id}`);
     await new Promise<void>((resolve) => this.#process.after(dice.ms(10, 1_000), resolve));
     return isKept ? { text: id } : undefined;

@@ -195,7 +195,9 @@ describe("a call in doubt", () => {
         failures: 0,
         lease: undefined,
         text: "",
-        keptAs: undefined,
+        // It may be asked for, once and again.
+        keptAs: "r-1",
+        keptBy: 1,
         attempts: [{ attempt: 1, outcome: "in-doubt", endedAt: at(0) }],
       });
     },
