@@ -18,6 +18,7 @@ const BUSY = new Set(["Immediate", "FSReqPromise", "FSReqCallback"]);
  * 1. Timers go off in the order of their times; at one time, in the order in which they were set.
  * 2. Between two of them everything that needs no time comes to rest: promises, immediates, files.
  * 3. A timer set meanwhile goes off in the same call if it is due.
+ * 4. It tells whole milliseconds, as clocks do: a timer of a part of one goes off at the next.
  *
  * @example
  * const clock = new VirtualClock();
@@ -38,7 +39,7 @@ export class VirtualClock implements Clock {
 
   setTimer(delayMs: number, callback: () => void): () => void {
     this.#set += 1;
-    const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#set, callback };
+    const timer: Timer = { atMs: this.#nowMs + Math.max(0, Math.ceil(delayMs)), order: this.#set, callback };
     this.#timers = [...this.#timers, timer].sort((a, b) => a.atMs - b.atMs || a.order - b.order);
     return () => this.#remove(timer);
   }
