@@ -45,7 +45,7 @@ export function nextLookMs(state: JobState, nowMs: number, asked: boolean, isGon
   const nextMs = nextTimeMs(state) ?? 0;
   // A time whose message is lost, or was too far ahead for one.
   const aheadMs = nextMs > nowMs ? nextMs : Number.POSITIVE_INFINITY;
-  const waitsForOthers = aheadMs < Number.POSITIVE_INFINITY || steps.some(({ status }) => status === "dead-lettered");
-  const rests = waitsForOthers && !steps.some(({ status }) => OPEN.includes(status));
+  const works = steps.some(({ status }) => OPEN.includes(status)) || (state.advance && !state.advance.deadLettered);
+  const rests = !works && (aheadMs < Number.POSITIVE_INFINITY || state.status === "dead-lettered");
   return Math.min(nowMs + (rests ? waitMs : Math.min(waitMs, MAX_WAIT_MS)), state.deadlineMs, aheadMs);
 }

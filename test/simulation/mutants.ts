@@ -190,11 +190,6 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "message-storm",
-    what: "Messages of a job past its deadline ask for each other",
-    patches: [patch("src/core/publish.ts", "state.deadlineMs <= nowMs ||", "state.deadlineMs <= 0 ||")],
-  },
-  {
     name: "letter-unsent",
     what: "A step is given up in the log, and its message does not reach the dead letters",
     patches: [
