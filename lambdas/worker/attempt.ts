@@ -10,15 +10,24 @@ import { holds } from "./holds.ts";
 import { ProgressRecorder } from "./progress-recorder.ts";
 import { type Outcome, recordOutcome } from "./record-outcome.ts";
 
+export interface Terms {
+  /** What the step holds at the gates until its call is over. */
+  readonly pass: Pass;
+  /** When the worker's time for the call is over, in epoch ms. */
+  readonly endsAtMs: number;
+  /** Aborted where the job has ended since before the step was claimed. */
+  readonly expected: AbortSignal;
+}
+
 /**
  * One attempt of a step that this worker holds: calls, checks, records. The call ends with its capability's timeout, its
- * worker's time, its job's deadline, and when its job has ended or another attempt has taken its place.
+ * worker's time, its job's deadline, and when its job has ended or another attempt has taken its place. Until it has
+ * begun nothing is waited for: whoever stops the job stops the call.
  */
 export async function attemptStep(
   step: Claimed,
-  pass: Pass,
+  { pass, endsAtMs, expected }: Terms,
   detail: MessageDetail,
-  workerEndsAtMs: number,
   capability: AnyCapability,
   runtime: Runtime,
 ): Promise<Outcome> {
@@ -26,11 +35,11 @@ export async function attemptStep(
     const { output, usage } = step.finished;
     return recordOutcome(step, { kind: "returned", output, usage }, detail, capability, runtime);
   }
-  const { signal, end } = runtime.calls.begin(detail.jobId, step.stepId, step.attempt);
+  const { signal, end } = runtime.calls.begin(detail.jobId, step.stepId, step.attempt, expected);
   const stopWatching = watch(step, detail, runtime);
   let settled: Promise<void> | undefined;
   try {
-    const outcome = await callStep(step, detail, workerEndsAtMs, capability, runtime, signal, (called) => {
+    const outcome = await callStep(step, detail, endsAtMs, capability, runtime, signal, (called) => {
       stopWatching();
       settled = settle(pass, called, capability);
     });

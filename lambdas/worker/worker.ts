@@ -1,6 +1,7 @@
 import type { CommitId } from "../../src/contract/ids.ts";
 import type { MessageDetail } from "../../src/contract/messages.ts";
 import { MAX_AHEAD_MS, topics } from "../../src/contract/messages.ts";
+import type { AnyCapability } from "../../src/core/define-capability.ts";
 import type { Pass } from "../../src/core/gates.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { attemptStep } from "./attempt.ts";
@@ -9,7 +10,7 @@ import { APART_MS } from "./company.ts";
 import { logKeys } from "./log-keys.ts";
 import { countSteps, observeStep } from "./observe-step.ts";
 import { passGates } from "./pass-gates.ts";
-import type { Retry } from "./record-outcome.ts";
+import type { Outcome, Retry } from "./record-outcome.ts";
 
 export interface StepRequest {
   readonly capability: string;
@@ -49,20 +50,17 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
     ? { stepIds: detail.stepIds ?? [], passes: new Map<string, Pass>() }
     : await passGates(detail, capability, runtime);
   if (stepIds.length === 0) return { retryAfterMs: undefined };
-  const claims = await claimSteps({ ...request, detail: { ...detail, stepIds } }, capability, runtime).catch(
-    (error: unknown) => giveBack(passes, error),
+  const begun = await claimAndBegin(
+    { ...request, detail: { ...detail, stepIds }, endsAtMs },
+    capability,
+    passes,
+    runtime,
   );
-  if (claims === undefined) {
-    await giveBack(passes);
+  if (begun === undefined) {
     logger.warn("message about an unknown job dropped", logKeys(detail));
     return { retryAfterMs: undefined };
   }
-  // The calls begin at once: whoever ends the job from now on stops them.
-  const attempts = claims.claimed.map(async (step) => {
-    const about = { ...step, capability: capability.name };
-    const pass = passes.get(step.stepId) ?? runtime.gates.passAhead(capability, step.input);
-    return observeStep(about, detail, runtime, () => attemptStep(step, pass, detail, endsAtMs, capability, runtime));
-  });
+  const { claims, attempts } = begun;
   const others = [giveBack(passes, undefined, claims.claimed), passOn(claims, request, runtime)];
   const [outcomes, passed] = await Promise.all([Promise.allSettled(attempts), Promise.allSettled(others)]);
   // All have come to their end before one that an engine failed on makes the message come again.
@@ -74,6 +72,37 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
     request,
     runtime,
   );
+}
+
+/**
+ * Claims what it can of a message's steps and begins their calls, without a wait between: whoever ends the job, be it in
+ * the commit that claims them, stops them. Undefined for a job that does not exist.
+ */
+async function claimAndBegin(
+  request: StepRequest & { readonly endsAtMs: number },
+  capability: AnyCapability,
+  passes: ReadonlyMap<string, Pass>,
+  runtime: Runtime,
+): Promise<{ readonly claims: Claims; readonly attempts: readonly Promise<Outcome>[] } | undefined> {
+  const { calls, gates } = runtime;
+  const { detail, endsAtMs } = request;
+  const expected = calls.expect(detail.jobId);
+  try {
+    const claims = await claimSteps(request, capability, runtime).catch((error: unknown) => giveBack(passes, error));
+    if (claims === undefined) {
+      await giveBack(passes);
+      return undefined;
+    }
+    const attempts = claims.claimed.map(async (step) => {
+      const about = { ...step, capability: capability.name };
+      const pass = passes.get(step.stepId) ?? gates.passAhead(capability, step.input);
+      const terms = { pass, endsAtMs, expected: expected.signal };
+      return observeStep(about, detail, runtime, () => attemptStep(step, terms, detail, capability, runtime));
+    });
+    return { claims, attempts };
+  } finally {
+    expected.end();
+  }
 }
 
 /** What becomes of a message's steps that are not called now: to the dead letters, or a message of their own for later. */

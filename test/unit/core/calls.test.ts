@@ -53,3 +53,30 @@ test("the end of an old call does not end the same job's new one", () => {
   calls.stop("a", reason);
   expect(current.signal.aborted).toBe(true);
 });
+
+test("a call that is expected when its job is stopped is stopped as it begins", () => {
+  const calls = new Calls();
+  const expected = calls.expect("a");
+  const other = calls.expect("b");
+  calls.stop("a", reason);
+  expect(calls.begin("a", "s", 1, expected.signal).signal.reason).toBe(reason);
+  expect(calls.begin("b", "s", 1, other.signal).signal.aborted).toBe(false);
+});
+
+test("stopping one attempt stops none that is expected", () => {
+  const calls = new Calls();
+  const { signal } = calls.expect("a");
+  calls.begin("a", "s", 1);
+  calls.stop("a", reason, { stepId: "s", attempt: 1 });
+  expect(signal.aborted).toBe(false);
+});
+
+test("what is expected is no call yet, and nothing of it is left once it has ended", () => {
+  const calls = new Calls();
+  const first = calls.expect("a");
+  const second = calls.expect("a");
+  expect(calls.of("a")).toBe(0);
+  first.end();
+  calls.stop("a", reason);
+  expect([first, second].map(({ signal }) => signal.aborted)).toEqual([false, true]);
+});

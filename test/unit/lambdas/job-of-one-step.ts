@@ -25,17 +25,28 @@ afterEach(async () => {
 export type Run = (input: { text: string }, step: StepContext) => unknown;
 type Options = Partial<CapabilityOptions<"only", typeof Text, typeof Text>>;
 
-/** A job whose workflow asks for steps `s/0`, `s/1` … of one capability, and nothing that works on it but the test. */
+/**
+ * A job whose workflow asks for steps `s/0`, `s/1` … of one capability, and nothing that works on it but the test. It ends
+ * with the last of them, or, as a `race`, with the first.
+ */
 export async function jobOfOneStep(
   run: Run,
-  { steps = 1, submitted, ...options }: Options & { steps?: number; submitted?: SubmitRequest["options"] } = {},
+  {
+    steps = 1,
+    race = false,
+    submitted,
+    ...options
+  }: Options & { steps?: number; race?: boolean; submitted?: SubmitRequest["options"] } = {},
 ) {
   const only = defineCapability({ name: "only", input: Text, output: Text, ...options, run: run as never });
   const flow = defineWorkflow({
     name: "flow",
     input: Text,
     output: z.array(Text),
-    run: (job, input) => Promise.all(Array.from({ length: steps }, (_, n) => job.step(`s/${n}`, only, input))),
+    async run(job, input) {
+      const results = Array.from({ length: steps }, (_, n) => job.step(`s/${n}`, only, input));
+      return race ? [await Promise.race(results)] : Promise.all(results);
+    },
   });
   const app = defineApp({ workflows: [flow], capabilities: [only] });
   const clock = new VirtualClock();
@@ -62,6 +73,8 @@ export async function jobOfOneStep(
     jobId,
     detail,
     events,
+    /** The types of the last commit's events. */
+    lastCommit: async () => (await readCommits(engine, jobId)).commits.at(-1)?.events.map(({ type }) => type),
     types: async () => (await events()).map(({ type }) => type),
     state: async () => {
       const state = await readState(engine, jobId);

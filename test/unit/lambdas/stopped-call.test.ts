@@ -61,6 +61,30 @@ test("a job that is cancelled after a step was claimed ahead, and before its wor
   expect(signals).toEqual([]);
 });
 
+test("a job that is cancelled in the very commit that claims its step has no call made", async () => {
+  const { run, signals } = slow();
+  const job = await jobOfOneStep(run);
+  const coming = job.come();
+  // The claim is decided on, and waits for what else may share its commit.
+  await Promise.resolve();
+  await cancelJob({ tenant: TENANT, jobId: job.jobId }, undefined, job.runtime);
+  expect(await job.lastCommit()).toEqual(["step.started", "job.cancelled"]);
+  expect(await coming).toEqual({ retryAfterMs: undefined });
+  expect(signals).toEqual([]);
+});
+
+test("a step that is claimed in the very commit in which another's answer ends the job is not called", async () => {
+  const { run, signals, answer } = slow();
+  const job = await jobOfOneStep(run, { steps: 2, race: true });
+  const winner = job.come(job.runtime, { detail: { ...job.detail, stepIds: ["s/0"] } });
+  await settle();
+  const loser = job.come(job.runtime, { detail: { ...job.detail, stepIds: ["s/1"] } });
+  answer();
+  await Promise.all([winner, loser]);
+  expect(await job.lastCommit()).toEqual(["step.started", "step.completed", "job.completed"]);
+  expect(signals).toHaveLength(1);
+});
+
 test("a job that is cancelled while its other steps are put off has its claimed ones stopped", async () => {
   const { run, signals } = slow();
   const job = await jobOfOneStep(run, { steps: 2 });
