@@ -5,7 +5,7 @@ import { submit } from "../../lambdas/submit/submit.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { iso } from "../../src/core/iso.ts";
 import { WORKFLOWS } from "./app.ts";
-import { cancel, discard, fork, moveBack, redriveDeadLetters } from "./commands.ts";
+import { cancel, cancelWhatIsTaken, discard, fork, moveBack, redriveDeadLetters } from "./commands.ts";
 import type { Fleet, Member } from "./fleet.ts";
 import type { Reader, Scene, Submission } from "./scene.ts";
 import type { World } from "./world.ts";
@@ -35,6 +35,7 @@ const ACTIONS: readonly {
   { most: 1, share: 0.35, act: deploy, rough: true },
   { most: 2, share: 0.5, act: crashSomebody, rough: true },
   { most: 1, share: 0.1, act: cancel, rough: true },
+  { most: 1, share: 0.1, act: cancelWhatIsTaken, rough: true },
   { most: 3, share: 0.4, act: redriveDeadLetters, rough: true },
   { most: 3, share: 0.4, act: moveBack, rough: true },
   { most: 1, share: 0.15, act: discard, rough: true },

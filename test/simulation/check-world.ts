@@ -62,6 +62,7 @@ function checkJob(world: World, { jobId, events, state }: Job): void {
   for (const broken of brokenByCalls(
     world.ledger.calls.filter((call) => call.jobId === jobId),
     events,
+    (seq) => world.written(jobId, seq),
   )) {
     world.broke(broken.invariant, `${name}: ${broken.what}`);
   }

@@ -3,6 +3,7 @@ import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { deadLettersOf } from "../../src/core/commands.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded } from "../../src/core/state.ts";
+import type { Member } from "./fleet.ts";
 import type { Scene } from "./scene.ts";
 
 /** What people ask of jobs while these go their way. Each picks its job and its worker by chance. */
@@ -17,8 +18,21 @@ interface Chosen {
 /** Ends a job. Once that is answered, it has ended. */
 export function cancel(scene: Scene): void {
   const chosen = choose(scene);
-  if (chosen === undefined) return;
-  const { jobId, tenant, runtime, say } = chosen;
+  if (chosen) cancelOne(scene, chosen);
+}
+
+/** Ends the next job of which a process gets a message, in that process: about when it claims what the message names. */
+export function cancelWhatIsTaken(scene: Scene): void {
+  const { world, fleet } = scene;
+  world.onNextReceived = ({ tenant, jobId }, holder) => {
+    const member = fleet.members.find(({ incarnation }) => incarnation.holder === holder);
+    if (member === undefined) return;
+    const chosen = by(member, { jobId, tenant });
+    member.incarnation.after(world.dice.chance(0.5) ? 0 : world.dice.int(1, 30), () => cancelOne(scene, chosen));
+  };
+}
+
+function cancelOne(scene: Scene, { jobId, tenant, runtime, say }: Chosen): void {
   say("is asked to cancel");
   cancelJob({ tenant, jobId }, undefined, runtime).then(
     () => {
@@ -105,8 +119,13 @@ function choose({ world, fleet }: Scene, fits: (jobId: JobId) => boolean = () =>
   const jobs = [...world.states.values()].filter(({ jobId }) => fits(jobId));
   const { members } = fleet;
   if (jobs.length === 0 || members.length === 0) return undefined;
-  const { jobId, tenant } = world.dice.pick(jobs);
-  const { runtime, incarnation } = world.dice.pick(members);
-  const say = (what: string): void => world.trace(incarnation.holder, () => `${world.nameOf(jobId)}: ${what}`);
+  return by(world.dice.pick(members), world.dice.pick(jobs));
+}
+
+function by(
+  { runtime, incarnation: { world, holder } }: Member,
+  { jobId, tenant }: Pick<Chosen, "jobId" | "tenant">,
+): Chosen {
+  const say = (what: string): void => world.trace(holder, () => `${world.nameOf(jobId)}: ${what}`);
   return { jobId, tenant, runtime, say };
 }

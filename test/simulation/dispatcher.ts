@@ -90,7 +90,7 @@ export class Dispatcher {
       : incarnation.after(lifeMs, () => incarnation.crash("at its time-out"));
     const done: Delivery[] = [];
     for (const delivery of batch) {
-      world.received(delivery.message.detail);
+      world.received(delivery.message.detail, incarnation.holder);
       world.trace(incarnation.holder, () => `receives ${describe(world, delivery)}`);
     }
     await Promise.all(

@@ -39,9 +39,13 @@ export function simulatedEngine(process: Incarnation, { deploySeq, embedded }: E
   const index = indexOf(process);
   const tail = (jobId: JobId, limit: number) => store.commits(jobId).slice(-limit);
   const log: EventLog = {
-    append: embedded
-      ? (commit, effects = {}) => appendWithEffects(process, commit, effects)
-      : (commit, effects = {}) => appendThenEffects(process, commit, effects, topics, index),
+    async append(commit, effects = {}) {
+      const outcome = await (embedded
+        ? appendWithEffects(process, commit, effects)
+        : appendThenEffects(process, commit, effects, topics, index));
+      if (outcome === "appended") world.heard(commit);
+      return outcome;
+    },
     read: (jobId, afterSeq = 0, limit = Number.POSITIVE_INFINITY) =>
       process.call(
         `log.read ${world.nameOf(jobId)} after ${afterSeq}`,

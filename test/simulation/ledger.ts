@@ -8,6 +8,8 @@ export interface ProviderCall {
   readonly startedMs: number;
   /** The only answer that this call can give. */
   readonly text: string;
+  /** Undefined while it is running. */
+  endedMs: number | undefined;
   end: "running" | "returned" | "threw" | "aborted" | "crashed";
 }
 

@@ -252,6 +252,13 @@ export const MUTANTS: readonly Mutant[] = [
       patch("lambdas/worker/worker.ts", "    clock.now() + capability.leaseMs,\n", "    Number.POSITIVE_INFINITY,\n"),
     ],
   },
+  {
+    name: "claim-with-end",
+    what: "A step that is claimed in the very commit that ends its job is called",
+    patches: [
+      patch("lambdas/worker/attempt.ts", "step.stepId, step.attempt, expected);", "step.stepId, step.attempt);"),
+    ],
+  },
 ];
 
 /** Throws for a name that no mutant has. */

@@ -40,6 +40,7 @@ export class Provider {
     const call: ProviderCall = {
       ...{ jobId, stepId, capability, attempt, process: this.#process.holder, startedMs: scheduler.nowMs },
       text: `${stepId}#${before.length + 1}`,
+      endedMs: undefined,
       end: "running",
     };
     const other = before.find(({ end }) => end === "running");
@@ -51,6 +52,7 @@ export class Provider {
       const end = (how: ProviderCall["end"], then: () => void): void => {
         if (call.end !== "running") return;
         call.end = how;
+        call.endedMs = scheduler.nowMs;
         this.#world.trace(this.#process.holder, () => `provider: ${this.#name(call)} ${how}`);
         then();
       };

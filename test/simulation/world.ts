@@ -1,5 +1,5 @@
 import type { EventBody, EventType } from "../../src/contract/events.ts";
-import type { JobId } from "../../src/contract/ids.ts";
+import type { CommitId, JobId } from "../../src/contract/ids.ts";
 import type { Message, MessageDetail } from "../../src/contract/messages.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { applyEvent } from "../../src/core/fold.ts";
@@ -29,6 +29,14 @@ export interface WorldPlan {
   readonly maxReceives: number;
 }
 
+/** A commit, as the world saw it. */
+export interface Written {
+  readonly atMs: number;
+  readonly by: string;
+  /** When its writer heard that it is in the log; undefined where it never did. */
+  heardMs: number | undefined;
+}
+
 /** Everything that is outside of the processes: time, chance, what is stored, and what is known of it all. */
 export class World {
   readonly dice: Dice;
@@ -48,6 +56,8 @@ export class World {
   readonly lines: string[] | undefined;
   /** Called when a message may be received soon, or somebody may be free for one. */
   onQueued: () => void = () => {};
+  /** Called once, with the next message that a process receives, before that does anything with it. */
+  onNextReceived: ((detail: MessageDetail, holder: string) => void) | undefined;
   /** The schedule has come to its end: nobody asks for more. */
   isOver = false;
   /** Something has changed that may have brought the world to rest. */
@@ -57,6 +67,7 @@ export class World {
   /** The jobs as their logs say, folded commit by commit. */
   readonly states = new Map<JobId, JobState>();
   readonly counts = new Map<string, number>();
+  readonly #written = new Map<CommitId, Written>();
   /** When each job's log has grown last. */
   readonly #movedMs = new Map<JobId, number>();
   /** Messages of each job since then. */
@@ -114,6 +125,7 @@ export class World {
   /** A commit is in the log, at this instant. */
   appended(commit: StoredCommit, by: string): void {
     this.changed = true;
+    this.#written.set(commit.commitId, { atMs: this.scheduler.nowMs, by, heardMs: undefined });
     const events = this.store.eventsOf(commit);
     this.#checkDeployment(commit, events);
     this.#fold(commit, events);
@@ -125,6 +137,20 @@ export class World {
       const live = this.ledger.of(commit.jobId, event.stepId).find(({ end }) => end === "running");
       if (live) this.broke("3", `${event.stepId} is taken over (${event.type}) while ${live.process} calls it`);
     }
+  }
+
+  /** The commit's writer knows now that it is in the log. */
+  heard({ commitId }: StoredCommit): void {
+    const written = this.#written.get(commitId);
+    if (written) written.heardMs ??= this.scheduler.nowMs;
+  }
+
+  /** When and by whom the event of this number was written. */
+  written(jobId: JobId, seq: number): Written {
+    const commit = this.store.commits(jobId).find(({ lastSeq }) => lastSeq >= seq);
+    const written = commit && this.#written.get(commit.commitId);
+    if (written === undefined) throw new Error(`${this.nameOf(jobId)} has no event ${seq}`);
+    return written;
   }
 
   /** Code that is older than the log's records what it knows, and leaves what follows to newer code (rule 7). */
@@ -156,7 +182,10 @@ export class World {
    * A message of the job's is in a worker's hands. Where nobody crashes between sending a copy and acknowledging, many of
    * them while its log does not grow ask for each other (rule 13).
    */
-  received({ jobId }: MessageDetail): void {
+  received(detail: MessageDetail, holder: string): void {
+    const { jobId } = detail;
+    this.onNextReceived?.(detail, holder);
+    this.onNextReceived = undefined;
     const received = (this.#received.get(jobId) ?? 0) + 1;
     this.#received.set(jobId, received);
     if (received === MAX_IDLE_MESSAGES && this.originalFaults.crash === 0) {
