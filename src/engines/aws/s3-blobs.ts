@@ -4,6 +4,7 @@ import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from "@a
 import { JOBS_PREFIX } from "../../contract/bucket-keys.ts";
 import type { BlobRef } from "../../contract/events.ts";
 import type { JobId } from "../../contract/ids.ts";
+import { UnavailableError } from "../../core/errors.ts";
 import type { Blobs, Snapshots } from "../../core/ports.ts";
 import { BlobError, checked, refOf } from "../shared/blob-ref.ts";
 import { asUnavailable } from "./unavailable.ts";
@@ -32,6 +33,7 @@ export class S3Blobs implements Blobs {
     try {
       text = await this.#objects.get(ref.key);
     } catch (error) {
+      if (error instanceof UnavailableError) throw error;
       throw new BlobError(`blob ${ref.key} cannot be read`, { cause: error });
     }
     if (text === undefined) throw new BlobError(`blob ${ref.key} is not there`);
@@ -100,16 +102,20 @@ class TextObjects {
   }
 
   async get(key: string, abortSignal?: AbortSignal): Promise<string | undefined> {
+    const bytes = await this.#bytes(key, abortSignal);
+    return bytes && (await decompress(bytes)).toString("utf8");
+  }
+
+  async #bytes(key: string, abortSignal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
     try {
       const { Body } = await this.#client.send(
         new GetObjectCommand({ Bucket: this.#bucket, Key: JOBS_PREFIX + key }),
         abortSignal ? { abortSignal } : {},
       );
-      if (Body === undefined) return undefined;
-      return (await decompress(await Body.transformToByteArray())).toString("utf8");
+      return await Body?.transformToByteArray();
     } catch (error) {
       if (error instanceof NoSuchKey) return undefined;
-      throw error;
+      throw asUnavailable(error);
     }
   }
 }

@@ -4,6 +4,7 @@ import { GetObjectCommand, NoSuchKey, S3Client, S3ServiceException } from "@aws-
 import { mockClient } from "aws-sdk-client-mock";
 import { afterEach, expect, test } from "vitest";
 import type { BlobRef } from "../../../src/contract/events.ts";
+import { UnavailableError } from "../../../src/core/errors.ts";
 import { S3Blobs, S3Snapshots } from "../../../src/engines/aws/s3-blobs.ts";
 import { BlobError, refOf } from "../../../src/engines/shared/blob-ref.ts";
 import { newJobId } from "../../../src/testing/contracts/fixtures.ts";
@@ -48,6 +49,25 @@ test("a blob that may not be read is not taken for one that is not there", async
   expect(failure).toBeInstanceOf(BlobError);
   expect(failure.message).toBe(`blob ${ref.key} cannot be read`);
   expect(failure.cause).toMatchObject({ name: "AccessDenied" });
+});
+
+test.each([
+  ["asks to slow down", { name: "SlowDown", $fault: "server", $metadata: { httpStatusCode: 503 } }],
+  ["fails", { name: "InternalError", $fault: "server", $metadata: { httpStatusCode: 500 } }],
+] as const)("a bucket that %s is an outage, not a blob that is broken", async (_, answer) => {
+  s3.on(GetObjectCommand).rejects(new S3ServiceException({ message: "not now", ...answer }));
+  const failure = await failureOf(blobs.get(ref));
+  expect(failure).toBeInstanceOf(UnavailableError);
+  expect(failure.cause).toMatchObject({ name: answer.name });
+});
+
+test("a connection that does not come about, or breaks off in the middle of a blob, is an outage", async () => {
+  const reset = () => Object.assign(new Error("reset"), { code: "ECONNRESET" });
+  s3.on(GetObjectCommand).rejects(reset());
+  expect(await failureOf(blobs.get(ref))).toBeInstanceOf(UnavailableError);
+  const Body = Object.assign(Readable.from([]), { transformToByteArray: () => Promise.reject(reset()) }) as never;
+  s3.on(GetObjectCommand).resolves({ Body });
+  expect(await failureOf(blobs.get(ref))).toBeInstanceOf(UnavailableError);
 });
 
 test("a blob of other content, and one that is cut off, are never handed out", async () => {
