@@ -1,7 +1,7 @@
 import type { MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { PROBLEM_MEDIA_TYPE, type Problem, ProblemError } from "../src/contract/problem.ts";
-import { ContentionError, UnavailableError } from "../src/core/errors.ts";
+import { ContentionError, PublishingError, UnavailableError } from "../src/core/errors.ts";
 import type { Logger } from "../src/core/runtime.ts";
 import { errorKeys } from "./error-keys.ts";
 
@@ -32,14 +32,14 @@ export function problemResponse(
   };
 }
 
-/** What a caller is told of an error. Anything but a {@link ProblemError}, contention and an outage is an internal error. */
+/** What a caller is told of an error. What is no {@link ProblemError}, contention or outage is an internal error. */
 export function problemOf(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof ContentionError) {
     const detail = "too many writers at once; try again";
     return new ProblemError({ title: "Busy", status: 503, detail }, { "retry-after": "1" });
   }
-  if (error instanceof UnavailableError) {
+  if (error instanceof UnavailableError || error instanceof PublishingError) {
     const detail = "a service that this needs does not answer; try again";
     return new ProblemError({ title: "Unavailable", status: 503, detail }, { "retry-after": "5" });
   }

@@ -90,7 +90,7 @@ async function commitsOf({ tenant, jobId }: Of, runtime: Runtime): Promise<reado
 /** Throws a 404 for a job that is not there or another tenant's, a 409 for what cannot be done with it, a 422 for a value of the wrong shape. */
 async function command<T>({ tenant, jobId }: Of, decide: Decide<T>, { writer }: Runtime): Promise<T> {
   try {
-    return await writer.update(jobId, (state, nowMs) => {
+    return await writer.record(jobId, (state, nowMs) => {
       if (state.tenant !== tenant) throw new UnknownJobError(jobId);
       return decide(state, nowMs);
     });

@@ -22,16 +22,21 @@ export interface WriterDeps extends AppenderDeps, AdvanceDeps {
   /** Calls back soon: what else is decided on a job until then shares its commit. */
   readonly coalesce: (jobId: JobId, commit: () => void) => void;
   readonly onConflict?: (jobId: JobId) => void;
-  /** A job is accepted, but its first messages could not be published: it begins when the reconciler looks at it. */
+  /** All is written, but its messages could not be published: it goes on when the reconciler looks at it. */
   readonly onDelayed?: (jobId: JobId, error: unknown) => void;
 }
 
 interface Item {
   readonly seq: number;
   readonly decide: Decide<unknown>;
+  /** Whoever decided asks again where messages could not be published. */
+  readonly asksAgain: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** Answers to all who decided, now that what follows is written. */
+type Settle = (unpublished?: PublishingError) => void;
 
 export interface CreateOptions {
   /** Follows the submission: what another job's log knows already. */
@@ -147,8 +152,20 @@ export class JobWriter {
    * costs less than an append that collides.
    */
   update<T>(jobId: JobId, decide: Decide<T>, seq = 0): Promise<T> {
+    return this.#enter(jobId, decide, seq, true);
+  }
+
+  /**
+   * Like {@link update}, for who does not ask again: what is in the log is done. Messages that could not be published are
+   * left to the reconciler.
+   */
+  record<T>(jobId: JobId, decide: Decide<T>): Promise<T> {
+    return this.#enter(jobId, decide, 0, false);
+  }
+
+  #enter<T>(jobId: JobId, decide: Decide<T>, seq: number, asksAgain: boolean): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const item: Item = { seq, decide, resolve: resolve as (value: unknown) => void, reject };
+      const item: Item = { seq, decide, asksAgain, resolve: resolve as (value: unknown) => void, reject };
       const lane = this.#lanes.get(jobId);
       if (lane) {
         lane.push(item);
@@ -161,7 +178,7 @@ export class JobWriter {
   }
 
   #existing<T>(jobId: JobId, view: (state: JobState) => T): Promise<{ view: T; created: boolean }> {
-    return this.update(jobId, (state, nowMs) => ({
+    return this.record(jobId, (state, nowMs) => ({
       events: [],
       result: { view: view(state), created: false },
       // Later, whoever looks at jobs that are due has seen to it: a caller who asks for hours must not fill the queue.
@@ -205,7 +222,11 @@ export class JobWriter {
       if (state === undefined) throw new UnknownJobError(jobId);
       const before = state.status;
       const draft = this.#draft(jobId, state.tenant, state.seq + 1, state);
-      const settled = this.#decide(draft, batch);
+      const settle = this.#decide(draft, batch);
+      const unpublished = (error: PublishingError): void => {
+        this.states.drop(jobId);
+        settle(error);
+      };
       if (draft.wantsAdvance && alone) leaveAdvance(draft);
       else if (draft.wantsAdvance) await advanceDraft(draft, draft.mustAdvance, this.#deps);
       if (draft.events.length === 0) {
@@ -215,20 +236,19 @@ export class JobWriter {
           continue;
         }
         // No event, no commit: an empty one would stand in the way of the next for ever.
-        if (draft.messages.length > 0) await this.#appender.publish(jobId, draft.messages);
-        settled();
-        return;
+        if (draft.messages.length === 0) return settle();
+        return this.#appender.publish(jobId, draft.messages).then(() => settle(), unpublished);
       }
       const headChange = changeOf(before, state);
       try {
         if ((await this.#appender.append(draft, headChange ? { headChange } : {})) === "appended") {
           await this.#appender.snapshot(state);
-          settled();
-          return;
+          return settle();
         }
       } catch (error) {
+        if (error instanceof PublishingError) return unpublished(error);
         // A result does not depend on what follows from it (rule 6): without that, it may be written. If it is not yet.
-        if (error instanceof PublishingError || alone || !draft.wantsAdvance) throw error;
+        if (alone || !draft.wantsAdvance) throw error;
         // What was only asked to advance comes again: an outage is no failure of the workflow's (invariant 7).
         if (error instanceof UnavailableError && draft.mustAdvance) throw error;
         alone = true;
@@ -242,8 +262,9 @@ export class JobWriter {
     throw new ContentionError(`could not append to ${jobId}: ${MAX_TRIES} times another writer was faster`);
   }
 
-  #decide(draft: Draft, batch: readonly Item[]): () => void {
-    const answers: (() => void)[] = [];
+  #decide(draft: Draft, batch: readonly Item[]): Settle {
+    const { jobId } = draft.state;
+    const answers: Settle[] = [];
     for (const item of batch) {
       let decision: Decision<unknown>;
       try {
@@ -256,10 +277,14 @@ export class JobWriter {
       for (const event of decision.events) draft.add(event);
       draft.messages.push(...(decision.messages ?? []));
       draft.mustAdvance ||= decision.advance === true;
-      answers.push(() => item.resolve(decision.result));
+      answers.push((unpublished) => {
+        if (unpublished && item.asksAgain) return item.reject(unpublished);
+        if (unpublished) this.#deps.onDelayed?.(jobId, unpublished);
+        item.resolve(decision.result);
+      });
     }
-    return () => {
-      for (const answer of answers) answer();
+    return (unpublished) => {
+      for (const answer of answers) answer(unpublished);
     };
   }
 

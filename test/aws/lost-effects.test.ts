@@ -5,7 +5,7 @@ import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { PublishingError } from "../../src/core/errors.ts";
 import type { Resources } from "../../src/core/resources.ts";
 import { systemClock } from "../../src/engines/shared/system-clock.ts";
-import { defineApp, defineCapability, defineWorkflow } from "../../src/index.ts";
+import { defineApp, defineCapability, defineWorkflow, TerminalError } from "../../src/index.ts";
 import type { BusEnvelope } from "../../src/testing/local-aws/event-bus.ts";
 import { deployLocally, type LocalDeployment } from "../../src/testing/local-aws/local-deployment.ts";
 
@@ -19,7 +19,23 @@ const twice = defineWorkflow({
   output: Text,
   run: async (job, input) => job.step("second", echo, await job.step("first", echo, input)),
 });
-const app = defineApp({ workflows: [twice], capabilities: [echo] });
+let repaired = false;
+const repairable = defineCapability({
+  name: "repairable",
+  input: Text,
+  output: Text,
+  run: (input) => {
+    if (repaired) return input;
+    throw new TerminalError("not yet");
+  },
+});
+const once = defineWorkflow({
+  name: "once",
+  input: Text,
+  output: Text,
+  run: (job, input) => job.step("only", repairable, input),
+});
+const app = defineApp({ workflows: [twice, once], capabilities: [echo, repairable] });
 const tenant = "acme" as TenantId;
 
 let aheadMs = 0;
@@ -119,4 +135,36 @@ test("a result whose next step the bus did not take is recorded once, and its me
   expect(events.filter(({ type }) => type === "step.completed")).toHaveLength(1);
   deployment.startWorkers();
   expect(await deployment.ended(jobId)).toMatchObject({ status: "completed" });
+});
+
+test("a cancel that the bus does not take is done, and announced by the reconciler", async () => {
+  const jobId = await submit();
+  deployment.aws.eventBus.fault = () => "refuse";
+  expect(await deployment.command("cancel", jobId)).toMatchObject({ status: 200, body: { status: "cancelled" } });
+  expect(ends).toEqual([]);
+  deployment.aws.eventBus.fault = () => "take";
+  aheadMs = 61_000;
+  await deployment.reconcile();
+  expect(ends).toMatchObject([{ "detail-type": "ai.twice.failed", detail: { jobId } }]);
+  expect(await listed()).toMatchObject([{ jobId, status: "cancelled", wakeAtMs: undefined }]);
+});
+
+test("a redrive that the bus does not take is done, and published by the reconciler", async () => {
+  repaired = false;
+  deployment.startWorkers();
+  const { id } = (await deployment.submit("once", { text: "x" })).body;
+  await deployment.ended(id, ["dead-lettered"]);
+  repaired = true;
+  deployment.aws.eventBus.fault = () => "refuse";
+  expect(await deployment.command("redrive", id)).toMatchObject({ status: 200, body: { status: "running" } });
+  deployment.aws.eventBus.fault = () => "take";
+  aheadMs = 61_000;
+  await deployment.reconcile();
+  expect(await deployment.ended(id)).toMatchObject({ status: "completed" });
+});
+
+test("announcing a job again is refused as an outage while the bus takes nothing", async () => {
+  const jobId = await submit();
+  deployment.aws.eventBus.fault = () => "refuse";
+  expect(await deployment.command("redeliver", jobId)).toMatchObject({ status: 503, headers: { "retry-after": "5" } });
 });

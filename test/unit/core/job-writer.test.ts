@@ -195,6 +195,53 @@ describe("messages that cannot be published", () => {
     await drive(ask);
     expect(await received("echo")).toMatchObject([{ detail: { stepIds: ["b"] } }]);
   });
+
+  it("fail nobody who does not ask again: what is in the log is done", async () => {
+    const delayed: string[] = [];
+    const onDelayed = (jobId: string): void => void delayed.push(jobId);
+    const jobs = writer(oneStep, { ...refusing(() => true), onDelayed });
+    await create(jobs);
+    const cancel = jobs.record(JOB, () => ({ events: [{ type: "job.cancelled" }], result: "cancelled" }));
+    expect(await drive(cancel)).toBe("cancelled");
+    expect((await types()).at(-1)).toBe("job.cancelled");
+    expect(delayed).toEqual([JOB, JOB]);
+  });
+
+  it("let a repeated submission have its job", async () => {
+    await create(
+      writer(
+        oneStep,
+        refusing(() => true),
+      ),
+    );
+    await clock.advance(5_000);
+    const again = await create(
+      writer(
+        oneStep,
+        refusing(() => true),
+      ),
+    );
+    expect(again).toMatchObject({ created: false, view: { seq: 2 } });
+  });
+
+  it("say nothing of who shares the commit: one is refused, one is done, one must ask again", async () => {
+    const jobs = writer(
+      oneStep,
+      refusing(() => true),
+    );
+    await create(jobs);
+    const refused = jobs.record(JOB, () => {
+      throw new RangeError("not as the job is");
+    });
+    const done = jobs.record(JOB, () => ({ events: [{ type: "job.cancelled" }], result: "cancelled" }));
+    const asks = jobs.update(JOB, ({ status }) => ({ events: [], result: status }));
+    const outcomes = await drive(Promise.allSettled([refused, done, asks]));
+    expect(outcomes).toMatchObject([
+      { reason: { name: "RangeError" } },
+      { value: "cancelled" },
+      { reason: { name: "PublishingError" } },
+    ]);
+  });
 });
 
 describe("updating a job", () => {
