@@ -14,6 +14,7 @@ import type { App } from "../../src/core/define-app.ts";
 const PROBLEMS: Readonly<Record<number, string>> = {
   400: "The request is malformed; `errors` names every violation.",
   401: "A key is needed.",
+  403: "A web page of another site asked, where no key is needed.",
   404: "No such job, or not one of this tenant's.",
   405: "The path exists, the method does not; `Allow` names those that do.",
   409: "The job's state does not allow it.",
@@ -28,6 +29,8 @@ const PROBLEMS: Readonly<Record<number, string>> = {
 /** Of what begins a job: both say when to come back. */
 const REFUSALS = [429, 503];
 const EVERYWHERE = [400, 401, 405, 500, 503];
+/** Of what changes something. */
+const FOREIGN = 403;
 
 /** The OpenAPI 3.1 document of {@link allRoutes}, with the app's workflows as examples. */
 export function openApiDocument(app: App): ReturnType<typeof createDocument> {
@@ -65,7 +68,8 @@ export function openApiDocument(app: App): ReturnType<typeof createDocument> {
 function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
   const { status, description, schema, headers } = route.success;
   const everywhere = route.public ? EVERYWHERE.filter((code) => code !== 401) : EVERYWHERE;
-  const problems = [...everywhere, ...route.problems].sort();
+  const foreign = route.method === "POST" ? [FOREIGN] : [];
+  const problems = [...everywhere, ...foreign, ...route.problems].sort();
   return {
     operationId: route.operationId,
     summary: route.summary,

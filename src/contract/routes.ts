@@ -49,7 +49,7 @@ export interface Route {
     readonly schema: z.ZodType;
     readonly headers?: z.ZodObject;
   };
-  /** Problems besides 400, 401, 405, 500 and 503, which every route may answer with. */
+  /** Problems besides 400, 401, 405, 500 and 503, which every route may answer with, and 403, which every POST may. */
   readonly problems: readonly (404 | 409 | 410 | 413 | 415 | 422 | 429)[];
 }
 

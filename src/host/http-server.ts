@@ -13,11 +13,12 @@ import { allRoutes, type Route } from "../contract/routes.ts";
 import type { Logger } from "../core/runtime.ts";
 import { FairGate } from "./fair-gate.ts";
 import { lambdaContext } from "./lambda-context.ts";
+import { checkLocalCaller } from "./local-caller.ts";
 import { localTenant } from "./options.ts";
 
 export interface HttpServerOptions {
   readonly handlers: Readonly<Record<Route["lambda"], HttpHandler>>;
-  /** Without keys, only requests addressed to this machine by name are served, and `x-tenant-id` says whose they are. */
+  /** Without keys, only what {@link checkLocalCaller} lets through is served, and `x-tenant-id` says whose it is. */
   readonly keys: Keys | undefined;
   readonly logger: Logger;
 }
@@ -27,7 +28,6 @@ export interface HttpServerOptions {
  * waits for a job's end must not hold one of these places.
  */
 const SUBMITS_AT_ONCE = 16;
-const LOCAL_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 
 /** Serves the routes by calling their handlers with API Gateway's event shape (a REST API's proxy integration). */
 export function httpServer({ handlers, keys, logger }: HttpServerOptions): Server {
@@ -41,7 +41,7 @@ export function httpServer({ handlers, keys, logger }: HttpServerOptions): Serve
     const requestId = randomUUID();
     try {
       const url = targetOf(request.url ?? "/");
-      if (keys === undefined) checkHost(request.headers.host);
+      if (keys === undefined) checkLocalCaller(request);
       const found = router.find(request.method as HTTPMethod, url.pathname);
       if (found === null) throw notFound(router, request.method ?? "", url.pathname);
       const route = found.store as Route;
@@ -81,16 +81,6 @@ function targetOf(target: string): URL {
   if (url !== null) return url;
   const detail = `the request target must be a path or a URL; got ${JSON.stringify(target)}`;
   throw new ProblemError({ title: "Invalid request", status: 400, detail });
-}
-
-/** Against DNS rebinding: a page that resolves its own name to this machine still sends its own name. */
-function checkHost(host: string | undefined): void {
-  if (host !== undefined && LOCAL_HOST.test(host)) return;
-  throw new ProblemError({
-    title: "Misdirected request",
-    status: 421,
-    detail: `this server answers as localhost, 127.0.0.1 or [::1] only; got Host ${JSON.stringify(host ?? "")}`,
-  });
 }
 
 function tenantOf(request: IncomingMessage, route: Route, keys: Keys | undefined): TenantId | undefined {

@@ -50,8 +50,8 @@ interface Jobs {
 }
 
 const NOBODYS = `job_${"b".repeat(26)}`;
-/** What no call here brings about: a method that there is not, limits that are reached, what has failed. */
-const NOT_CALLED = ["405", "429", "500", "503"];
+/** What no call here brings about: a foreign web page, a method that there is not, limits that are reached, what has failed. */
+const NOT_CALLED = ["403", "405", "429", "500", "503"];
 const LARGE = JSON.stringify({ input: "x".repeat(1_048_576) });
 
 /** Calls with the answers that are an operation's own. */

@@ -112,6 +112,43 @@ describe("the edge", () => {
     expect((await raw("/healthz", { host: "[::1]:80" })).status).toBe(200);
   });
 
+  test.each([
+    ["a page of another site", { origin: "https://evil.example", "sec-fetch-site": "cross-site" }],
+    ["a page of another port of this machine", { origin: "http://localhost:3000", "sec-fetch-site": "same-site" }],
+    ["a page of nowhere, such as a sandboxed frame", { origin: "null" }],
+    ["a page in a browser that sends no Sec-Fetch-Site", { origin: "https://evil.example" }],
+    ["a page whose browser hides where it is from", { "sec-fetch-site": "cross-site" }],
+  ])("%s changes nothing, whatever it posts", async (_, headers) => {
+    const job = await caller.run("step-throws", { text: "x" });
+    const commands = ["cancel", "redrive", "discard", "redeliver", "fork"].map((name) => `/v1/jobs/${job.id}/${name}`);
+    for (const path of ["/v1/jobs", "/v1/dead-letters/redrive", ...commands]) {
+      // What a `no-cors` request can be: no preflight asks before it.
+      const response = await fetch(url + path, { method: "POST", headers });
+      const { status, detail } = await problemOf(response);
+      expect({ path, status, detail }).toMatchObject({
+        path,
+        status: 403,
+        detail: expect.stringContaining("web pages"),
+      });
+    }
+    expect(await caller.job(job.id)).toEqual(job);
+  });
+
+  test("a page of this server, and who is no browser, may post without a body", async () => {
+    for (const headers of [{}, { origin: url, "sec-fetch-site": "same-origin" }, { "sec-fetch-site": "none" }]) {
+      const response = await fetch(`${url}/v1/dead-letters/redrive?unknown=1`, { method: "POST", headers });
+      // Let in, and then refused for what it asks.
+      expect((await problemOf(response)).status).toBe(400);
+    }
+  });
+
+  test("a body of another type is refused, also where it may be left out", async () => {
+    const init = { method: "POST", body: "{}", headers: { "content-type": "text/plain" } };
+    for (const path of ["/v1/dead-letters/redrive", `/v1/jobs/job_${"a".repeat(26)}/cancel`]) {
+      expect((await problemOf(await fetch(url + path, init))).status).toBe(415);
+    }
+  });
+
   test("a tenant id of another shape is a 400", async () => {
     const problem = await problemOf(await new Caller(url, { "x-tenant-id": "../x" }).get("/v1/jobs"));
     expect(pathsOf(problem)).toEqual(["x-tenant-id"]);
