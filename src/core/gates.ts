@@ -5,7 +5,7 @@ import { Circuits } from "./circuits.ts";
 import type { App } from "./define-app.ts";
 import type { AnyCapability, Provider } from "./define-capability.ts";
 import type { Clock, Ids, Limits } from "./ports.ts";
-import { type Need, needsOf, type Rate, rateOf, settlementMs, tokensOf } from "./rate-limits.ts";
+import { creditMs, type Need, needsOf, type Rate, rateOf, settlementMs, tokensOf } from "./rate-limits.ts";
 
 export interface GatesProps {
   readonly limits: Limits;
@@ -82,7 +82,7 @@ const OPEN: GateDecision = { kind: "admitted", pass: NOTHING_HELD };
  *
  * 1. Where a capability names no provider and no `tenantConcurrency`, nothing is asked of anybody. Where it names a provider
  *    without rates, a step costs one read of its circuit, which `circuitCacheMs` spares most steps, and no write.
- * 2. Who is refused comes again when the gate can be open: in the order of a line where a rate refused it, at random after that
+ * 2. Who is refused comes again when the gate can be open: in the order of its tenant's line where a rate refused it, at random after that
  *    where a circuit or its tenant's share did.
  */
 export class Gates {
@@ -182,9 +182,10 @@ export class Gates {
     }
     const limited = provider && rateOf(this.#rates, provider.name);
     for (const need of limited ? needsOf(limited.name, limited.rate, provider?.tokens) : []) {
-      const answer = await this.#limits.reserve(need.key, { ...need.ask, nowMs });
+      const burstMs = need.ask.burstMs + creditMs(need.ask, nowMs - requestedAtMs);
+      const answer = await this.#limits.reserve(need.key, { ...need.ask, burstMs, nowMs });
       if (!answer.granted) {
-        return this.#deferred("rate", isSpare ? nowMs + MAX_WAIT_MS : await this.#turn(need, answer.retryAtMs));
+        return this.#deferred("rate", isSpare ? nowMs + MAX_WAIT_MS : await this.#turn(need, tenant, answer.retryAtMs));
       }
       held.reserved.push(need);
     }
@@ -192,18 +193,22 @@ export class Gates {
   }
 
   /**
-   * When a step that a bucket refused comes again. Those who wait stand in a line, which is a bucket too: each takes a place
-   * as long as its cost, from the moment on at which there will be something to take. So they come as fast as the rate can
-   * serve them, and most come once. The line is as long as a queue's delay; who finds no place in it asks again later. A
-   * place is no promise: who comes at the right moment passes without one.
+   * When a step that a bucket refused comes again. A tenant's steps that wait stand in a line, which is a bucket too: each
+   * takes a place as long as its cost, from the moment on at which there will be something to take. So a tenant's come as
+   * fast as the rate could serve them, most once, and as often as another's, however many wait. The line is as long as a
+   * queue's delay; who finds no place in it asks again later. A place is no promise: who comes at the right moment passes
+   * without one. Nobody comes at the very moment each time, by chance: whoever always came just after another never passed.
    */
-  async #turn({ key, ask }: Need, retryAtMs: number): Promise<number> {
+  async #turn({ key, ask }: Need, tenant: string, retryAtMs: number): Promise<number> {
     const nowMs = this.#clock.now();
     // Places as long as the estimates would leave most of the rate unused. Those whose cost nobody knows must not all come at once.
     const costMs = Math.max(ask.costMs * (this.#usedShare.get(key) ?? 1), MIN_WAIT_MS);
     const line = { costMs, burstMs: nowMs + MAX_WAIT_MS - retryAtMs, nowMs: retryAtMs };
-    const place = line.burstMs > 0 ? await this.#limits.reserve(`${key}/line`, line) : undefined;
-    return place?.granted ? retryAtMs + place.usedMs - costMs : nowMs + MAX_WAIT_MS * (1 - this.#ids.random() / 2);
+    const place = line.burstMs > 0 ? await this.#limits.reserve(`${key}/line/${tenant}`, line) : undefined;
+    const random = this.#ids.random();
+    return place?.granted
+      ? retryAtMs + place.usedMs - costMs + random * MIN_WAIT_MS
+      : nowMs + MAX_WAIT_MS * (1 - random / 2);
   }
 
   #deferred(reason: GateReason, atMs: number): GateDecision {

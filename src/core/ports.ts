@@ -216,7 +216,7 @@ export interface Snapshots {
 /** What a bucket is asked for. Amounts are times: how long the bucket's rate takes to bring so much, in ms. */
 export interface Reservable {
   readonly costMs: number;
-  /** What a full bucket holds. */
+  /** What a full bucket holds. Who asks with more than others may put it into debt: these wait until that is paid. */
   readonly burstMs: number;
   readonly nowMs: number;
 }

@@ -64,6 +64,15 @@ export const costMs = (amount: number, perMinute: number): number =>
 /** A bucket holds one request at least. */
 export const burstMs = (perMinute: number): number => Math.max(BURST_MS, MINUTE_MS / perMinute);
 
+/**
+ * How far a step may put a bucket into debt: by as much as it has waited, up to its cost. Once it has waited for as long as
+ * the rate takes to bring its cost, it passes wherever there is no debt: what has its size is kept out no longer than what
+ * is small, and a step that has just come, which may make no debt, keeps out nobody who waits. So any window has its rate,
+ * a burst and one call.
+ */
+export const creditMs = (ask: { readonly costMs: number }, waitedMs: number): number =>
+  Math.min(ask.costMs, Math.max(0, waitedMs));
+
 /** What a settlement changes, in ms: what was used, less what was reserved. */
 export const settlementMs = (reserved: number, used: number, perMinute: number): number =>
   costMs(used, perMinute) - costMs(reserved, perMinute);

@@ -5,8 +5,8 @@ import type { Reservable } from "./ports.ts";
  * TM 4.1, 4.4.1). A bucket is one number, its theoretical arrival time: the moment at which it will be full again. So
  * nothing has to fill it, and taking from it is an addition, which many can make at once.
  *
- * 1. Granted costs in any window add up to the window's length and the burst at most, and to the largest cost where that
- *    is above the burst.
+ * 1. Granted costs in any window add up to the window's length and the largest burst that was asked with at most, and to
+ *    the largest cost where that is above the burst.
  * 2. Any cost is granted once the bucket is full.
  */
 export type BucketDecision =

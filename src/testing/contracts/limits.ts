@@ -78,6 +78,21 @@ export function testLimits(
       expect(await limits.reserve(key, ask({ nowMs: T0 + 52_000 }))).toMatchObject({ granted: true });
     });
 
+    test("goes into debt for one who may take more than the others, and these wait until it is paid", async (limits, key) => {
+      for (let n = 0; n < 10; n++) await limits.reserve(key, ask());
+      const credit = { costMs: 8_000, burstMs: 18_000 };
+      expect(await limits.reserve(key, ask(credit))).toEqual({ granted: true, usedMs: 18_000 });
+      expect(await limits.reserve(key, ask({ ...credit, costMs: 1, burstMs: 10_001 }))).toEqual({
+        granted: false,
+        retryAtMs: T0 + 8_000,
+      });
+      expect(await limits.reserve(key, ask({ nowMs: T0 + 8_999 }))).toEqual({
+        granted: false,
+        retryAtMs: T0 + 9_000,
+      });
+      expect(await limits.reserve(key, ask({ nowMs: T0 + 9_000 }))).toMatchObject({ granted: true });
+    });
+
     test("keeps buckets apart", async (limits, key) => {
       expect(await limits.reserve(key, ask({ costMs: 10_000 }))).toMatchObject({ granted: true });
       expect(await limits.reserve(newKey(), ask({ costMs: 10_000 }))).toMatchObject({ granted: true });
