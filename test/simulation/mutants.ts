@@ -158,8 +158,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       patch(
         "lambdas/worker/claim-steps.ts",
-        "          doubts += 1;\n          const { policy, streamed } = inDoubt;\n          const estimate = estimateOf(capability, step, streamed, resources);\n          events.push({",
-        "          doubts += 1;\n          const { policy, streamed } = inDoubt;\n          const estimate = estimateOf(capability, step, streamed, resources);\n          [].push.call([], {",
+        "events.push(doubt(step, inDoubt.policy));",
+        "doubt(step, inDoubt.policy);",
       ),
     ],
   },
