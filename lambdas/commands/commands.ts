@@ -20,6 +20,8 @@ import type { Runtime } from "../../src/core/runtime.ts";
 import { getJob, noSuchJob } from "../jobs/jobs.ts";
 import { type Submitted, submit } from "../submit/submit.ts";
 
+const LOOK_SOON_MS = 60_000;
+
 /** A job of a tenant's. */
 export interface Of {
   readonly tenant: TenantId;
@@ -40,12 +42,12 @@ export async function redriveJob(of: Of, request: RedriveRequest, runtime: Runti
 
 /** The same, and which ones. */
 export function redrive(of: Of, request: RedriveCommand, runtime: Runtime): Promise<readonly WaitingLetter[]> {
-  return command(of, (state, nowMs) => decideRedrive(state, request, runtime.app, nowMs), runtime);
+  return makeWork(of, (state, nowMs) => decideRedrive(state, request, runtime.app, nowMs), runtime);
 }
 
 /** Gives dead letters of a job up; see {@link decideDiscard}. */
 export async function discardDeadLetters(of: Of, request: DiscardRequest, runtime: Runtime): Promise<JobView> {
-  await command(of, (state) => decideDiscard(state, request), runtime);
+  await makeWork(of, (state) => decideDiscard(state, request), runtime);
   return getJob(of.tenant, of.jobId, runtime);
 }
 
@@ -85,6 +87,19 @@ async function commitsOf({ tenant, jobId }: Of, runtime: Runtime): Promise<reado
   const { commits } = await readCommits(runtime, jobId);
   if (commits[0]?.tenant !== tenant) throw noSuchJob(jobId);
   return commits;
+}
+
+/**
+ * A {@link command} after which there may be something to do. A job that waits for a person is looked at seldom: it has to be
+ * looked at soon before its messages can be lost (rule 11).
+ */
+async function makeWork<T>(of: Of, decide: Decide<T>, runtime: Runtime): Promise<T> {
+  const { atomicEffects, clock, index } = runtime;
+  const isWork: Decide<boolean> = (state, nowMs) => ({ events: [], result: decide(state, nowMs).events.length > 0 });
+  if (!atomicEffects && (await command(of, isWork, runtime))) {
+    await index.change(of.jobId, { wakeAtMs: clock.now() + LOOK_SOON_MS });
+  }
+  return command(of, decide, runtime);
 }
 
 /** Throws a 404 for a job that is not there or another tenant's, a 409 for what cannot be done with it, a 422 for a value of the wrong shape. */

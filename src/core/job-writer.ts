@@ -50,6 +50,8 @@ const MAX_BATCH = 64;
 const CONFLICT_JITTER_MS = 20;
 /** A job that has not moved for this long, in ms, may miss a message. */
 const QUIET_MS = 5_000;
+/** A job that goes on is looked at after so long, in ms. */
+const LOOK_SOON_MS = 60_000;
 /** For so long the repeat of a submission asks for what may be missing, in ms. */
 const REPEAT_MS = 120_000;
 /** For so long a message that may be a second one waits where its step has to, in ms. */
@@ -307,5 +309,8 @@ export class JobWriter {
 
 function changeOf(before: JobState["status"], state: JobState): HeadChange | undefined {
   if (before === state.status) return undefined;
-  return isEnded(state) ? { status: state.status, wakeAtMs: null } : { status: state.status };
+  const { status } = state;
+  if (isEnded(state)) return { status, wakeAtMs: null };
+  // While it waited for a person it was looked at more and more seldom.
+  return before === "dead-lettered" ? { status, wakeAtMs: Date.parse(state.updatedAt) + LOOK_SOON_MS } : { status };
 }
