@@ -8,9 +8,10 @@ import type { Runtime } from "../../src/core/runtime.ts";
 import type { Claimed } from "./claim-steps.ts";
 import { holds } from "./holds.ts";
 import { ProgressRecorder } from "./progress-recorder.ts";
-import { type Outcome, recordOutcome } from "./record-outcome.ts";
+import { type Outcome, recordOutcome, type Task } from "./record-outcome.ts";
 
-export interface Terms {
+/** What a step is worked on for, and what it may take. */
+export interface Terms extends Task {
   /** What the step holds at the gates until its call is over. */
   readonly pass: Pass;
   /** When the worker's time for the call is over, in epoch ms. */
@@ -24,26 +25,21 @@ export interface Terms {
  * worker's time, its job's deadline, and when its job has ended or another attempt has taken its place. Until it has
  * begun nothing is waited for: whoever stops the job stops the call.
  */
-export async function attemptStep(
-  step: Claimed,
-  { pass, endsAtMs, expected }: Terms,
-  detail: MessageDetail,
-  capability: AnyCapability,
-  runtime: Runtime,
-): Promise<Outcome> {
+export async function attemptStep(step: Claimed, terms: Terms, runtime: Runtime): Promise<Outcome> {
+  const { detail, capability, pass, expected } = terms;
   if (step.finished) {
     const { output, usage } = step.finished;
-    return recordOutcome(step, { kind: "returned", output, usage }, detail, capability, runtime);
+    return recordOutcome(step, { kind: "returned", output, usage }, terms, runtime);
   }
   const { signal, end } = runtime.calls.begin(detail.jobId, step.stepId, step.attempt, expected);
   const stopWatching = watch(step, detail, runtime);
   let settled: Promise<void> | undefined;
   try {
-    const outcome = await callStep(step, detail, endsAtMs, capability, runtime, signal, (called) => {
+    const outcome = await callStep(step, terms, runtime, signal, (called) => {
       stopWatching();
       settled = settle(pass, called, capability);
     });
-    return await recordOutcome(step, outcome, detail, capability, runtime);
+    return await recordOutcome(step, outcome, terms, runtime);
   } finally {
     await settled;
     // Until it is on record, or cannot be put there, the call is this process's: no other message may take it for lost.
@@ -53,16 +49,14 @@ export async function attemptStep(
 
 async function callStep(
   step: Claimed,
-  detail: MessageDetail,
-  workerEndsAtMs: number,
-  capability: AnyCapability,
+  { detail, capability, endsAtMs: workerEndsAtMs, recordUntilMs }: Terms,
   runtime: Runtime,
   signal: AbortSignal,
   onEnd: (outcome: CallOutcome) => void,
 ): Promise<CallOutcome> {
   const { jobId, tenant } = detail;
   const { stepId, attempt, input, deadlineMs, reattachTo } = step;
-  const progress = new ProgressRecorder(jobId, stepId, attempt, capability, runtime);
+  const progress = new ProgressRecorder({ jobId, stepId, attempt, capability, recordUntilMs }, runtime);
   const outcome = await call({
     capability,
     input,

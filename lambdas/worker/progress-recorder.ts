@@ -6,19 +6,27 @@ import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { iso } from "../../src/core/iso.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { holds } from "./holds.ts";
+import { untilRecorded } from "./until-recorded.ts";
 
 /** A chunk is recorded after the engine's time or this many characters, whichever comes first. */
 const FLUSH_CHARACTERS = 4_096;
 
+/** An attempt, and until when what it came to may be recorded, in epoch ms. */
+export interface Recorded {
+  readonly jobId: JobId;
+  readonly stepId: string;
+  readonly attempt: number;
+  readonly capability: AnyCapability;
+  readonly recordUntilMs: number;
+}
+
 /**
  * Records what an attempt streams, in the order in which it came; each record renews the attempt's lease. Of an
- * attempt that was superseded nothing more is recorded. A flush that fails is tried again with the next one.
+ * attempt that was superseded nothing more is recorded. A flush that fails is tried again with the next one; the
+ * stream's end, and the id under which its answer is kept, until there is no time left.
  */
 export class ProgressRecorder {
-  readonly #jobId: JobId;
-  readonly #stepId: string;
-  readonly #attempt: number;
-  readonly #capability: AnyCapability;
+  readonly #of: Recorded;
   readonly #runtime: Runtime;
   #pending = "";
   #recorded = 0;
@@ -26,11 +34,8 @@ export class ProgressRecorder {
   #last: Promise<void> = Promise.resolve();
   #streamed = false;
 
-  constructor(jobId: JobId, stepId: string, attempt: number, capability: AnyCapability, runtime: Runtime) {
-    this.#jobId = jobId;
-    this.#stepId = stepId;
-    this.#attempt = attempt;
-    this.#capability = capability;
+  constructor(of: Recorded, runtime: Runtime) {
+    this.#of = of;
     this.#runtime = runtime;
   }
 
@@ -44,7 +49,7 @@ export class ProgressRecorder {
 
   /** Resolves when it is durable that the provider keeps the answer under this id. */
   keptAs(id: string): Promise<void> {
-    const recorded = this.#last.then(() => this.#record(this.#take(), { keptAs: id }));
+    const recorded = this.#last.then(() => this.#recordSurely({ keptAs: id }));
     this.#last = recorded.catch(() => {});
     return recorded;
   }
@@ -53,7 +58,7 @@ export class ProgressRecorder {
   async end(output: unknown, usage: Usage | undefined): Promise<void> {
     if (!this.#streamed) return;
     await this.#settled();
-    await this.#record(this.#take(), { final: true, output: rawJson(output), ...(usage ? { usage } : {}) });
+    await this.#recordSurely({ final: true, output: rawJson(output), ...(usage ? { usage } : {}) });
   }
 
   /** The call has not returned: what it had streamed so far is on record when this resolves. */
@@ -72,37 +77,49 @@ export class ProgressRecorder {
     this.#cancel?.();
     this.#cancel = undefined;
     this.#last = this.#last.then(async () => {
-      const text = this.#take();
-      if (text === "") return;
+      if (this.#pending === "") return;
       try {
-        await this.#record(text);
+        await this.#taking((text) => this.#record(text));
       } catch (error) {
-        this.#recorded -= text.length;
-        this.#pending = text + this.#pending;
-        this.#runtime.logger.warn("progress not recorded yet", { jobId: this.#jobId, error: (error as Error).name });
+        this.#runtime.logger.warn("progress not recorded yet", { jobId: this.#of.jobId, error: (error as Error).name });
       }
     });
   }
 
-  #take(): string {
+  /** With what is pending. */
+  #recordSurely(end: Partial<EventOf<"step.progress">>): Promise<void> {
+    return this.#taking((text) => untilRecorded(() => this.#record(text, end), this.#of.recordUntilMs, this.#runtime));
+  }
+
+  /** What could not be recorded is pending again. */
+  async #taking(record: (text: string) => Promise<void>): Promise<void> {
     const text = this.#pending;
     this.#pending = "";
     this.#recorded += text.length;
-    return text;
+    try {
+      await record(text);
+    } catch (error) {
+      this.#recorded -= text.length;
+      this.#pending = text + this.#pending;
+      throw error;
+    }
   }
 
   async #record(text: string, end: Partial<EventOf<"step.progress">> = {}): Promise<void> {
+    const { jobId, stepId, attempt, capability } = this.#of;
+    const about = { stepId, capability: capability.name, attempt };
     const offset = this.#recorded - text.length;
-    const about = { stepId: this.#stepId, capability: this.#capability.name, attempt: this.#attempt };
-    const recorded = await this.#runtime.writer.update(this.#jobId, (state, nowMs) => {
-      if (!holds(state, about)) return { events: [], result: false };
-      // A flush that was taken for failed may have come through late: what is on record is not told again.
-      const known = Math.max(0, (state.steps.get(this.#stepId)?.text.length ?? 0) - offset);
+    const recorded = await this.#runtime.writer.update(jobId, (state, nowMs) => {
+      const step = state.steps.get(stepId);
+      if (step === undefined || !holds(state, about)) return { events: [], result: false };
+      // What was taken for failed may have come through late: what is on record is not told again.
+      const known = Math.max(0, step.text.length - offset);
+      const isTold = end.keptAs === undefined ? text.length <= known : end.keptAs === step.keptAs;
+      if (step.finished || (isTold && !end.final)) return { events: [], result: true };
       const more = { offset: offset + known, text: text.slice(known) };
-      const leaseUntil = iso(nowMs + this.#capability.leaseMs);
+      const leaseUntil = iso(nowMs + capability.leaseMs);
       return { events: [{ type: "step.progress", ...about, ...more, leaseUntil, ...end }], result: true };
     });
-    if (!recorded)
-      this.#runtime.calls.stop(this.#jobId, new CallStoppedError("nobody waits for the call any more"), about);
+    if (!recorded) this.#runtime.calls.stop(jobId, new CallStoppedError("nobody waits for the call any more"), about);
   }
 }

@@ -1,17 +1,20 @@
 import type { EventBody, Usage } from "../../src/contract/events.ts";
+import type { JobId } from "../../src/contract/ids.ts";
 import type { MessageDetail } from "../../src/contract/messages.ts";
 import { topics } from "../../src/contract/messages.ts";
 import { type CallOutcome, checkOutput } from "../../src/core/call.ts";
+import type { Decide } from "../../src/core/decision.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
-import { errorInfo } from "../../src/core/errors.ts";
+import { errorInfo, PublishingError } from "../../src/core/errors.ts";
 import { iso } from "../../src/core/iso.ts";
 import { decideRetry, type RetryDecision } from "../../src/core/retry.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { isEnded, type StepState } from "../../src/core/state.ts";
+import { isEnded, type JobState, type StepState } from "../../src/core/state.ts";
 import type { Claimed } from "./claim-steps.ts";
 import { holds } from "./holds.ts";
 import { logKeys } from "./log-keys.ts";
 import { countSteps, countTokens, type Observed } from "./observe-step.ts";
+import { untilRecorded } from "./until-recorded.ts";
 
 /** A step that is to be tried again. */
 export interface Retry {
@@ -25,39 +28,65 @@ export interface Outcome extends Observed {
   readonly retry: Retry | undefined;
 }
 
-/** Puts on record what a call came to, together with what the workflow asks for next. Of a superseded attempt, nothing. */
+/** What a worker was asked for, and until when it may record what came of it, in epoch ms. */
+export interface Task {
+  readonly detail: MessageDetail;
+  readonly capability: AnyCapability;
+  readonly recordUntilMs: number;
+}
+
+/**
+ * Puts on record what a call came to, together with what the workflow asks for next. Of a superseded attempt, nothing.
+ * Rejects with {@link PublishingError} where it was on record before, and nobody knows whether that was announced.
+ */
 export async function recordOutcome(
   step: Claimed,
   outcome: CallOutcome,
-  detail: MessageDetail,
-  capability: AnyCapability,
+  task: Task,
   runtime: Runtime,
 ): Promise<Outcome> {
+  const { detail, capability } = task;
   const { usage } = outcome;
   const { jobId } = detail;
-  if (outcome.kind === "threw") return recordFailure(step, detail, capability, runtime, outcome.error, { usage });
+  if (outcome.kind === "threw") return recordFailure(step, task, runtime, outcome.error, { usage });
   const checked = checkOutput(capability, outcome.output);
-  if ("error" in checked) {
-    return recordFailure(step, detail, capability, runtime, checked.error, { usage, raw: checked.raw });
-  }
+  if ("error" in checked) return recordFailure(step, task, runtime, checked.error, { usage, raw: checked.raw });
   const about = { stepId: step.stepId, capability: capability.name, attempt: step.attempt };
-  const recorded = await runtime.writer.update(jobId, (state) => {
-    if (!holds(state, step)) return { events: [], result: false };
-    return {
-      events: [{ type: "step.completed", ...about, result: checked.result, ...(usage ? { usage } : {}) }],
-      result: true,
-    };
-  });
+  const completed: EventBody = {
+    type: "step.completed",
+    ...about,
+    result: checked.result,
+    ...(usage ? { usage } : {}),
+  };
+  const decide: Decide<"recorded" | "recorded before" | "late"> = (state) => {
+    if (holds(state, step)) return { events: [completed], result: "recorded" };
+    return { events: [], result: completedBefore(state, step) ? "recorded before" : "late" };
+  };
+  const recorded = await untilRecorded(() => runtime.writer.update(jobId, decide), task.recordUntilMs, runtime);
+  if (recorded === "late") runtime.logger.warn("late result dropped", { ...logKeys(detail), ...about });
+  else countSteps("StepsCompleted", 1, capability.name, runtime);
   countTokens(usage, capability.name, runtime);
-  if (recorded) countSteps("StepsCompleted", 1, capability.name, runtime);
-  else runtime.logger.warn("late result dropped", { ...logKeys(detail), ...about });
+  if (recorded === "recorded before") mayBeUnannounced(jobId, runtime);
   return { retry: undefined };
+}
+
+/** Whether this very attempt's result is on record: it was written, and its answer lost. */
+function completedBefore({ steps }: JobState, { stepId, attempt }: Claimed): boolean {
+  const last = steps.get(stepId)?.attempts.at(-1);
+  return last?.attempt === attempt && last.outcome === "completed";
+}
+
+/** Where a commit and its messages are two writes, whoever asks again publishes them. */
+function mayBeUnannounced(jobId: JobId, { atomicEffects }: Runtime): void {
+  if (!atomicEffects) throw new PublishingError(jobId, new Error("the answer to the append was lost"));
 }
 
 /** A failure that is on record, and what follows from it. */
 interface Failure extends Pick<RetryDecision, "counts" | "final" | "delayMs"> {
   /** Of the event that gave the step up. */
   readonly deadLetterSeq: number | undefined;
+  /** What the workflow asks for because of it may not have been published. */
+  readonly isUnannounced?: boolean;
 }
 
 /**
@@ -68,29 +97,29 @@ function recordedBefore(current: StepState, { attempt }: Claimed, nowMs: number)
   const last = current.attempts.at(-1);
   if (last?.attempt !== attempt || last.outcome !== "failed") return undefined;
   const { status, retryAtMs = nowMs, throttles, deadLettered } = current;
-  if (status !== "retrying" && status !== "dead-lettered") return undefined;
+  if (status !== "retrying" && status !== "dead-lettered" && status !== "failed") return undefined;
   return {
     counts: throttles === 0,
-    final: status === "dead-lettered",
+    final: status !== "retrying",
     delayMs: Math.max(0, retryAtMs - nowMs),
     deadLetterSeq: deadLettered?.seq,
+    isUnannounced: status === "failed",
   };
 }
 
 async function recordFailure(
   step: Claimed,
-  detail: MessageDetail,
-  capability: AnyCapability,
+  { detail, capability, recordUntilMs }: Task,
   runtime: Runtime,
   thrown: unknown,
   { usage, raw }: { usage: Usage | undefined; raw?: StepState["result"] },
 ): Promise<Outcome> {
-  const { writer, ids, queue, logger } = runtime;
+  const { ids, queue, logger } = runtime;
   const { jobId } = detail;
   const about = { stepId: step.stepId, capability: capability.name, attempt: step.attempt };
   const error = errorInfo(thrown);
   const random = ids.random();
-  const outcome = await writer.update<Failure | undefined>(jobId, (state, nowMs) => {
+  const decide: Decide<Failure | undefined> = (state, nowMs) => {
     const current = state.steps.get(step.stepId);
     if (current === undefined) return { events: [], result: undefined };
     if (!holds(state, step))
@@ -116,7 +145,8 @@ async function recordFailure(
       return { events, result: { ...decision, final: true, deadLetterSeq: undefined } };
     }
     return { events, result: { ...decision, deadLetterSeq: buried ? state.seq + events.length : undefined } };
-  });
+  };
+  const outcome = await untilRecorded(() => runtime.writer.update(jobId, decide), recordUntilMs, runtime);
   if (outcome === undefined) {
     logger.warn("late failure dropped", { ...logKeys(detail), ...about });
     return { retry: undefined, failedWith: error.name };
@@ -136,6 +166,7 @@ async function recordFailure(
       seq: outcome.deadLetterSeq,
     });
   }
+  if (outcome.isUnannounced) mayBeUnannounced(jobId, runtime);
   const retry = final ? undefined : { stepId: step.stepId, delayMs, counts };
   return { retry, failedWith: error.name };
 }

@@ -1,10 +1,9 @@
 import type { CommitId } from "../../src/contract/ids.ts";
 import type { MessageDetail } from "../../src/contract/messages.ts";
 import { MAX_AHEAD_MS, topics } from "../../src/contract/messages.ts";
-import type { AnyCapability } from "../../src/core/define-capability.ts";
 import type { Pass } from "../../src/core/gates.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { attemptStep } from "./attempt.ts";
+import { attemptStep, type Terms } from "./attempt.ts";
 import { type Claimed, type Claims, claimSteps } from "./claim-steps.ts";
 import { APART_MS } from "./company.ts";
 import { logKeys } from "./log-keys.ts";
@@ -25,6 +24,8 @@ export interface StepRequest {
 
 /** Before a process is cut off its calls end, for what is left to record (rule 17). */
 const END_MARGIN_MS = 10_000;
+/** Of that, for what follows when all is recorded, or nothing more is tried. */
+const ACK_MARGIN_MS = 2_000;
 
 /** When the same message has to come again; undefined: it is done. */
 export interface WorkResult {
@@ -46,13 +47,15 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
     clock.now() + capability.leaseMs,
     (request.endsAtMs ?? Number.POSITIVE_INFINITY) - END_MARGIN_MS,
   );
+  // A result may be late: what forbids it is another attempt, not the lease's end (rule 4).
+  const recordUntilMs = (request.endsAtMs ?? endsAtMs + END_MARGIN_MS) - ACK_MARGIN_MS;
   const { stepIds, passes } = request.claimedBy
     ? { stepIds: detail.stepIds ?? [], passes: new Map<string, Pass>() }
     : await passGates(detail, capability, runtime);
   if (stepIds.length === 0) return { retryAfterMs: undefined };
   const begun = await claimAndBegin(
-    { ...request, detail: { ...detail, stepIds }, endsAtMs },
-    capability,
+    { ...request, detail: { ...detail, stepIds } },
+    { capability, endsAtMs, recordUntilMs },
     passes,
     runtime,
   );
@@ -79,13 +82,14 @@ export async function work(request: StepRequest, runtime: Runtime): Promise<Work
  * the commit that claims them, stops them. Undefined for a job that does not exist.
  */
 async function claimAndBegin(
-  request: StepRequest & { readonly endsAtMs: number },
-  capability: AnyCapability,
+  request: StepRequest,
+  times: Pick<Terms, "capability" | "endsAtMs" | "recordUntilMs">,
   passes: ReadonlyMap<string, Pass>,
   runtime: Runtime,
 ): Promise<{ readonly claims: Claims; readonly attempts: readonly Promise<Outcome>[] } | undefined> {
   const { calls, gates } = runtime;
-  const { detail, endsAtMs } = request;
+  const { detail } = request;
+  const { capability } = times;
   const expected = calls.expect(detail.jobId);
   try {
     const claims = await claimSteps(request, capability, runtime).catch((error: unknown) => giveBack(passes, error));
@@ -96,8 +100,8 @@ async function claimAndBegin(
     const attempts = claims.claimed.map(async (step) => {
       const about = { ...step, capability: capability.name };
       const pass = passes.get(step.stepId) ?? gates.passAhead(capability, step.input);
-      const terms = { pass, endsAtMs, expected: expected.signal };
-      return observeStep(about, detail, runtime, () => attemptStep(step, terms, detail, capability, runtime));
+      const terms = { ...times, detail, pass, expected: expected.signal };
+      return observeStep(about, detail, runtime, () => attemptStep(step, terms, runtime));
     });
     return { claims, attempts };
   } finally {

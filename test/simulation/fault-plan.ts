@@ -2,9 +2,10 @@ import type { Dice } from "./dice.ts";
 
 /**
  * `gentle`: nothing goes wrong that the jobs' own way could not deal with. There the reconciler must have nothing to make
- * good, no call may be in doubt, and no queue may set a message aside.
+ * good, no call may be in doubt, and no queue may set a message aside. `outage`: writes fail, but nobody dies, so no call
+ * may be in doubt.
  */
-export type Weather = "gentle" | "rough";
+export type Weather = "gentle" | "outage" | "rough";
 
 /** How likely each thing is that can go wrong, at each opportunity. */
 export interface FaultPlan {
@@ -101,6 +102,13 @@ const GENTLE: readonly FaultPlan[] = [
     refuse: 0.12,
     // For how long a job has been at rest is told by a clock.
     skewMs: 0,
+  },
+  {
+    ...NO_FAULTS,
+    weather: "outage",
+    about: "writes that are refused, so that what a call came to is recorded late",
+    hits: (call) => call.startsWith("log.append") || call.startsWith("blobs.put"),
+    refuse: 0.2,
   },
   {
     ...NO_FAULTS,

@@ -253,6 +253,11 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "record-once",
+    what: "What a call came to is given up when it cannot be recorded at the first try",
+    patches: [patch("lambdas/worker/until-recorded.ts", "if (leftMs <= 0 ||", "if (leftMs !== 0 ||")],
+  },
+  {
     name: "claim-with-end",
     what: "A step that is claimed in the very commit that ends its job is called",
     patches: [
