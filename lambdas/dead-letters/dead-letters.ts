@@ -7,30 +7,36 @@ import type {
   RedrivenList,
 } from "../../src/contract/api.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { deadLettersOf, type WaitingLetter } from "../../src/core/commands.ts";
+import type { WaitingLetter } from "../../src/core/commands.ts";
 import { iso } from "../../src/core/iso.ts";
-import { readState } from "../../src/core/read-job.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { ADVANCE_STEP, type JobState } from "../../src/core/state.ts";
+import type { JobState, StepState } from "../../src/core/state.ts";
 import { redrive } from "../commands/commands.ts";
-import { linksOf, listHeads } from "../jobs/jobs.ts";
+import { linksOf } from "../jobs/jobs.ts";
+import { errorOf, walkDeadLetters } from "./walk-dead-letters.ts";
 
-interface Filter {
-  readonly workflow?: string | undefined;
-  readonly capability?: string | undefined;
-  readonly error?: string | undefined;
-  readonly cursor?: string | undefined;
-  readonly limit: number;
-}
+/** What one answer may take as JSON, in bytes; one letter always fits. A Lambda function may answer with 6 MB. */
+const MAX_PAGE_BYTES = 1_048_576;
+/** A larger input is left out: the log has it. */
+const MAX_INPUT_BYTES = 4_096;
+const MAX_ATTEMPTS = 10;
+const SUBMITTED_SEQ = 1;
 
-/** A page of the tenant's dead letters, from the logs: also of those whose messages are long gone. `limit` counts jobs. */
+/** A page of the tenant's dead letters. */
 export async function listDeadLetters(
   tenant: TenantId,
   query: z.output<typeof ListDeadLettersQuery>,
   runtime: Pick<Runtime, "index" | "log" | "blobs" | "snapshots">,
 ): Promise<z.infer<typeof DeadLetterList>> {
-  const { states, next } = await waitingJobs(tenant, query, runtime);
-  const deadLetters = states.flatMap((state) => matching(state, query).map((letter) => viewOf(state, letter)));
+  const deadLetters: DeadLetterView[] = [];
+  let bytes = 0;
+  const next = await walkDeadLetters(tenant, query, runtime, (state, letter) => {
+    const view = viewOf(state, letter);
+    bytes += bytesOf(view);
+    if (deadLetters.length > 0 && (deadLetters.length >= query.limit || bytes > MAX_PAGE_BYTES)) return false;
+    deadLetters.push(view);
+    return true;
+  });
   return { deadLetters, ...(next === undefined ? {} : { next }) };
 }
 
@@ -42,12 +48,10 @@ export async function redriveAll(
 ): Promise<z.infer<typeof RedrivenList>> {
   const { reason, ratePerSecond } = request;
   const because = reason === undefined ? {} : { reason };
-  const { states, next } = await waitingJobs(tenant, request, runtime);
   const begunMs = runtime.clock.now();
-  const letters = states.flatMap((state) => matching(state, request).map((letter) => ({ letter, jobId: state.jobId })));
   const redriven: z.infer<typeof RedrivenList>["redriven"] = [];
-  for (const { letter, jobId } of letters) {
-    const { stepId, seq } = letter;
+  const next = await walkDeadLetters(tenant, request, runtime, async ({ jobId }, { stepId, seq }) => {
+    if (redriven.length >= request.limit) return false;
     const notBeforeMs = begunMs + Math.round((redriven.length / ratePerSecond) * 1_000);
     const command = { stepId, seq, ...because, ...(notBeforeMs > begunMs ? { notBeforeMs } : {}) };
     const taken = await redrive({ tenant, jobId }, command, runtime).catch((error: unknown) => {
@@ -56,54 +60,43 @@ export async function redriveAll(
       return [];
     });
     if (taken.length > 0) redriven.push({ jobId, stepId, notBefore: iso(notBeforeMs) });
-  }
+    return true;
+  });
   return { redriven, ...(next === undefined ? {} : { next }) };
 }
 
-async function waitingJobs(
-  tenant: TenantId,
-  { workflow, cursor, limit }: Filter,
-  runtime: Pick<Runtime, "index" | "log" | "blobs" | "snapshots">,
-): Promise<{ readonly states: JobState[]; readonly next: string | undefined }> {
-  const query = {
-    tenant,
-    status: "dead-lettered" as const,
-    limit,
-    ...(workflow === undefined ? {} : { workflow }),
-    ...(cursor === undefined ? {} : { cursor }),
-  };
-  const { jobs, cursor: next } = await listHeads(query, runtime.index);
-  const states = await Promise.all(jobs.map(({ jobId }) => readState(runtime, jobId)));
-  return { states: states.filter((state) => state?.tenant === tenant) as JobState[], next };
-}
-
-function matching(state: JobState, { capability, error }: Filter): WaitingLetter[] {
-  return deadLettersOf(state).filter(
-    (letter) =>
-      (capability ?? letter.capability) === letter.capability &&
-      (error === undefined || errorOf(state, letter)?.name === error),
-  );
-}
-
-const errorOf = (state: JobState, { stepId }: WaitingLetter): DeadLetterView["error"] =>
-  stepId === ADVANCE_STEP ? state.advance?.error : state.steps.get(stepId)?.error;
-
 function viewOf(state: JobState, letter: WaitingLetter): DeadLetterView {
-  const step = state.steps.get(letter.stepId);
+  const { jobId, workflow, usage, deadlineMs } = state;
+  const { stepId, capability, seq, at } = letter;
+  const step = state.steps.get(stepId);
   const error = errorOf(state, letter);
-  const input = step === undefined ? state.input : step.input;
+  const { links, ...input } = inputOf(state, step);
   return {
-    jobId: state.jobId,
-    workflow: state.workflow,
-    stepId: letter.stepId,
-    capability: letter.capability,
-    seq: letter.seq,
-    at: letter.at,
-    attempts: (step?.attempts ?? []).map((attempt) => ({ ...attempt })),
+    jobId,
+    workflow,
+    stepId,
+    capability,
+    seq,
+    at,
+    attempts: (step?.attempts ?? []).slice(-MAX_ATTEMPTS).map((attempt) => ({ ...attempt })),
     ...(error === undefined ? {} : { error }),
-    ...(input === undefined ? {} : { input }),
-    usage: { ...state.usage },
-    deadline: iso(state.deadlineMs),
-    links: linksOf(state.jobId),
+    ...input,
+    usage: { ...usage },
+    deadline: iso(deadlineMs),
+    links: { ...linksOf(jobId), ...links },
   };
 }
+
+/** What the step, or the workflow, was given: itself, or how large it is and where. */
+function inputOf(
+  state: JobState,
+  step: StepState | undefined,
+): Pick<DeadLetterView, "input" | "inputBytes"> & { links?: object } {
+  const { input, inputSeq } = step ?? { input: state.input, inputSeq: SUBMITTED_SEQ };
+  if (input === undefined) return {};
+  const inputBytes = bytesOf(input);
+  if (inputBytes <= MAX_INPUT_BYTES) return { input };
+  return { inputBytes, links: { input: `${linksOf(state.jobId).events}?after=${inputSeq - 1}&limit=1` } };
+}
+
+const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));

@@ -58,9 +58,9 @@ export const linksOf = (jobId: string): JobView["links"] => ({
 });
 
 /** The same with links that lead there from where the caller called. */
-export function linkedFrom<T extends Pick<JobView, "links">>(basePath: string, job: T): T {
-  const { self, events } = job.links;
-  return { ...job, links: { self: basePath + self, events: basePath + events } };
+export function linkedFrom<T extends { readonly links: object }>(basePath: string, job: T): T {
+  const links = Object.entries(job.links).map(([name, path]) => [name, basePath + path]);
+  return { ...job, links: Object.fromEntries(links) };
 }
 
 /** A job as its owner sees it: a copy, which does not change with the state. */

@@ -182,12 +182,15 @@ export const DeadLetterView = z
     capability: z.string(),
     seq: z.number().int().describe("Of the event that gave it up; pass it to redrive"),
     at: instant,
-    attempts: z.array(AttemptView),
+    attempts: z.array(AttemptView).describe("The last 10; the job has them all"),
     error: ErrorInfo.optional(),
-    input: Json.optional(),
+    input: Json.optional().describe("Left out where it is larger than 4 KB as JSON"),
+    inputBytes: z.number().int().optional().describe("Where the input was left out: its size as JSON, in bytes"),
     usage: Usage.describe("Of the job so far"),
     deadline: instant.describe("Until then it can be redriven; after that, fork the job"),
-    links,
+    links: links.extend({
+      input: z.string().optional().describe("Where the input was left out: the event that has it whole"),
+    }),
   })
   .meta({ id: "DeadLetter" });
 export type DeadLetterView = z.infer<typeof DeadLetterView>;
@@ -250,7 +253,9 @@ export const JobList = z.object({ jobs: z.array(JobSummary), next: z.string().op
 export const ListDeadLettersQuery = z.strictObject({
   ...deadLetterFilter,
   cursor: z.string().min(1).optional().describe("`next` of an earlier page"),
-  limit: limit(100, 20),
+  limit: limit(100, 20).describe(
+    "Dead letters at most. A page has fewer, or none, where the filter leaves few or they are large",
+  ),
 });
 
 export const EventsQuery = z.strictObject({

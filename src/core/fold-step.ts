@@ -22,7 +22,7 @@ export function applyStepEvent(state: JobState, event: StepEvent, commitId: Comm
       if (state.steps.has(event.stepId)) {
         throw new CorruptLogError(`log of ${state.jobId}: step ${event.stepId} requested twice`);
       }
-      state.steps.set(event.stepId, requested(event, time));
+      state.steps.set(event.stepId, requested(event, state.seq, time));
       state.open += 1;
       if (state.open > 1) state.parallel = true;
       advanceRecovered(state);
@@ -158,7 +158,7 @@ function redriven(state: JobState, event: EventOf<"step.redriven">, time: string
   const step = stepOf(state, event);
   if (step.status !== "dead-lettered" || event.base !== step.attempt) throw notDeadLettered(state, event);
   step.status = retryAtMs === undefined ? "requested" : "retrying";
-  if (event.input !== undefined) step.input = freeze(event.input);
+  if (event.input !== undefined) Object.assign(step, { input: freeze(event.input), inputSeq: state.seq });
   Object.assign(step, { retryAtMs, askedAt: time, failures: 0, throttles: 0, doubts: 0 });
   step.deadLettered = undefined;
   reviewStatus(state);
@@ -177,11 +177,12 @@ function discarded(state: JobState, event: EventOf<"step.discarded">): void {
   reviewStatus(state);
 }
 
-function requested(event: EventOf<"step.requested">, time: string): StepState {
+function requested(event: EventOf<"step.requested">, inputSeq: number, time: string): StepState {
   return {
     id: event.stepId,
     capability: event.capability,
     input: freeze(event.input),
+    inputSeq,
     requestedAt: time,
     askedAt: time,
     status: "requested",

@@ -34,6 +34,8 @@ export interface StepState {
   readonly capability: string;
   /** As requested, or as a person who redrove the step has put it. */
   input: Json | undefined;
+  /** The seq of the event that has it. */
+  inputSeq: number;
   readonly requestedAt: string;
   /** When it was asked for last: by its request, or by the last redrive. */
   askedAt: string;

@@ -1,5 +1,5 @@
 import { describe, expect } from "vitest";
-import { type DeadLetterView, RedrivenList } from "../../src/contract/api.ts";
+import { type DeadLetterView, EventPage, RedrivenList } from "../../src/contract/api.ts";
 import { type Caller, pathsOf, problemOf } from "./caller.ts";
 import { test, unique } from "./suite.ts";
 
@@ -57,6 +57,20 @@ describe("the dead letters", () => {
       links: job.links,
     });
     expect(letter?.attempts).toHaveLength(2);
+  });
+
+  test("have a link to an input that is too large for a list", async ({ api }) => {
+    const text = `${unique()}${"x".repeat(5_000)}`;
+    const job = await api.run("trial", { mode: "always-fails", text });
+    const [letter] = await api.late(
+      "the dead letter",
+      async () => (await allLetters(api, "limit=100")).filter(({ jobId }) => jobId === job.id),
+      ({ length }) => length > 0,
+    );
+    expect(letter).not.toHaveProperty("input");
+    expect(letter?.inputBytes).toBeGreaterThan(5_000);
+    const { events } = EventPage.parse(await (await api.get(letter?.links.input ?? "")).json());
+    expect(events).toMatchObject([{ type: "step.requested", stepId: "only", input: { text } }]);
   });
 
   test("have workflows that cannot go on, with their job's input", async ({ api }) => {

@@ -1,5 +1,6 @@
 import type { BlobRef, EventBody } from "../../src/contract/events.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
+import { cursorAfter, type ListPlace, placeOf } from "../../src/core/list-cursor.ts";
 import type { AppendOutcome, Head, HeadChange, ListQuery, StoredCommit } from "../../src/core/ports.ts";
 import { TERMINAL_STATUSES } from "../../src/core/state.ts";
 
@@ -46,9 +47,9 @@ export class Store {
       .filter((head) => head.tenant === tenant)
       .filter((head) => (status ?? head.status) === head.status && (workflow ?? head.workflow) === head.workflow)
       .sort((a, b) => (orderOf(a) < orderOf(b) ? 1 : -1))
-      .filter((head) => cursor === undefined || orderOf(head) < cursor);
+      .filter((head) => cursor === undefined || orderOf(head) < orderOf(placeOf(cursor)));
     const last = found[limit - 1];
-    return { jobs: found.slice(0, limit), cursor: last && found.length > limit ? orderOf(last) : undefined };
+    return { jobs: found.slice(0, limit), cursor: last && found.length > limit ? cursorAfter(last) : undefined };
   }
 
   countOpen(tenant: TenantId, most: number): number {
@@ -102,4 +103,4 @@ export class Store {
 /** Rule 2 of the job protocol. */
 const keyOf = (commit: StoredCommit): number => commit.firstSeq;
 
-const orderOf = ({ createdAt, jobId }: Head): string => `${createdAt} ${jobId}`;
+const orderOf = ({ createdAt, jobId }: ListPlace): string => `${createdAt} ${jobId}`;

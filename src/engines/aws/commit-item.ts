@@ -1,6 +1,7 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import type { CommitId, JobId, TenantId } from "../../contract/ids.ts";
+import type { ListPlace } from "../../core/list-cursor.ts";
 import type { Clock, Head, StoredCommit } from "../../core/ports.ts";
 import { JOBS_INDEX, TABLE, WAKE_INDEX, WAKE_SHARDS } from "./table-schema.ts";
 
@@ -73,7 +74,7 @@ export function headOf(item: Item): Head {
 function headAttributes({ jobId, tenant, workflow, status, createdAt, wakeAtMs, expiresMs }: Head): Item {
   return {
     [JOBS_INDEX.partitionKey]: { S: tenant },
-    [JOBS_INDEX.sortKey]: { S: listKey(createdAt, jobId) },
+    [JOBS_INDEX.sortKey]: { S: listKey({ createdAt, jobId }) },
     wf: { S: workflow },
     st: { S: status },
     ct: { S: createdAt },
@@ -90,7 +91,12 @@ export const wakeAttributes = (jobId: JobId, wakeAtMs: number): Item => ({
 /** Now, as a time to live is written. */
 export const epochSeconds = (clock: Clock): AttributeValue => ({ N: String(Math.floor(clock.now() / 1_000)) });
 
-export const listKey = (createdAt: string, jobId: JobId): string => `${createdAt} ${jobId}`;
+export const listKey = ({ createdAt, jobId }: ListPlace): string => `${createdAt} ${jobId}`;
+/** The other way round. */
+export function placeOfKey(key: string): ListPlace {
+  const [createdAt = "", jobId = ""] = key.split(" ");
+  return { createdAt, jobId: jobId as JobId };
+}
 export const shardName = (shard: number): string => `w#${shard}`;
 
 /** FNV-1a (datatracker.ietf.org/doc/draft-eastlake-fnv): spreads ids over the shards, whatever their first characters have in common. */

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { JobId, TenantId } from "../../contract/ids.ts";
-import { BadCursorError, type Head, type HeadChange, type JobIndex, type ListQuery } from "../../core/ports.ts";
+import { cursorAfter, placeOf } from "../../core/list-cursor.ts";
+import type { Head, HeadChange, JobIndex, ListQuery } from "../../core/ports.ts";
 import { type JobStatus, TERMINAL_STATUSES } from "../../core/state.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
@@ -13,8 +14,6 @@ interface Row {
   readonly wake_at: number | null;
   readonly expires: number;
 }
-
-const CURSOR = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) (job_[a-z2-7]{26})$/;
 
 const IS_OPEN = `status NOT IN (${TERMINAL_STATUSES.map((status) => `'${status}'`).join(", ")})`;
 
@@ -47,19 +46,19 @@ export class SqliteJobIndex implements JobIndex {
   }
 
   async list(query: ListQuery): Promise<{ jobs: Head[]; cursor: string | undefined }> {
-    const [created, job] = query.cursor === undefined ? ["9999", ""] : parseCursor(query.cursor);
+    const { createdAt, jobId } = query.cursor === undefined ? { createdAt: "9999", jobId: "" } : placeOf(query.cursor);
     const rows = this.#list.all({
       tenant: query.tenant,
       status: query.status ?? null,
       workflow: query.workflow ?? null,
-      created,
-      job,
+      created: createdAt,
+      job: jobId,
       limit: query.limit + 1,
     }) as unknown as Row[];
     const jobs = rows.slice(0, query.limit).map(headOf);
     const last = jobs.at(-1);
     const more = rows.length > query.limit && last !== undefined;
-    return { jobs, cursor: more ? Buffer.from(`${last.createdAt} ${last.jobId}`).toString("base64url") : undefined };
+    return { jobs, cursor: more ? cursorAfter(last) : undefined };
   }
 
   async due(nowMs: number, limit: number): Promise<Head[]> {
@@ -93,16 +92,6 @@ export class SqliteJobIndex implements JobIndex {
   writeChange(jobId: JobId, { status, wakeAtMs }: HeadChange): void {
     this.#change.run(status ?? null, wakeAtMs === undefined ? 0 : 1, wakeAtMs ?? null, jobId);
   }
-}
-
-function parseCursor(cursor: string): [created: string, job: string] {
-  const match = CURSOR.exec(Buffer.from(cursor, "base64url").toString());
-  if (match?.[1] === undefined || match[2] === undefined) {
-    throw new BadCursorError(
-      `${JSON.stringify(cursor)} is no cursor of this list; pass "next" of an earlier page as it is`,
-    );
-  }
-  return [match[1], match[2]];
 }
 
 const headOf = (row: Row): Head => ({
