@@ -17,6 +17,8 @@ export interface ClaimRequest {
   readonly claimedBy?: CommitId;
   /** Other messages that are worked on in the same invocation. @default 0 */
   readonly company?: number;
+  /** Who has passed its gates, where there are any: what has become free since has asked nobody, and comes again to ask. */
+  readonly passed: { has(stepId: string): boolean } | undefined;
 }
 
 /** A step that this worker holds. */
@@ -56,7 +58,7 @@ export interface Claims {
 
 /** Claims what it can of the steps that a message names, in one commit. Undefined for a job that does not exist. */
 export async function claimSteps(
-  { detail, claimedBy, company = 0 }: ClaimRequest,
+  { detail, claimedBy, company = 0, passed }: ClaimRequest,
   capability: AnyCapability,
   runtime: Runtime,
 ): Promise<Claims | undefined> {
@@ -68,7 +70,12 @@ export async function claimSteps(
   }
   try {
     const decide: Decide<Claims> = (state, nowMs) => {
-      const decided = decideClaims(state, stepIds, capability, runtime, { nowMs, company, messageSeq: detail.seq });
+      const decided = decideClaims(state, stepIds, capability, runtime, {
+        nowMs,
+        company,
+        passed,
+        messageSeq: detail.seq,
+      });
       // Finding one's own step done may mean that what follows from it was never published. A spare message always may.
       const done = decided.result.dropped === stepIds.length && detail.spareUntil === undefined;
       return done ? { ...decided, messages: runtime.writer.missing(state, nowMs) } : decided;
@@ -117,7 +124,15 @@ function decideClaims(
   stepIds: readonly string[],
   capability: AnyCapability,
   { holder, maxSkewMs, isGone, calls, resources }: Runtime,
-  { nowMs, company, messageSeq }: { readonly nowMs: number; readonly company: number; readonly messageSeq: number },
+  {
+    nowMs,
+    company,
+    passed,
+    messageSeq,
+  }: Required<Pick<ClaimRequest, "company" | "passed">> & {
+    readonly nowMs: number;
+    readonly messageSeq: number;
+  },
 ): { events: EventBody[]; result: Claims } {
   const context = { nowMs, maxSkewMs, isGone, isCalling: calls.has.bind(calls), messageSeq };
   const events: EventBody[] = [];
@@ -147,6 +162,10 @@ function decideClaims(
       continue;
     }
     const decision = decideClaim(state, stepId, capability, context);
+    if ((decision.kind === "start" || decision.kind === "redrive") && passed?.has(stepId) === false) {
+      claims.deferred.push({ stepId, untilMs: nowMs });
+      continue;
+    }
     const about = { stepId, capability: capability.name };
     const start = (attempt: number): EventBody => ({
       type: "step.started",

@@ -92,7 +92,10 @@ async function claimAndBegin(
   const { capability } = times;
   const expected = calls.expect(detail.jobId);
   try {
-    const claims = await claimSteps(request, capability, runtime).catch((error: unknown) => giveBack(passes, error));
+    const passed = gates.guards(capability) ? passes : undefined;
+    const claims = await claimSteps({ ...request, passed }, capability, runtime).catch((error: unknown) =>
+      giveBack(passes, error),
+    );
     if (claims === undefined) {
       await giveBack(passes);
       return undefined;
