@@ -3,6 +3,7 @@ import { listJobs } from "../../lambdas/jobs/jobs.ts";
 import { reconcile } from "../../lambdas/reconciler/reconciler.ts";
 import { submit } from "../../lambdas/submit/submit.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
+import { RefusedJobError } from "../../src/core/admission.ts";
 import { iso } from "../../src/core/iso.ts";
 import { WORKFLOWS } from "./app.ts";
 import { cancel, cancelWhatIsTaken, discard, fork, moveBack, redriveDeadLetters } from "./commands.ts";
@@ -92,6 +93,7 @@ function send(scene: Scene, submission: Submission, sends: number): void {
   const again = (): void => {
     if (!answered && key !== undefined && sends < MAX_SENDS) send(scene, submission, sends + 1);
   };
+  const wasAccepted = submission.accepted.size > 0;
   let answered = false;
   scheduler.after(CLIENT_TIMEOUT_MS, again);
   const member = some(world, fleet.members);
@@ -110,7 +112,13 @@ function send(scene: Scene, submission: Submission, sends: number): void {
       submission.accepted.add(job.id as JobId);
       if (created) submission.created += 1;
     },
-    (error: Error) => world.trace(member.incarnation.holder, () => `refuses ${workflow} ${n}: ${error.message}`),
+    (error: Error) => {
+      world.trace(member.incarnation.holder, () => `refuses ${workflow} ${n}: ${error.message}`);
+      if (!(error instanceof RefusedJobError)) return;
+      if (wasAccepted) world.broke("rule 14", `${key} has its job, and is refused: ${error.message}`);
+      // Nothing was written, so this is safe without a key, too.
+      if (sends < MAX_SENDS) scheduler.after(error.retryAfterS * 1_000, () => send(scene, submission, sends + 1));
+    },
   );
 }
 

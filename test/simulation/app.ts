@@ -9,6 +9,7 @@ import {
 import { defineWorkflow } from "../../src/core/define-workflow.ts";
 import { JobFailedError, StepFailedError } from "../../src/core/errors.ts";
 import type { Resources } from "../../src/core/resources.ts";
+import { GATED, RATE, RATED, TENANT_LIMITS } from "./gated.ts";
 
 /** Where a capability of the simulation finds the world's provider, as its own process reaches it. */
 export interface SimulatedResources extends Resources {
@@ -58,8 +59,12 @@ const JobInput = z.object({ n: z.number() });
 /** How long a fan is by default. More than one message has room for. */
 const FAN_STEPS = 11;
 
-/** The app of a deployment: from the second on, its workflows ask for more. */
-export function simulatedApp(deployment: 1 | 2): App {
+/**
+ * The app of a deployment: from the second on, its workflows ask for more.
+ *
+ * @param limited its capabilities have gates, and its tenants limits
+ */
+export function simulatedApp(deployment: 1 | 2, limited: boolean): App {
   const changed = deployment === 2;
   const workflow = <Name extends string>(
     name: Name,
@@ -117,7 +122,17 @@ export function simulatedApp(deployment: 1 | 2): App {
     return [a, b];
   });
 
-  return defineApp({ workflows: [chain, parallel, fan, race, faulty, sleepy], capabilities: CAPABILITIES });
+  const workflows = [chain, parallel, fan, race, faulty, sleepy];
+  if (!limited) return defineApp({ workflows, capabilities: CAPABILITIES });
+  const capabilities = CAPABILITIES.map(gated);
+  return defineApp({ workflows, capabilities, rates: { [RATED]: RATE }, tenantLimits: TENANT_LIMITS });
+}
+
+function gated(capability: AnyCapability): AnyCapability {
+  const { provider: name, tokens, ...limits } = GATED[capability.name] ?? {};
+  const provider =
+    name === undefined ? {} : { provider: () => ({ name, ...(tokens === undefined ? {} : { tokens }) }) };
+  return { ...capability, ...limits, ...provider };
 }
 
 export const WORKFLOWS = [

@@ -16,9 +16,10 @@ import type {
   WorkQueue,
 } from "../../src/core/ports.ts";
 import type { Ports } from "../../src/core/runtime.ts";
-import { MemoryLimits } from "../../src/engines/embedded/memory-limits.ts";
 import { refOf } from "../../src/engines/shared/blob-ref.ts";
 import type { Incarnation } from "./incarnation.ts";
+import { limitsOf } from "./limits.ts";
+import type { WatchedLimits } from "./watched-limits.ts";
 
 /** Completions that end within this time share a commit where they are known to be on their way. */
 const COALESCE_MS = 25;
@@ -32,7 +33,11 @@ export interface EngineTraits {
 }
 
 /** All ports of one process on the shared world. */
-export function simulatedEngine(process: Incarnation, { deploySeq, embedded }: EngineTraits): Ports {
+export function simulatedEngine(
+  process: Incarnation,
+  limits: WatchedLimits,
+  { deploySeq, embedded }: EngineTraits,
+): Ports {
   const { world, clock } = process;
   const { store } = world;
   const topics = topicsOf(process);
@@ -67,8 +72,7 @@ export function simulatedEngine(process: Incarnation, { deploySeq, embedded }: E
     deploySeq,
     atomicEffects: embedded,
     progressFlushMs: embedded ? 250 : 1_000,
-    // Those of the embedded engine are its process's, and gone with it.
-    limits: embedded ? new MemoryLimits() : world.limits,
+    limits: embedded ? limits : limitsOf(process, limits),
     countsFreshMs: embedded ? 0 : 2_000,
     ...(embedded ? {} : { stopPollMs: 5_000 }),
     coalesce: (commit, expected) => void process.after(expected && !embedded ? COALESCE_MS : 0, commit),

@@ -34,6 +34,16 @@ export interface FaultPlan {
   readonly earlyVisibility: number;
   /** What a capability's `run` does besides returning soon. */
   readonly provider: ProviderPlan;
+  readonly outages: readonly Outage[];
+}
+
+/** For a while a provider answers nobody. Times are in ms since the schedule's beginning. */
+export interface Outage {
+  readonly provider: string;
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** It says when to come again, which may be before its end; otherwise it says that it is down. */
+  readonly retryAfterMs: number | undefined;
 }
 
 export interface ProviderPlan {
@@ -82,6 +92,7 @@ export const NO_FAULTS: FaultPlan = {
   delayMessage: 0,
   earlyVisibility: 0,
   provider: NO_PROVIDER_FAULTS,
+  outages: [],
 };
 
 /** Of all schedules. */
@@ -167,4 +178,15 @@ export function drawFaults(dice: Dice, durable: boolean): FaultPlan {
       wrong: maybe(0.01, 0.1),
     },
   };
+}
+
+/** Draws when providers are down. All are well again before faults stop, or then. */
+export function drawOutages(dice: Dice, providers: readonly string[]): readonly Outage[] {
+  return providers
+    .filter(() => dice.chance(0.5))
+    .map((provider) => {
+      const fromMs = dice.ms(10, 60_000);
+      const retryAfterMs = dice.chance(0.5) ? dice.ms(500, 60_000) : undefined;
+      return { provider, fromMs, untilMs: fromMs + dice.ms(5_000, 300_000), retryAfterMs };
+    });
 }

@@ -5,6 +5,7 @@ import { simulatedEngine } from "./engine.ts";
 import { Incarnation } from "./incarnation.ts";
 import { LocalSlots } from "./local-slots.ts";
 import { Provider } from "./provider.ts";
+import { WatchedLimits } from "./watched-limits.ts";
 import type { World } from "./world.ts";
 
 /** A process with everything that the use cases need, and with what it is doing. */
@@ -19,7 +20,8 @@ export interface Member {
   retired: boolean;
 }
 
-const APPS = { 1: simulatedApp(1), 2: simulatedApp(2) } as const;
+const APPS = { 1: simulatedApp(1, false), 2: simulatedApp(2, false) } as const;
+const LIMITED_APPS = { 1: simulatedApp(1, true), 2: simulatedApp(2, true) } as const;
 const EMPTY_CORPUS = { search: () => [], read: () => undefined };
 
 /** The processes of a world: several, as functions are, or the only one of an embedded engine. */
@@ -27,12 +29,22 @@ export class Fleet {
   readonly #world: World;
   readonly #members = new Map<string, Member>();
   readonly #starts = new Map<string, number>();
+  readonly #shared: WatchedLimits;
+  /** All that there have been. */
+  readonly limits: WatchedLimits[] = [];
   deployment: 1 | 2 = 1;
   /** Takes a message for a member that has kept a place for it. */
   handOver: (member: Member, delivery: Delivery) => void = () => {};
 
   constructor(world: World) {
     this.#world = world;
+    this.#shared = this.#addLimits();
+  }
+
+  #addLimits(): WatchedLimits {
+    const limits = new WatchedLimits(this.#world);
+    this.limits.push(limits);
+    return limits;
   }
 
   /** Alive, and the current one of its name. */
@@ -50,18 +62,20 @@ export class Fleet {
     const offsetMs = embedded ? 0 : world.dice.int(-world.originalFaults.skewMs, world.originalFaults.skewMs);
     const incarnation = new Incarnation(world, `${name}.${starts}`, offsetMs);
     incarnation.onCrash(() => this.#restart(name, incarnation));
-    const app = APPS[this.deployment];
+    const app = (world.plan.limited ? LIMITED_APPS : APPS)[this.deployment];
     // An embedded engine counts each of its starts as a deployment.
     const deploySeq = embedded ? starts : this.deployment;
     const slots = new LocalSlots(incarnation, (delivery) => this.handOver(member, delivery));
+    // Those of an embedded engine are in its process's memory, and gone with it.
+    const limits = embedded ? this.#addLimits() : this.#shared;
     const resources: SimulatedResources = {
       tools: app.tools,
       model: app.model,
       price: app.price,
       corpus: EMPTY_CORPUS,
-      provider: new Provider(world, incarnation),
+      provider: new Provider(world, incarnation, limits),
     };
-    const runtime = createRuntime(simulatedEngine(incarnation, { deploySeq, embedded }), {
+    const runtime = createRuntime(simulatedEngine(incarnation, limits, { deploySeq, embedded }), {
       app,
       resources,
       logger: loggerOf(incarnation),

@@ -1,6 +1,7 @@
 /** One call as the provider saw it. */
 export interface ProviderCall {
   readonly jobId: string;
+  readonly tenant: string;
   readonly stepId: string;
   readonly capability: string;
   readonly attempt: number;

@@ -1,8 +1,11 @@
 import type { StepContext } from "../../src/core/define-capability.ts";
-import { HeldError, TerminalError } from "../../src/core/retry.ts";
-import type { ProviderPlan } from "./fault-plan.ts";
+import { HeldError, TerminalError, ThrottledError } from "../../src/core/retry.ts";
+import type { Outage, ProviderPlan } from "./fault-plan.ts";
+import { GATED } from "./gated.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { ProviderCall } from "./ledger.ts";
+import { BEGIN_MS } from "./scheduler.ts";
+import type { WatchedLimits } from "./watched-limits.ts";
 import type { World } from "./world.ts";
 
 class ProviderError extends Error {
@@ -15,30 +18,33 @@ class ProviderError extends Error {
 /** Errors of the provider after which a step is to be tried again, as their names stand in logs. */
 export const RETRYABLE_ERRORS: ReadonlySet<string> = new Set(["ProviderError", "TimeoutError"]);
 
-type Behaviour = keyof ProviderPlan | "answer";
+type Behaviour = keyof ProviderPlan | "answer" | "down";
 
 interface Ends {
   readonly answer: () => void;
   readonly fail: (error: Error) => void;
   readonly wrong: () => void;
+  readonly down: () => void;
 }
 
 /** A slow, expensive, unreliable service, as one process reaches it. */
 export class Provider {
   readonly #world: World;
   readonly #process: Incarnation;
+  readonly #limits: WatchedLimits;
 
-  constructor(world: World, process: Incarnation) {
+  constructor(world: World, process: Incarnation, limits: WatchedLimits) {
     this.#world = world;
     this.#process = process;
+    this.#limits = limits;
   }
 
   call(capability: string, step: StepContext): Promise<{ text: string }> {
     const { ledger, scheduler } = this.#world;
-    const { jobId, stepId, attempt, signal } = step;
+    const { jobId, tenant, stepId, attempt, signal } = step;
     const before = ledger.of(jobId, stepId);
     const call: ProviderCall = {
-      ...{ jobId, stepId, capability, attempt, process: this.#process.holder, startedMs: scheduler.nowMs },
+      ...{ jobId, tenant, stepId, capability, attempt, process: this.#process.holder, startedMs: scheduler.nowMs },
       text: `${stepId}#${before.length + 1}`,
       endedMs: undefined,
       end: "running",
@@ -46,7 +52,11 @@ export class Provider {
     const other = before.find(({ end }) => end === "running");
     if (other) this.#world.broke("2", `${stepId}: called by ${call.process} while ${other.process} calls it`);
     ledger.add(call);
-    const behaviour = this.#behaviour(jobId, stepId);
+    this.#limits.called(call);
+    const { tokens } = (this.#world.plan.limited && GATED[capability]) || {};
+    if (tokens !== undefined) step.usage({ inputTokens: tokens / 4, outputTokens: tokens / 4 });
+    const down = this.#outageOf(capability);
+    const behaviour = down ? "down" : this.#behaviour(jobId, stepId);
     this.#world.trace(this.#process.holder, () => `provider: ${this.#name(call)} → ${behaviour}`);
     const answered = new Promise<{ text: string }>((resolve, reject) => {
       const end = (how: ProviderCall["end"], then: () => void): void => {
@@ -62,6 +72,7 @@ export class Provider {
       this.#behave(behaviour, capability === "stream", step, {
         answer,
         fail: (error) => end("threw", () => reject(error)),
+        down: () => end("threw", () => reject(new ThrottledError("the provider is down", down?.retryAfterMs))),
         wrong: () => end("returned", () => resolve({ text: 42 as unknown as string })),
       });
       if (capability === "kept") step.keptAs(call.text).catch((error) => end("threw", () => reject(error)));
@@ -89,7 +100,7 @@ export class Provider {
   }
 
   /** When and how a call ends; one that is stuck does not. */
-  #end(behaviour: Behaviour, streams: boolean, { answer, fail, wrong }: Ends): [ms: number, then?: () => void] {
+  #end(behaviour: Behaviour, streams: boolean, { answer, fail, wrong, down }: Ends): [ms: number, then?: () => void] {
     const { dice } = this.#world;
     const soonMs = dice.ms(10, 2_000) + (streams ? 1_500 : 0);
     switch (behaviour) {
@@ -106,6 +117,8 @@ export class Provider {
           soonMs,
           () => fail(dice.chance(0.5) ? new TerminalError("it never works") : new HeldError("not allowed")),
         ];
+      case "down":
+        return [dice.ms(1, 200), down];
       case "wrong":
         return [soonMs, wrong];
       case "kill":
@@ -132,6 +145,15 @@ export class Provider {
       if (dice.chance(plan[kind])) return kind;
     }
     return "answer";
+  }
+
+  #outageOf(capability: string): Outage | undefined {
+    const { faults, scheduler } = this.#world;
+    const sinceMs = scheduler.nowMs - BEGIN_MS;
+    return faults.outages.find(
+      ({ provider, fromMs, untilMs }) =>
+        provider === GATED[capability]?.provider && fromMs <= sinceMs && sinceMs < untilMs,
+    );
   }
 
   #name({ jobId, stepId, attempt }: ProviderCall): string {

@@ -4,12 +4,12 @@ import type { Message, MessageDetail } from "../../src/contract/messages.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { applyEvent } from "../../src/core/fold.ts";
 import { MAX_RECEIVES, type StoredCommit } from "../../src/core/ports.ts";
-import type { JobState } from "../../src/core/state.ts";
-import { MemoryLimits } from "../../src/engines/embedded/memory-limits.ts";
+import { isEnded, type JobState } from "../../src/core/state.ts";
 import { routes } from "../../src/engines/embedded/topic-router.ts";
 import { CAPABILITIES, simulatedApp } from "./app.ts";
 import { Dice } from "./dice.ts";
-import { drawFaults, type FaultPlan, NO_FAULTS } from "./fault-plan.ts";
+import { drawFaults, drawOutages, type FaultPlan, NO_FAULTS } from "./fault-plan.ts";
+import { PROVIDERS, TENANT_LIMITS } from "./gated.ts";
 import { Ledger } from "./ledger.ts";
 import { Queues } from "./queues.ts";
 import { BEGIN_MS, Scheduler } from "./scheduler.ts";
@@ -27,6 +27,8 @@ export interface WorldPlan {
   readonly embedded: boolean;
   readonly workers: number;
   readonly maxReceives: number;
+  /** Providers have rates and outages, tenants have shares and limits. */
+  readonly limited: boolean;
 }
 
 /** A commit, as the world saw it. */
@@ -42,7 +44,6 @@ export class World {
   readonly dice: Dice;
   readonly scheduler = new Scheduler();
   readonly store = new Store();
-  readonly limits = new MemoryLimits();
   readonly ledger = new Ledger();
   readonly plan: WorldPlan;
   readonly originalFaults: FaultPlan;
@@ -79,13 +80,16 @@ export class World {
     this.dice = new Dice(seed);
     this.lines = traced ? [] : undefined;
     const embedded = this.dice.chance(0.4);
-    this.originalFaults = drawFaults(this.dice, embedded);
+    const faults = drawFaults(this.dice, embedded);
     const early = this.dice.chance(0.3);
+    const limited = seed % LIMITED_EACH === 0;
+    this.originalFaults = limited ? { ...faults, outages: drawOutages(this.dice, PROVIDERS) } : faults;
     this.plan = {
       embedded,
       workers: embedded ? 1 : this.dice.int(2, 4),
       // More than the failures of one step take; waiting for a provider takes none.
       maxReceives: this.isGentle ? 9 : early ? this.dice.int(3, 6) : MAX_RECEIVES,
+      limited,
     };
     this.faults = this.originalFaults;
     this.queues = new Queues(this.plan.maxReceives);
@@ -130,6 +134,7 @@ export class World {
     const events = this.store.eventsOf(commit);
     this.#checkDeployment(commit, events);
     this.#fold(commit, events);
+    if (events[0]?.type === "job.submitted") this.#checkSubmitted(commit.jobId);
     for (const event of events) {
       if (event.type === "step.started" && event.lease.holder !== by) {
         this.broke("3", `${event.stepId} is claimed for ${event.lease.holder} by ${by}`);
@@ -165,6 +170,15 @@ export class World {
     const asked = events.find(({ type }) => ADVANCES.includes(type));
     if (asked)
       this.broke("rule 7", `deployment ${deploySeq} asks for ${brief(asked)} after deployment ${state.deploySeq}`);
+  }
+
+  /** One process knows of all its jobs: there the limit is exact. */
+  #checkSubmitted(jobId: JobId): void {
+    if (!this.plan.limited || !this.plan.embedded) return;
+    const tenant = this.states.get(jobId)?.tenant;
+    const open = [...this.states.values()].filter((state) => state.tenant === tenant && !isEnded(state)).length;
+    const most = TENANT_LIMITS.jobsInFlight;
+    if (open > most) this.broke("share", `${open} jobs of ${tenant} have not ended, and ${most} are allowed`);
   }
 
   #fold(commit: StoredCommit, events: readonly EventBody[]): void {
@@ -234,6 +248,8 @@ export class World {
   }
 }
 
+/** One in so many schedules is about limits: they have more to do, and the others show the rest undisturbed. */
+const LIMITED_EACH = 5;
 /** What only a workflow's code can ask for. */
 const ADVANCES: readonly string[] = ["step.requested", "timer.set", "job.completed"] satisfies EventType[];
 /** For so long newer code has a job to itself, less what clocks and calls may be late by. */
@@ -242,7 +258,7 @@ const LEFT_TO_NEWER_MS = 700_000;
 const MAX_IDLE_MESSAGES = 400;
 
 const BY_NAME = new Map(CAPABILITIES.map((capability) => [capability.name, capability]));
-const ROUTES = routes(simulatedApp(2));
+const ROUTES = routes(simulatedApp(2, false));
 
 function brief(event: EventBody): string {
   if (!("stepId" in event)) return event.type;
