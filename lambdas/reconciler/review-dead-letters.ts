@@ -21,13 +21,12 @@ export async function reviewDeadLetters(runtime: Runtime): Promise<void> {
   const names = [...app.capabilities.keys(), ...[...app.workflows.keys()].map(advanceQueue)];
   await Promise.all(
     names.map(async (name) => {
-      // A crash after a letter was sent and before the one that it stands for was deleted leaves two.
-      const seen = new Set<string>();
+      const run: Run = { kept: new Map(), sent: new Set() };
       let age: Promise<number> | undefined;
       const judge = async (letter: DeadLetter) => {
         // Only of letters that a queue has set aside it matters, and asking costs.
         if (letter.seq === undefined) age ??= oldestAgeMs(queue, name);
-        return await judgeOne(name, letter, { seen, oldestAgeMs: (await age) ?? 0 }, runtime);
+        return await judgeOne(name, letter, { ...run, oldestAgeMs: (await age) ?? 0 }, runtime);
       };
       try {
         const { removed, malformed } = await queue.reviewDeadLetters(name, judge, MAX_LETTERS);
@@ -40,10 +39,17 @@ export async function reviewDeadLetters(runtime: Runtime): Promise<void> {
   );
 }
 
+/** What one look at a queue's dead letters has come to so far, by what they are about. */
+interface Run {
+  /** The smallest id of those that are kept. */
+  readonly kept: Map<string, string>;
+  readonly sent: Set<string>;
+}
+
 async function judgeOne(
   queueName: string,
   letter: DeadLetter,
-  { seen, oldestAgeMs }: { readonly seen: Set<string>; readonly oldestAgeMs: number },
+  { kept, sent, oldestAgeMs }: Run & { readonly oldestAgeMs: number },
   runtime: Runtime,
 ): Promise<DeadLetterVerdict> {
   const { clock, isGone, writer, metrics, queue } = runtime;
@@ -65,8 +71,8 @@ async function judgeOne(
   }
   for (const waiting of judgement.instead) {
     const key = keyOf(jobId, waiting);
-    if (seen.has(key)) continue;
-    seen.add(key);
+    if (sent.has(key)) continue;
+    sent.add(key);
     const { seq } = waiting;
     const { stepIds: _, at: __, ...detail } = message.detail;
     const named = waiting.stepId === ADVANCE_STEP ? {} : { stepIds: [waiting.stepId] };
@@ -78,8 +84,11 @@ async function judgeOne(
   }
   if (judgement.verdict === "remove" || letter.seq === undefined) return judgement.verdict;
   const key = keyOf(jobId, { stepId, seq: letter.seq });
-  if (seen.has(key)) return "remove";
-  seen.add(key);
+  // A crash after a letter was sent and before the one that it stands for was deleted leaves two. Only for one with a smaller
+  // id another goes: two who look at the same letters, the first of them for too long, never take the last away.
+  const smallest = kept.get(key);
+  if (smallest !== undefined && smallest < letter.id) return "remove";
+  kept.set(key, letter.id);
   return "keep";
 }
 

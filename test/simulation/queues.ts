@@ -21,6 +21,7 @@ export class Queues {
   /** Dead letters that somebody looks at, and until when nobody else sees them. */
   readonly #looks = new Map<DeadLetter, number>();
   readonly #maxReceives: number;
+  #letters = 0;
   /** Messages that were received too often. */
   setAside = 0;
   #ids = 0;
@@ -81,8 +82,9 @@ export class Queues {
     held.held = false;
   }
 
-  deadLetter(queue: string, letter: DeadLetter): void {
-    this.#dead.set(queue, [...this.deadLetters(queue), letter]);
+  deadLetter(queue: string, letter: Omit<DeadLetter, "id">): void {
+    this.#letters += 1;
+    this.#dead.set(queue, [...this.deadLetters(queue), { ...letter, id: String(this.#letters) }]);
   }
 
   /** Dead letters for one who looks at them: until they are given back, or a while has passed, nobody else does. */

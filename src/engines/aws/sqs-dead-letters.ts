@@ -132,11 +132,12 @@ export class SqsDeadLetters {
 }
 
 /** Undefined for a body that is no event of ours: it is counted, but nothing can be said of it. */
-function deadLetterOf({ Body, Attributes, MessageAttributes }: SqsMessage): DeadLetter | undefined {
+function deadLetterOf({ MessageId, Body, Attributes, MessageAttributes }: SqsMessage): DeadLetter | undefined {
   const message = messageOf(Body);
   const seq = MessageAttributes?.seq?.StringValue;
   return (
     message && {
+      id: MessageId ?? "",
       message,
       reason: MessageAttributes?.reason?.StringValue ?? "received too often without an answer",
       deadLetteredAtMs: Number(Attributes?.SentTimestamp),

@@ -75,7 +75,8 @@ export class SqliteDeadLetters {
   }
 }
 
-const deadLetterOf = ({ at, reason, seq, body }: Row): DeadLetter => ({
+const deadLetterOf = ({ id, at, reason, seq, body }: Row): DeadLetter => ({
+  id: String(id),
   message: JSON.parse(body) as Message,
   reason,
   deadLetteredAtMs: at,
