@@ -1,11 +1,13 @@
 import type { EventBody } from "../../src/contract/events.ts";
+import { heldUntilMs } from "../../src/core/claim.ts";
 import type { App } from "../../src/core/define-app.ts";
 import { ContentionError, PublishingError, UnavailableError } from "../../src/core/errors.ts";
+import { giveUp } from "../../src/core/give-up.ts";
 import { iso } from "../../src/core/iso.ts";
 import type { Head } from "../../src/core/ports.ts";
 import { asSpares, endMessages, outstanding, type Waits } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { isEnded, type JobState, type StepStatus } from "../../src/core/state.ts";
+import { isEnded, type JobState, type StepState, type StepStatus } from "../../src/core/state.ts";
 import { reviewDeadLetters } from "./review-dead-letters.ts";
 import { FIRST_WAIT_MS, MAX_WAIT_MS, nextLookMs, waitsOf } from "./waits.ts";
 
@@ -55,7 +57,7 @@ async function reconcileJob(head: Head, waits: Waits, runtime: Runtime): Promise
       }
       const quiet = nowMs - Date.parse(current.updatedAt) >= FIRST_WAIT_MS;
       return {
-        events: quiet ? orphaned(current, app) : [],
+        events: quiet ? orphaned(current, nowMs, runtime) : [],
         result: current,
         advance: quiet && isOrphaned(current, app),
       };
@@ -87,20 +89,21 @@ async function reconcileJob(head: Head, waits: Waits, runtime: Runtime): Promise
   }
 }
 
-/** What no deployment works on any more is set aside where a person can see it, instead of waiting for the deadline. */
-function orphaned(state: JobState, app: App): EventBody[] {
+/**
+ * What no deployment works on any more is set aside where a person can see it, instead of waiting for the deadline. A step
+ * that an older deployment's worker still holds is that worker's.
+ */
+function orphaned(state: JobState, nowMs: number, { app, maxSkewMs, isGone, calls }: Runtime): EventBody[] {
+  const context = { nowMs, maxSkewMs, isGone, isCalling: calls.has.bind(calls) };
+  const isHeld = (step: StepState): boolean => step.status === "running" && heldUntilMs(state, step, context) > nowMs;
   return [...state.steps.values()]
-    .filter(({ status, capability }) => OPEN.includes(status) && !app.capabilities.has(capability))
-    .map(({ id, capability, attempt }) => ({
-      type: "step.dead_lettered",
-      stepId: id,
-      capability,
-      attempt,
-      error: {
+    .filter((step) => OPEN.includes(step.status) && !app.capabilities.has(step.capability) && !isHeld(step))
+    .flatMap((step) =>
+      giveUp(step, {
         name: "UnknownCapabilityError",
-        message: `the app has no capability ${JSON.stringify(capability)} any more`,
-      },
-    }));
+        message: `the app has no capability ${JSON.stringify(step.capability)} any more`,
+      }),
+    );
 }
 
 /** The workflow is gone: running it says so, and after a few tries that waits for a person, too. */

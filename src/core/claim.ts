@@ -1,5 +1,5 @@
 import type { AnyCapability } from "./define-capability.ts";
-import { isEnded, type JobState } from "./state.ts";
+import { isEnded, type JobState, type StepState } from "./state.ts";
 
 export interface ClaimContext {
   readonly nowMs: number;
@@ -77,14 +77,8 @@ export function decideClaim(
       }
       return { kind: "start", attempt: step.attempt + 1, ...reattach };
     case "running": {
-      const { lease } = step;
-      if (context.isCalling(state.jobId, stepId, step.attempt)) {
-        return { kind: "defer", untilMs: context.nowMs + STILL_CALLING_MS };
-      }
-      if (lease && !context.isGone(lease.holder)) {
-        const takeoverMs = lease.untilMs + 2 * context.maxSkewMs;
-        if (takeoverMs > context.nowMs) return { kind: "defer", untilMs: takeoverMs };
-      }
+      const takeoverMs = heldUntilMs(state, step, context);
+      if (takeoverMs > context.nowMs) return { kind: "defer", untilMs: takeoverMs };
       if (step.finished) return { kind: "recover", attempt: step.attempt };
       if (capability.onInDoubt === "hold" && reattach === undefined) {
         return { kind: "hold", inDoubt: step.attempt, reason: `capability ${capability.name} holds a call in doubt` };
@@ -97,6 +91,16 @@ export function decideClaim(
       return { kind: "start", attempt: step.attempt + 1, inDoubt, ...reattach };
     }
   }
+}
+
+/** Until when nobody may take a running step from its attempt, in epoch ms; in the past where nobody holds it. */
+export function heldUntilMs(
+  { jobId }: JobState,
+  { id, attempt, lease }: StepState,
+  { nowMs, maxSkewMs, isCalling, isGone }: Omit<ClaimContext, "messageSeq">,
+): number {
+  if (isCalling(jobId, id, attempt)) return nowMs + STILL_CALLING_MS;
+  return lease && !isGone(lease.holder) ? lease.untilMs + 2 * maxSkewMs : 0;
 }
 
 /** Before a message about a call that this process is making comes again, in ms. */

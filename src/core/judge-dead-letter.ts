@@ -2,6 +2,7 @@ import type { EventBody } from "../contract/events.ts";
 import { topics } from "../contract/messages.ts";
 import { deadLettersOf, type WaitingLetter } from "./commands.ts";
 import type { Decision } from "./decision.ts";
+import { giveUp } from "./give-up.ts";
 import { iso } from "./iso.ts";
 import { type DeadLetter, type DeadLetterVerdict, MAX_RECEIVES } from "./ports.ts";
 import { askedSince } from "./publish.ts";
@@ -52,7 +53,7 @@ export function judgeDeadLetter(state: JobState, letter: DeadLetter, context: Ju
   const events: EventBody[] = [];
   const given: WaitingLetter[] = [];
   for (const stepId of stuck) {
-    events.push(...giveUp(state, stepId));
+    events.push(...setAside(state, stepId));
     const { capability, attempt } = about(state, stepId);
     given.push({ stepId, capability, attempt, seq: state.seq + events.length, at: iso(context.nowMs) });
   }
@@ -73,20 +74,17 @@ function isStuck(state: JobState, stepId: string, letter: DeadLetter, { nowMs, i
   return (advance?.retryAtMs ?? 0) <= nowMs && at <= nowMs;
 }
 
-function giveUp(state: JobState, stepId: string): EventBody[] {
-  const named = about(state, stepId);
+function setAside(state: JobState, stepId: string): EventBody[] {
   const error = {
     name: "SetAsideError",
     message: `its message was received ${MAX_RECEIVES} times, and nobody who took it came to an end with it`,
   };
-  const deadLettered: EventBody = { type: "step.dead_lettered", ...named, error };
-  if (stepId === ADVANCE_STEP) {
-    return [{ type: "step.failed", ...named, error, counts: true, final: true }, deadLettered];
-  }
-  // A call may have been made: that is never hidden (invariant 4).
-  const { status, attempt } = state.steps.get(stepId) as StepState;
-  if (status !== "running") return [deadLettered];
-  return [{ type: "step.in_doubt", ...named, attempt, policy: "hold" }, deadLettered];
+  if (stepId !== ADVANCE_STEP) return giveUp(state.steps.get(stepId) as StepState, error);
+  const named = about(state, stepId);
+  return [
+    { type: "step.failed", ...named, error, counts: true, final: true },
+    { type: "step.dead_lettered", ...named, error },
+  ];
 }
 
 function about(state: JobState, stepId: string): { stepId: string; capability: string; attempt: number } {

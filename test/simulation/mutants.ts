@@ -82,7 +82,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "skew-ignored",
     what: "A step is taken over at its lease's end by the taker's own clock",
-    patches: [patch("src/core/claim.ts", "lease.untilMs + 2 * context.maxSkewMs", "lease.untilMs")],
+    patches: [patch("src/core/claim.ts", "lease.untilMs + 2 * maxSkewMs", "lease.untilMs")],
   },
   {
     name: "ack-before-publish",
