@@ -150,6 +150,8 @@ function deadLettered(state: JobState, event: EventOf<"step.dead_lettered">, tim
   }
   release(step);
   forgetKept(step);
+  // Nothing has said how it ended.
+  endAttempt(step, "in-doubt", time, event.error);
 }
 
 /** A person's decision: the step has a fresh budget of attempts, whose numbers go on (rule 3). */

@@ -10,6 +10,7 @@ import { seededRandom } from "../../../src/testing/random.ts";
 import {
   at,
   completed,
+  deadLettered,
   done,
   failed,
   JOB,
@@ -132,6 +133,17 @@ describe("folding a log", () => {
     expect(() => result.list.push({ deep: 2 })).toThrow(TypeError);
     expect(Object.isFrozen(state.steps.get("a")?.input)).toBe(true);
     expect(Object.isFrozen(state.input)).toBe(true);
+  });
+
+  it("ends an attempt that was running when its step was given up, and keeps how another had ended", () => {
+    const attemptsOf = (...events: EventBody[]) => stateOf(requested("a"), ...events).steps.get("a")?.attempts;
+    // Logs of before a lost call was told to be in doubt have it like this.
+    expect(attemptsOf(started("a"), deadLettered("a"))).toMatchObject([
+      { attempt: 1, outcome: "in-doubt", endedAt: expect.any(String), error: { message: "no" } },
+    ]);
+    expect(attemptsOf(started("a"), failed("a", { final: true }), deadLettered("a"))).toMatchObject([
+      { attempt: 1, outcome: "failed" },
+    ]);
   });
 
   it("tells a dead-lettered workflow from a job that runs again", () => {
