@@ -12,7 +12,9 @@ import { iso } from "../../src/core/iso.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { JobState, StepState } from "../../src/core/state.ts";
 import { redrive } from "../commands/commands.ts";
+import { errorKeys } from "../error-keys.ts";
 import { linksOf } from "../jobs/jobs.ts";
+import { problemOf } from "../problem-responses.ts";
 import { errorOf, walkDeadLetters } from "./walk-dead-letters.ts";
 
 /** What one answer may take as JSON, in bytes; one letter always fits. A Lambda function may answer with 6 MB. */
@@ -40,29 +42,39 @@ export async function listDeadLetters(
   return { deadLetters, ...(next === undefined ? {} : { next }) };
 }
 
-/** Redrives what the filter names, one after the other at its rate. */
+/**
+ * Redrives what the filter names, one after the other at its rate; up to `limit` are tried. What is refused, or fails by
+ * itself, is told and passed over. An outage ends it: the cursor does not pass what it kept from being tried. Rejects
+ * with it where it came first.
+ */
 export async function redriveAll(
   tenant: TenantId,
   request: RedriveAllRequest,
   runtime: Runtime,
-): Promise<z.infer<typeof RedrivenList>> {
-  const { reason, ratePerSecond } = request;
+): Promise<RedrivenList> {
+  const { reason, ratePerSecond, limit } = request;
   const because = reason === undefined ? {} : { reason };
   const begunMs = runtime.clock.now();
-  const redriven: z.infer<typeof RedrivenList>["redriven"] = [];
+  const redriven: RedrivenList["redriven"] = [];
+  const failed: RedrivenList["failed"] = [];
   const next = await walkDeadLetters(tenant, request, runtime, async ({ jobId }, { stepId, seq }) => {
-    if (redriven.length >= request.limit) return false;
+    if (redriven.length + failed.length >= limit) return false;
     const notBeforeMs = begunMs + Math.round((redriven.length / ratePerSecond) * 1_000);
     const command = { stepId, seq, ...because, ...(notBeforeMs > begunMs ? { notBeforeMs } : {}) };
-    const taken = await redrive({ tenant, jobId }, command, runtime).catch((error: unknown) => {
-      // It has ended or is past its deadline since: not one to stop for.
-      runtime.logger.warn("dead letter not redriven", { jobId, error: (error as Error).name });
-      return [];
-    });
-    if (taken.length > 0) redriven.push({ jobId, stepId, notBefore: iso(notBeforeMs) });
-    return true;
+    try {
+      const taken = await redrive({ tenant, jobId }, command, runtime);
+      if (taken.length > 0) redriven.push({ jobId, stepId, notBefore: iso(notBeforeMs) });
+      return true;
+    } catch (error) {
+      const { status, detail } = problemOf(error).problem;
+      const isOutage = status === 503;
+      if (isOutage && redriven.length + failed.length === 0) throw error;
+      if (status >= 500) runtime.logger.error("dead letter not redriven", { jobId, stepId, ...errorKeys(error) });
+      failed.push({ jobId, stepId, status, detail });
+      return !isOutage;
+    }
   });
-  return { redriven, ...(next === undefined ? {} : { next }) };
+  return { redriven, failed, ...(next === undefined ? {} : { next }) };
 }
 
 function viewOf(state: JobState, letter: WaitingLetter): DeadLetterView {

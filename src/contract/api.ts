@@ -223,6 +223,11 @@ export type RedriveAllRequest = z.output<typeof RedriveAllRequest>;
 export const RedrivenList = z
   .object({
     redriven: z.array(z.object({ jobId: z.string(), stepId: z.string(), notBefore: instant })),
+    failed: z
+      .array(z.object({ jobId: z.string(), stepId: z.string(), status: z.number().int(), detail: z.string() }))
+      .describe(
+        "Not redriven, and why, as `redrive` would say it. After a 503 nothing more was tried: `next` begins there",
+      ),
     next: z.string().optional().describe("There may be more: pass it as `cursor`"),
   })
   .meta({ id: "RedrivenList" });

@@ -1,7 +1,7 @@
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { redriveJob } from "../../../lambdas/commands/commands.ts";
-import { listDeadLetters } from "../../../lambdas/dead-letters/dead-letters.ts";
+import { listDeadLetters, redriveAll } from "../../../lambdas/dead-letters/dead-letters.ts";
 import { getEvents } from "../../../lambdas/events/events.ts";
 import { submit } from "../../../lambdas/submit/submit.ts";
 import { work } from "../../../lambdas/worker/worker.ts";
@@ -10,8 +10,10 @@ import type { JobId, TenantId } from "../../../src/contract/ids.ts";
 import { defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../../src/core/define-workflow.ts";
+import { UnavailableError } from "../../../src/core/errors.ts";
+import type { EventLog } from "../../../src/core/ports.ts";
 import { TerminalError } from "../../../src/core/retry.ts";
-import { createRuntime } from "../../../src/core/runtime.ts";
+import { createRuntime, type Runtime } from "../../../src/core/runtime.ts";
 import { openEmbeddedEngine } from "../../../src/engines/embedded/embedded-engine.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
@@ -19,6 +21,8 @@ const tenant = "acme" as TenantId;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 /** What one answer of a Lambda function may have at most, in bytes. */
 const LAMBDA_ANSWER = 6 * 1_048_576;
+/** The usual deadline of a job. */
+const WEEK_MS = 604_800_000;
 const open: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of open.splice(0)) await close();
@@ -75,7 +79,7 @@ function hopeless(steps: number, message = "hopeless") {
     } while (cursor !== undefined);
     return all;
   }
-  return { runtime, fail, pages, come };
+  return { clock, runtime, fail, pages, come };
 }
 
 const names = (letters: readonly DeadLetterView[]): string[] =>
@@ -161,3 +165,79 @@ test.each(["x.job_a.1", `.job_${"a".repeat(26)}.x`, "bm9uc2Vuc2U", `bm9uc2Vuc2U.
     await expect(refused).rejects.toMatchObject({ problem: { status: 400, errors: [{ path: "cursor" }] } });
   },
 );
+
+describe("redriving by filter", () => {
+  const ALL = { limit: 50, ratePerSecond: 1_000 };
+
+  /** Answers of the log's appends from the given one on: 1 is the first. */
+  function failingFrom(first: number, { log, ...ports }: Runtime, error: () => Error): Runtime {
+    let appends = 0;
+    const faulty: EventLog = {
+      append: async (...commit) => {
+        appends += 1;
+        if (appends >= first) throw error();
+        return log.append(...commit);
+      },
+      read: (...about) => log.read(...about),
+      tail: (...about) => log.tail(...about),
+    };
+    return createRuntime({ ...ports, log: faulty }, ports);
+  }
+
+  test("that meets an outage says what it has done, what failed, and goes on there", async () => {
+    const { runtime, fail, pages } = hopeless(2);
+    for (const input of [1, 2]) await fail(input);
+    const [waiting = []] = await pages(10);
+    const outage = () => new UnavailableError("throttled");
+    const { redriven, failed, next } = await redriveAll(tenant, ALL, failingFrom(3, runtime, outage));
+    expect(redriven).toMatchObject(waiting.slice(0, 2).map(({ jobId, stepId }) => ({ jobId, stepId })));
+    const [, , third] = waiting;
+    expect(failed).toMatchObject([{ jobId: third?.jobId, stepId: third?.stepId, status: 503 }]);
+    const rest = await redriveAll(tenant, { ...ALL, cursor: next }, runtime);
+    expect(rest.redriven).toMatchObject(waiting.slice(2).map(({ jobId, stepId }) => ({ jobId, stepId })));
+    expect(rest).toMatchObject({ failed: [] });
+    expect(rest).not.toHaveProperty("next");
+    expect((await pages(10)).flat()).toEqual([]);
+  });
+
+  test("that can do nothing for an outage is refused", async () => {
+    const { runtime, fail } = hopeless(1);
+    await fail(1);
+    const outage = () => new UnavailableError("throttled");
+    await expect(redriveAll(tenant, ALL, failingFrom(1, runtime, outage))).rejects.toBeInstanceOf(UnavailableError);
+  });
+
+  test("passes over what fails by itself, and says so", async () => {
+    const { runtime, fail } = hopeless(1);
+    const jobIds = [await fail(1), await fail(2)].toReversed();
+    const { redriven, failed, next } = await redriveAll(
+      tenant,
+      ALL,
+      failingFrom(1, runtime, () => new RangeError("secret")),
+    );
+    expect({ redriven, next }).toEqual({ redriven: [], next: undefined });
+    expect(failed).toMatchObject(jobIds.map((jobId) => ({ jobId, stepId: "s/0", status: 500 })));
+    expect(JSON.stringify(failed)).not.toContain("secret");
+  });
+
+  test("passes over what is too late, and says so", async () => {
+    const { runtime, fail, clock } = hopeless(1);
+    const older = await fail(1);
+    await clock.advance(3_600_000);
+    const newer = await fail(2);
+    await clock.advance(WEEK_MS - 60_000);
+    const { redriven, failed } = await redriveAll(tenant, ALL, runtime);
+    expect(redriven).toMatchObject([{ jobId: newer }]);
+    expect(failed).toMatchObject([{ jobId: older, status: 409, detail: expect.stringContaining("deadline") }]);
+  });
+
+  test("tries as many as its limit, also within a job", async () => {
+    const { runtime, fail } = hopeless(5);
+    await fail(1);
+    const first = await redriveAll(tenant, { ...ALL, limit: 3 }, runtime);
+    expect(first.redriven.map(({ stepId }) => stepId)).toEqual(["s/0", "s/1", "s/2"]);
+    const rest = await redriveAll(tenant, { ...ALL, limit: 3, cursor: first.next }, runtime);
+    expect(rest.redriven.map(({ stepId }) => stepId)).toEqual(["s/3", "s/4"]);
+    expect(rest).not.toHaveProperty("next");
+  });
+});
