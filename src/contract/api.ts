@@ -329,7 +329,7 @@ export const CapabilityList = z
     tenantLimits: z
       .object({
         jobsPerMinute: z.number().int().optional(),
-        jobsInFlight: z.number().int().optional().describe("Jobs that have not ended"),
+        jobsInFlight: z.number().int().optional().describe("Jobs that have not ended and wait for no person"),
       })
       .describe("Of each tenant; beyond them, submissions get 429"),
     providers: z

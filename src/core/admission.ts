@@ -96,12 +96,12 @@ export class Admission {
     const { app, index } = this.#deps;
     const most = app.tenantLimits.jobsInFlight;
     if (most === undefined) return;
-    const place = await this.#open.take(tenant, 1, most, () => index.countOpen(tenant, most));
+    const place = await this.#open.take(tenant, 1, most, () => index.countRunning(tenant, most));
     if (place.free) return void places.push(place);
     throw new RefusedJobError(
       "in-flight",
       IN_FLIGHT_RETRY_MS,
-      `${most} jobs of this tenant have not ended, and no more are allowed at once; wait until one has`,
+      `${most} jobs of this tenant are in flight, and no more are allowed at once; wait until one has ended`,
     );
   }
 

@@ -39,7 +39,7 @@ export interface AppOptions {
 export interface TenantLimits {
   /** Jobs begun a minute; as many at once after a minute's pause. 1 to 60,000. @default no limit */
   readonly jobsPerMinute?: number;
-  /** Jobs that have not ended. 1 to 100,000; on AWS counted roughly. @default no limit */
+  /** Jobs that have not ended and wait for no person. 1 to 100,000; on AWS counted roughly. @default no limit */
   readonly jobsInFlight?: number;
 }
 

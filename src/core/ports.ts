@@ -101,8 +101,11 @@ export interface JobIndex {
   /** Heads whose wake-up is due, oldest first. */
   due(nowMs: number, limit: number): Promise<readonly Head[]>;
   change(jobId: JobId, change: HeadChange): Promise<void>;
-  /** How many of a tenant's jobs have not ended; `most` where there are so many or more. May lag, and may miss old ones. */
-  countOpen(tenant: TenantId, most: number): Promise<number>;
+  /**
+   * How many of a tenant's jobs neither have ended nor wait for a person; `most` where there are so many or more. May lag, and
+   * may miss old ones.
+   */
+  countRunning(tenant: TenantId, most: number): Promise<number>;
 }
 
 /** Publishes messages to everybody who listens to their topics. At least once; resolves when they are durable. */

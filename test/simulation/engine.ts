@@ -169,7 +169,8 @@ function indexOf(process: Incarnation): JobIndex {
         () => store.due(nowMs, limit),
         (heads) => `→ ${heads.map(({ jobId }) => nameOf(jobId)).join(", ")}`,
       ),
-    countOpen: (tenant, most) => process.call(`index.countOpen ${tenant}`, () => store.countOpen(tenant, most)),
+    countRunning: (tenant, most) =>
+      process.call(`index.countRunning ${tenant}`, () => store.countRunning(tenant, most)),
     change: (jobId, change) =>
       process.call(`index.change ${nameOf(jobId)} ${JSON.stringify(change)}`, () => {
         world.changed = true;

@@ -52,11 +52,9 @@ export class Store {
     return { jobs: found.slice(0, limit), cursor: last && found.length > limit ? cursorAfter(last) : undefined };
   }
 
-  countOpen(tenant: TenantId, most: number): number {
-    const open = [...this.heads.values()].filter(
-      (head) => head.tenant === tenant && !TERMINAL_STATUSES.includes(head.status),
-    );
-    return Math.min(open.length, most);
+  countRunning(tenant: TenantId, most: number): number {
+    const running = [...this.heads.values()].filter((head) => head.tenant === tenant && head.status === "running");
+    return Math.min(running.length, most);
   }
 
   due(nowMs: number, limit: number): Head[] {

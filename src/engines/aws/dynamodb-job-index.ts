@@ -22,7 +22,7 @@ export interface DynamoDbJobIndexProps extends DynamoDbTable {
 /** Jobs that one call looks at where a filter leaves few of them: the rest is for the next page. */
 const MAX_EXAMINED = 1_000;
 const PAGE_EXAMINED = 250;
-/** Of a count of open jobs: the newest so many, at about 300 bytes each, are looked at. */
+/** Of a count of running jobs: the newest so many, at about 300 bytes each, are looked at. */
 const MAX_COUNTED = 2_000;
 const LEAST_COUNTED = 250;
 
@@ -115,10 +115,10 @@ export class DynamoDbJobIndex implements JobIndex {
     }
   }
 
-  /** Looks at the tenant's newest jobs only: a job that stays open while thousands come and go is missed. */
-  async countOpen(tenant: TenantId, most: number): Promise<number> {
+  /** Looks at the tenant's newest jobs only: a job that runs on while thousands come and go is missed. */
+  async countRunning(tenant: TenantId, most: number): Promise<number> {
     let left = Math.min(Math.max(4 * most, LEAST_COUNTED), MAX_COUNTED);
-    let open = 0;
+    let running = 0;
     let from: Item | undefined;
     do {
       const page: QueryCommandOutput = await this.#client.send(
@@ -126,20 +126,20 @@ export class DynamoDbJobIndex implements JobIndex {
           TableName: this.#tableName,
           IndexName: JOBS_INDEX.name,
           KeyConditionExpression: "#tenant = :tenant",
-          FilterExpression: `NOT #status IN (${ENDED_NAMES})`,
+          FilterExpression: "#status = :running",
           ExpressionAttributeNames: { "#tenant": JOBS_INDEX.partitionKey, "#status": "st" },
-          ExpressionAttributeValues: { ":tenant": { S: tenant }, ...ENDED },
+          ExpressionAttributeValues: { ":tenant": { S: tenant }, ":running": { S: "running" } },
           ScanIndexForward: false,
           Select: "COUNT",
           Limit: left,
           ...(from ? { ExclusiveStartKey: from } : {}),
         }),
       );
-      open += page.Count ?? 0;
+      running += page.Count ?? 0;
       left -= page.ScannedCount ?? 0;
       from = page.LastEvaluatedKey;
-    } while (from && left > 0 && open < most);
-    return Math.min(open, most);
+    } while (from && left > 0 && running < most);
+    return Math.min(running, most);
   }
 
   #heads(items: readonly Item[]): Head[] {

@@ -24,7 +24,7 @@ export class SqliteJobIndex implements JobIndex {
   readonly #list: StatementSync;
   readonly #due: StatementSync;
   readonly #db: DatabaseSync;
-  #countOpen: StatementSync | undefined;
+  #countRunning: StatementSync | undefined;
 
   constructor(db: DatabaseSync, group: GroupCommit) {
     this.#db = db;
@@ -65,9 +65,9 @@ export class SqliteJobIndex implements JobIndex {
     return (this.#due.all(nowMs, limit) as unknown as Row[]).map(headOf);
   }
 
-  async countOpen(tenant: TenantId, most: number): Promise<number> {
-    this.#countOpen ??= this.#prepareCount();
-    return (this.#countOpen.get(tenant, most) as { n: number }).n;
+  async countRunning(tenant: TenantId, most: number): Promise<number> {
+    this.#countRunning ??= this.#prepareCount();
+    return (this.#countRunning.get(tenant, most) as { n: number }).n;
   }
 
   async change(jobId: JobId, change: HeadChange): Promise<void> {
@@ -76,9 +76,10 @@ export class SqliteJobIndex implements JobIndex {
 
   /** Who never counts writes no index for it. */
   #prepareCount(): StatementSync {
-    this.#db.exec(`CREATE INDEX IF NOT EXISTS jobs_open ON jobs (tenant) WHERE ${IS_OPEN}`);
+    this.#db.exec("CREATE INDEX IF NOT EXISTS jobs_running ON jobs (tenant) WHERE status = 'running'");
     return this.#db.prepare(
-      `SELECT count(*) AS n FROM (SELECT 1 FROM jobs INDEXED BY jobs_open WHERE tenant = ? AND ${IS_OPEN} LIMIT ?)`,
+      `SELECT count(*) AS n
+       FROM (SELECT 1 FROM jobs INDEXED BY jobs_running WHERE tenant = ? AND status = 'running' LIMIT ?)`,
     );
   }
 

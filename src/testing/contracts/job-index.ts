@@ -159,28 +159,32 @@ export function testJobIndex(name: string, factory: () => Promise<JobIndexUnderT
       expect(await port.index.due(30, 10)).toEqual([]);
     });
 
-    test("counts a tenant's jobs that have not ended, as far as is asked", async (port, tenant) => {
-      expect(await port.index.countOpen(tenant, 10)).toBe(0);
-      const open: Head[] = [];
-      for (const status of ["running", "dead-lettered", ...TERMINAL_STATUSES, "running"] as const) {
-        const made = await add(port, tenant, open.length, { status });
-        if (!TERMINAL_STATUSES.includes(status)) open.push(made);
+    test("counts a tenant's jobs that run, as far as is asked, and none that wait for a person", async (port, tenant) => {
+      expect(await port.index.countRunning(tenant, 10)).toBe(0);
+      const running: Head[] = [];
+      for (const status of ["running", "running", "dead-lettered", ...TERMINAL_STATUSES, "running"] as const) {
+        const made = await add(port, tenant, running.length, { status });
+        if (status === "running") running.push(made);
       }
       await add(port, newTenant(), 1);
-      expect(await port.index.countOpen(tenant, 10)).toBe(3);
-      expect(await port.index.countOpen(tenant, 3)).toBe(3);
-      expect(await port.index.countOpen(tenant, 2)).toBe(2);
-      const [first] = open;
-      if (first) await port.index.change(first.jobId, { status: "completed", wakeAtMs: null });
-      expect(await port.index.countOpen(tenant, 10)).toBe(2);
+      expect(await port.index.countRunning(tenant, 10)).toBe(3);
+      expect(await port.index.countRunning(tenant, 3)).toBe(3);
+      expect(await port.index.countRunning(tenant, 2)).toBe(2);
+      const [first, second] = running.map(({ jobId }) => jobId);
+      if (first) await port.index.change(first, { status: "completed", wakeAtMs: null });
+      expect(await port.index.countRunning(tenant, 10)).toBe(2);
+      if (second) await port.index.change(second, { status: "dead-lettered" });
+      expect(await port.index.countRunning(tenant, 10)).toBe(1);
+      if (second) await port.index.change(second, { status: "running" });
+      expect(await port.index.countRunning(tenant, 10)).toBe(2);
     });
 
-    test("counts open jobs behind hundreds that have ended", async (port, tenant) => {
+    test("counts running jobs behind hundreds that have ended", async (port, tenant) => {
       await add(port, tenant, -1);
       for (let n = 0; n < 300; n += 50) {
         await Promise.all(Array.from({ length: 50 }, (_, m) => add(port, tenant, n + m, { status: "completed" })));
       }
-      expect(await port.index.countOpen(tenant, 100)).toBe(1);
+      expect(await port.index.countRunning(tenant, 100)).toBe(1);
     });
 
     test("wakes no job that has ended", async (port, tenant) => {

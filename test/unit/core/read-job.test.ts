@@ -72,7 +72,7 @@ function newWriter(): JobWriter {
       change: async () => {},
       list: async () => ({ jobs: [], cursor: undefined }),
       due: async () => [],
-      countOpen: async () => 0,
+      countRunning: async () => 0,
     },
     topics: { publish: async () => {} },
     clock,

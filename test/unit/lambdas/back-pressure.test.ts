@@ -2,6 +2,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type CapabilityList, JobView } from "../../../src/contract/api.ts";
+import type { TenantId } from "../../../src/contract/ids.ts";
 import { topics } from "../../../src/contract/messages.ts";
 import { type AppOptions, defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
@@ -36,7 +37,15 @@ function start(limits: Pick<AppOptions, "tenantLimits">, maxBacklog?: number): v
     run: (job, input) => job.step("only", work, input),
   });
   const idle = defineWorkflow({ name: "idle", input: z.json(), output: z.json(), run: async (_, input) => input });
-  const app = defineApp({ workflows: [flow, idle], capabilities: [work], ...limits });
+  const broken = defineWorkflow({
+    name: "broken",
+    input: z.json(),
+    output: z.json(),
+    run: async () => {
+      throw new TypeError("a bug of the last deployment");
+    },
+  });
+  const app = defineApp({ workflows: [flow, idle, broken], capabilities: [work], ...limits });
   embedded = startEmbedded({ app, resources: {} as Resources, logger, dataDir: undefined, clock });
 }
 afterEach(async () => {
@@ -164,6 +173,15 @@ describe("jobs in flight", () => {
     expect(await statuses(1, { tenant: "other" })).toEqual([202]);
     await clock.advance(WORK_MS);
     expect(await statuses(3)).toEqual([202, 202, 429]);
+  });
+
+  it("are none that wait for a person: a bad deployment keeps no tenant out for days", async () => {
+    start({ tenantLimits: { jobsInFlight: 3 } });
+    expect(await statuses(4, { workflow: "broken" })).toEqual([202, 202, 202, 429]);
+    await clock.advance(600_000);
+    const { jobs } = await embedded.runtime.index.list({ tenant: "acme" as TenantId, limit: 10 });
+    expect(jobs.map(({ status }) => status)).toEqual(["dead-lettered", "dead-lettered", "dead-lettered"]);
+    expect(await statuses(4)).toEqual([202, 202, 202, 429]);
   });
 
   it("take nothing from the rate where they are refused", async () => {

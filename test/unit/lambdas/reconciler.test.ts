@@ -158,7 +158,7 @@ test("a job that ends while it is looked at is not listed with another wake-up",
     list: (query) => engine.index.list(query),
     due: (...range) => engine.index.due(...range),
     change: async (_, change) => void changes.push(change),
-    countOpen: (...of) => engine.index.countOpen(...of),
+    countRunning: (...of) => engine.index.countRunning(...of),
   };
   await reconcile({ ...meanwhile, index });
   expect(await state()).toMatchObject({ status: "completed" });
