@@ -197,7 +197,7 @@ export interface WorkQueue {
   backlog(queue: string): Promise<Backlog>;
   /**
    * Messages done a second, as measured in about the last minute while there were any; 0 where some were there and none was
-   * done, undefined where nothing was measured.
+   * done, undefined where nothing was measured. What was deferred is not done; an engine that cannot tell counts it all the same.
    */
   drainedPerSecond(queue: string): Promise<number | undefined>;
 }

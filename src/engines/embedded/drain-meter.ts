@@ -32,13 +32,18 @@ export class DrainMeter {
     this.#sample(nowMs);
   }
 
+  /** A copy of a message went in for later: once the message itself is done, nothing will have been. */
+  deferred(nowMs: number): void {
+    this.done(-1, nowMs);
+  }
+
   /** Undefined while too little was seen. */
   perSecond(nowMs: number): number | undefined {
     this.#forget(nowMs);
     const [since] = this.#samples;
     const busyMs = this.#busyUntil(nowMs) - (since?.busyMs ?? 0);
     if (since === undefined || busyMs < LEAST_BUSY_MS) return undefined;
-    return (1_000 * (this.#done - since.done)) / busyMs;
+    return Math.max(0, (1_000 * (this.#done - since.done)) / busyMs);
   }
 
   #busyUntil(nowMs: number): number {

@@ -148,6 +148,7 @@ export class SqliteWorkQueue implements WorkQueue {
 
   async defer(queue: string, message: Message, delayMs: number): Promise<void> {
     this.add(await this.#group.run(() => this.insert(queue, message, delayMs, 0)));
+    this.#state(queue).drain.deferred(this.#clock.now());
   }
 
   async deadLetter(queue: string, message: Message, reason: DeadLetterReason): Promise<void> {

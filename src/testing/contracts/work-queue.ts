@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type DeadLetter, type DeadLetterVerdict, MAX_RECEIVES, type Topics } from "../../core/ports.ts";
+import { type DeadLetter, type DeadLetterVerdict, type Delivery, MAX_RECEIVES, type Topics } from "../../core/ports.ts";
 import { eventually, message, newTenant, type QueueAtHand, receive, receiveOne } from "./fixtures.ts";
 
 export interface WorkQueueUnderTest extends QueueAtHand {
@@ -291,6 +291,28 @@ export function testWorkQueue(
         await queue.ack(await receive(port, 2));
         await wait(30 * SECOND_MS);
         expect(await queue.drainedPerSecond(queueName)).toBeCloseTo(2.4, 1);
+      }),
+    );
+
+    it.runIf(ages)(
+      "is not worked off by deferring",
+      run(async (port) => {
+        const { queue, queueName, wait } = port;
+        const later = async (delivery: Delivery): Promise<void> => {
+          await queue.defer(queueName, delivery.message, 600 * SECOND_MS);
+          await queue.ack([delivery]);
+        };
+        for (let n = 0; n < 21; n++) await send(port);
+        for (let n = 0; n < 10; n++) {
+          await wait(SECOND_MS);
+          await later(await receiveOne(port));
+        }
+        expect(await queue.drainedPerSecond(queueName)).toBe(0);
+        for (let n = 0; n < 10; n++) {
+          await wait(SECOND_MS);
+          await queue.ack([await receiveOne(port)]);
+        }
+        expect(await queue.drainedPerSecond(queueName)).toBeCloseTo(0.5, 1);
       }),
     );
 
