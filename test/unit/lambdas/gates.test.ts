@@ -40,7 +40,7 @@ function start(capability: Partial<Options>, options: Partial<AppOptions> = {}) 
   const app = defineApp({ workflows: [flow], capabilities: [call], ...options });
   const resources = { tools: app.tools, model: app.model, price: undefined, corpus: noDocuments };
   const embedded = startEmbedded({ app, resources, logger: silent, dataDir: undefined, clock });
-  open.push(() => embedded.close());
+  open.push(() => embedded.close(0));
   const { runtime } = embedded;
   const deferred: MetricDimensions[] = [];
   runtime.metrics.record = (name, _value, _unit, dimensions = {}) => {
