@@ -3,7 +3,10 @@ import type { Clock } from "./ports.ts";
 interface Known {
   readonly atMs: number;
   readonly count: Promise<number>;
-  /** What this process has added since it was asked for. */
+  answered: boolean;
+  /** What this process had added when it was asked for, and whoever counts may or may not have seen. */
+  readonly unseen: number;
+  /** What this process has added since then. */
   since: number;
 }
 
@@ -33,6 +36,11 @@ export class SharedCount {
     const asked = await known.count;
     const count = asked + Math.max(known.since, this.#pending.get(key) ?? 0);
     if (count >= most) return { free: false, count };
+    if (asked + known.unseen + known.since >= most) {
+      // Some that were on their way have come to their end meanwhile, and are counted or not: the next answer knows.
+      if (this.#known.get(key) === known) this.#known.delete(key);
+      return await this.take(key, n, most, ask);
+    }
     known.since += n;
     this.#pend(key, n);
     return {
@@ -50,19 +58,25 @@ export class SharedCount {
     else this.#pending.delete(key);
   }
 
+  /** One that has not been answered yet serves all who come meanwhile: so it knows what each of them adds. */
   #fresh(key: string): Known | undefined {
     const known = this.#known.get(key);
-    return known && this.#clock.now() - known.atMs < this.#freshMs ? known : undefined;
+    return known && (!known.answered || this.#clock.now() - known.atMs < this.#freshMs) ? known : undefined;
   }
 
   #ask(key: string, ask: () => Promise<number>): Known {
-    const known: Known = { atMs: this.#clock.now(), count: ask(), since: 0 };
-    if (this.#freshMs > 0) {
-      if (this.#known.size >= MAX_KEYS) this.#known.clear();
-      this.#known.set(key, known);
+    const unseen = this.#pending.get(key) ?? 0;
+    const known: Known = { atMs: this.#clock.now(), count: ask(), answered: false, unseen, since: 0 };
+    if (this.#known.size >= MAX_KEYS) this.#known.clear();
+    this.#known.set(key, known);
+    const forget = () => {
+      if (this.#known.get(key) === known) this.#known.delete(key);
+    };
+    known.count.then(() => {
+      known.answered = true;
+      if (this.#freshMs === 0) forget();
       // A failure is no count: the next one asks again.
-      known.count.catch(() => this.#known.delete(key));
-    }
+    }, forget);
     return known;
   }
 }

@@ -71,6 +71,8 @@ export class World {
   readonly #written = new Map<CommitId, Written>();
   /** When each job's log has grown last. */
   readonly #movedMs = new Map<JobId, number>();
+  /** Jobs that have waited for a person at some time. */
+  readonly #rested = new Set<JobId>();
   /** Messages of each job since then. */
   readonly #received = new Map<string, number>();
   readonly #names = new Map<string, string>();
@@ -172,11 +174,13 @@ export class World {
       this.broke("rule 7", `deployment ${deploySeq} asks for ${brief(asked)} after deployment ${state.deploySeq}`);
   }
 
-  /** One process knows of all its jobs: there the limit is exact. */
+  /** One process knows of all its jobs: there the limit is exact. What a person has redriven comes back without being asked. */
   #checkSubmitted(jobId: JobId): void {
     if (!this.plan.limited || !this.plan.embedded) return;
     const tenant = this.states.get(jobId)?.tenant;
-    const open = [...this.states.values()].filter((state) => state.tenant === tenant && !isEnded(state)).length;
+    const open = [...this.states.values()].filter(
+      (state) => state.tenant === tenant && !isEnded(state) && !this.#rested.has(state.jobId),
+    ).length;
     const most = TENANT_LIMITS.jobsInFlight;
     if (open > most) this.broke("share", `${open} jobs of ${tenant} have not ended, and ${most} are allowed`);
   }
@@ -191,6 +195,7 @@ export class World {
       this.broke("1", (error as Error).message);
     }
     if (state) this.states.set(commit.jobId, state);
+    if (state?.status === "dead-lettered") this.#rested.add(state.jobId);
   }
 
   /**
