@@ -6,11 +6,13 @@ import {
   decideCancel,
   decideDiscard,
   decideRedrive,
+  EndedError,
   InvalidValueError,
   type RedriveCommand,
   RefusedError,
   type WaitingLetter,
 } from "../../src/core/commands.ts";
+import { type DecisionType, type LetterFilter, wasDecided } from "../../src/core/decided.ts";
 import type { Decide } from "../../src/core/decision.ts";
 import { PublishingError, UnknownJobError } from "../../src/core/errors.ts";
 import { keptBy } from "../../src/core/fork.ts";
@@ -42,12 +44,14 @@ export async function redriveJob(of: Of, request: RedriveRequest, runtime: Runti
 
 /** The same, and which ones. */
 export function redrive(of: Of, request: RedriveCommand, runtime: Runtime): Promise<readonly WaitingLetter[]> {
-  return makeWork(of, (state, nowMs) => decideRedrive(state, request, runtime.app, nowMs), runtime);
+  const type = request.result === undefined ? "step.redriven" : "step.completed";
+  const decide: Decide<Letters> = (state, nowMs) => decideRedrive(state, request, runtime.app, nowMs);
+  return onLetters({ of, request, type }, decide, runtime);
 }
 
 /** Gives dead letters of a job up; see {@link decideDiscard}. */
 export async function discardDeadLetters(of: Of, request: DiscardRequest, runtime: Runtime): Promise<JobView> {
-  await makeWork(of, (state) => decideDiscard(state, request), runtime);
+  await onLetters({ of, request, type: "step.discarded" }, (state) => decideDiscard(state, request), runtime);
   return getJob(of.tenant, of.jobId, runtime);
 }
 
@@ -102,6 +106,37 @@ async function makeWork<T>(of: Of, decide: Decide<T>, runtime: Runtime): Promise
   return command(of, decide, runtime);
 }
 
+type Letters = readonly WaitingLetter[];
+
+interface OnLetters {
+  readonly of: Of;
+  readonly request: LetterFilter;
+  readonly type: DecisionType;
+}
+
+/** A command on dead letters. One that was carried out has its answer also once the job has ended, if it says which it meant. */
+async function onLetters(
+  { of, request, type }: OnLetters,
+  decide: Decide<Letters>,
+  runtime: Runtime,
+): Promise<Letters> {
+  const unlessRepeated: Decide<Letters | EndedError> = (state, nowMs) => {
+    try {
+      return decide(state, nowMs);
+    } catch (error) {
+      if (error instanceof EndedError) return { events: [], result: error };
+      throw error;
+    }
+  };
+  const letters = await makeWork(of, unlessRepeated, runtime);
+  if (!(letters instanceof EndedError)) return letters;
+  if (wasDecided(await commitsOf(of, runtime), request, type)) return [];
+  throw conflict(letters);
+}
+
+const conflict = ({ message }: RefusedError): ProblemError =>
+  new ProblemError({ title: "Conflict with the job's state", status: 409, detail: message });
+
 /** Throws a 404 for a job that is not there or another tenant's, a 409 for what cannot be done with it, a 422 for a value of the wrong shape. */
 async function command<T>({ tenant, jobId }: Of, decide: Decide<T>, { writer }: Runtime): Promise<T> {
   try {
@@ -111,9 +146,7 @@ async function command<T>({ tenant, jobId }: Of, decide: Decide<T>, { writer }: 
     });
   } catch (error) {
     if (error instanceof UnknownJobError) throw noSuchJob(jobId);
-    if (error instanceof RefusedError) {
-      throw new ProblemError({ title: "Conflict with the job's state", status: 409, detail: error.message });
-    }
+    if (error instanceof RefusedError) throw conflict(error);
     if (error instanceof InvalidValueError) {
       const { message, violations } = error;
       throw new ProblemError({ title: "Invalid value", status: 422, detail: message, errors: [...violations] });

@@ -136,6 +136,12 @@ const deadLetter = {
     .positive()
     .optional()
     .describe("Only if it is this dead letter: a repeat of the request then does nothing more"),
+  asOf: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe("The job's `seq` as it was seen: what was given up later is left alone, so a repeat does nothing more"),
 };
 
 export const RedriveRequest = z

@@ -121,7 +121,8 @@ export const routes = {
     operationId: "redriveJob",
     method: "POST",
     path: "/v1/jobs/{jobId}/redrive",
-    summary: "Tries dead-lettered steps again, with a fresh budget of attempts. Where nothing waits, nothing happens.",
+    summary:
+      "Tries dead-lettered steps again, with a fresh budget of attempts. Where nothing waits, nothing happens. With `seq` or `asOf` it may be sent twice.",
     lambda: "commands",
     parameters: { jobId: JobIdParam },
     query: NoQuery,

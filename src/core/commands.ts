@@ -3,6 +3,7 @@ import type { EventBody } from "../contract/events.ts";
 import type { Json } from "../contract/json.ts";
 import { type Violation, violations } from "../contract/problem.ts";
 import { checkOutput } from "./call.ts";
+import { isMeant, type LetterFilter } from "./decided.ts";
 import type { Decision } from "./decision.ts";
 import type { App } from "./define-app.ts";
 import { iso } from "./iso.ts";
@@ -13,6 +14,9 @@ import { ADVANCE_STEP, type DeadLettered, isEnded, type JobState } from "./state
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
 }
+
+/** The job has ended: nothing of it waits any more. */
+export class EndedError extends RefusedError {}
 
 /** An input or a result that a person gave is not what the step's capability takes or returns. */
 export class InvalidValueError extends Error {
@@ -108,21 +112,17 @@ export function decideDiscard(state: JobState, command: DiscardRequest): Decisio
   return { events, result: letters };
 }
 
-function chosen(
-  state: JobState,
-  { stepId, seq }: { readonly stepId?: string | undefined; readonly seq?: number | undefined },
-): WaitingLetter[] {
+function chosen(state: JobState, filter: LetterFilter): WaitingLetter[] {
+  const { stepId } = filter;
   if (isEnded(state)) {
-    throw new RefusedError(`job ${state.jobId} is ${state.status}: nothing of it waits any more; fork it instead`);
+    throw new EndedError(`job ${state.jobId} is ${state.status}: nothing of it waits any more; fork it instead`);
   }
   if (stepId !== undefined && stepId !== ADVANCE_STEP && !state.steps.has(stepId)) {
     throw new RefusedError(
       `job ${state.jobId} has no step ${JSON.stringify(stepId)}; it has ${[...state.steps.keys()].slice(0, 20).join(", ") || "none"}`,
     );
   }
-  return deadLettersOf(state).filter(
-    (letter) => (stepId ?? letter.stepId) === letter.stepId && (seq ?? letter.seq) === letter.seq,
-  );
+  return deadLettersOf(state).filter((letter) => isMeant(letter, filter));
 }
 
 interface About {

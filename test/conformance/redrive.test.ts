@@ -65,6 +65,38 @@ describe("a redriven step", () => {
     expect((await api.events(id)).filter((event) => event.type === "step.redriven")).toHaveLength(1);
   });
 
+  test("as of the job's seq is redriven once, however often it is asked for", async ({ api }) => {
+    const { id, seq } = await api.run("trial", { mode: "always-fails", text: "x" });
+    const waiting = await redriven(api, id, { asOf: seq });
+    expect(attemptsOf(waiting)).toEqual([1, 2, 3, 4]);
+    expect(await redriven(api, id, { asOf: seq })).toEqual(waiting);
+  });
+
+  test.for<["redrive" | "discard", object]>([
+    ["redrive", { stepId: "only", input: { text: "mended", fate: "fails-once" } }],
+    ["redrive", { stepId: "only", result: { text: "by hand" } }],
+    ["discard", { reason: "not worth it" }],
+  ])(
+    "%s %j asked for again once the job has ended has the same answer; another decision is a 409",
+    async ([command, body], { api }) => {
+      const { id, seq, steps } = await api.run("trial", { mode: "always-fails", text: "x" });
+      const letter = { seq: steps[0]?.deadLetterSeq };
+      await api.command(id, command, { ...body, ...letter });
+      const ended = await api.settled(id);
+      expect(["completed", "failed"]).toContain(ended.status);
+      expect(await api.command(id, command, { ...body, ...letter })).toEqual(ended);
+      expect(await api.command(id, command, { ...body, asOf: seq })).toEqual(ended);
+      const other = command === "redrive" ? "discard" : "redrive";
+      for (const [name, sent] of [
+        [other, { ...letter, reason: "too late" }],
+        [command, body],
+      ] as const) {
+        expect((await problemOf(await api.send(`v1/jobs/${id}/${name}`, sent))).status).toBe(409);
+      }
+      expect(await api.job(id)).toEqual(ended);
+    },
+  );
+
   test("asked for many times at once is redriven once", async ({ api }) => {
     const { id, steps } = await api.run("trial", { mode: "always-fails", text: "x" });
     const request = { seq: steps[0]?.deadLetterSeq };
@@ -146,6 +178,7 @@ describe("a person's decision", () => {
     ["redrive", { input: { text: "whose?" } }, 400, ["/stepId"]],
     ["redrive", { stepId: "only", input: {}, result: {} }, 400, ["/result"]],
     ["redrive", { seq: 0 }, 400, ["/seq"]],
+    ["discard", { asOf: 0, reason: "x" }, 400, ["/asOf"]],
     ["redrive", { stepId: "no such step" }, 409, []],
     ["discard", {}, 400, ["/reason"]],
     ["discard", { stepId: "no such step", reason: "x" }, 409, []],

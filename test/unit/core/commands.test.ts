@@ -128,6 +128,13 @@ describe("redriving", () => {
     expect(redrive(stateOf(...both, ...again), { stepId: "a", seq: 12 }).events).toEqual([redriven("a", 2)]);
   });
 
+  it("as of a seq takes what had been given up by then, and leaves what was given up later", () => {
+    const taken = (asOf: number) => redrive(stateOf(...both), { asOf }).result.map(({ stepId }) => stepId);
+    expect([4, 5, 8, 9, 99].map(taken)).toEqual([[], ["a"], ["a"], ["a", "b"], ["a", "b"]]);
+    const again = [redriven("a"), started("a", 2), deadLettered("a", { attempt: 2 })];
+    expect(redrive(stateOf(...both, ...again), { asOf: 9 }).events).toEqual([redriven("b")]);
+  });
+
   it("with a time says from when on an attempt may start", () => {
     expect(redrive(stateOf(...givenUp("a")), { notBeforeMs: T0_MS + 7_000 }).events).toMatchObject([
       { notBefore: at(7_000) },
