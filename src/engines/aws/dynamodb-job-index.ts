@@ -13,6 +13,7 @@ import { TERMINAL_STATUSES } from "../../core/state.ts";
 import { commitKey, headOf, type Item, listKey, placeOfKey, shardName, wakeAttributes } from "./commit-item.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
 import { JOBS_INDEX, TABLE, WAKE_INDEX, WAKE_SHARDS } from "./table-schema.ts";
+import { asUnavailable } from "./unavailable.ts";
 
 export interface DynamoDbJobIndexProps extends DynamoDbTable {
   /** An item is no head of ours. It is left out: nobody else's job has to wait for it. */
@@ -59,16 +60,14 @@ export class DynamoDbJobIndex implements JobIndex {
   async due(nowMs: number, limit: number): Promise<readonly Head[]> {
     const shards = await Promise.all(
       Array.from({ length: WAKE_SHARDS }, async (_, shard) => {
-        const { Items = [] } = await this.#client.send(
-          new QueryCommand({
-            TableName: this.#tableName,
-            IndexName: WAKE_INDEX.name,
-            KeyConditionExpression: "#shard = :shard AND #due <= :now",
-            ExpressionAttributeNames: { "#shard": WAKE_INDEX.partitionKey, "#due": WAKE_INDEX.sortKey },
-            ExpressionAttributeValues: { ":shard": { S: shardName(shard) }, ":now": { N: String(nowMs) } },
-            Limit: limit,
-          }),
-        );
+        const { Items = [] } = await this.#query({
+          TableName: this.#tableName,
+          IndexName: WAKE_INDEX.name,
+          KeyConditionExpression: "#shard = :shard AND #due <= :now",
+          ExpressionAttributeNames: { "#shard": WAKE_INDEX.partitionKey, "#due": WAKE_INDEX.sortKey },
+          ExpressionAttributeValues: { ":shard": { S: shardName(shard) }, ":now": { N: String(nowMs) } },
+          Limit: limit,
+        });
         return this.#heads(Items);
       }),
     );
@@ -111,7 +110,7 @@ export class DynamoDbJobIndex implements JobIndex {
         }),
       );
     } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error;
+      if (!(error instanceof ConditionalCheckFailedException)) throw asUnavailable(error);
     }
   }
 
@@ -121,25 +120,31 @@ export class DynamoDbJobIndex implements JobIndex {
     let running = 0;
     let from: Item | undefined;
     do {
-      const page: QueryCommandOutput = await this.#client.send(
-        new QueryCommand({
-          TableName: this.#tableName,
-          IndexName: JOBS_INDEX.name,
-          KeyConditionExpression: "#tenant = :tenant",
-          FilterExpression: "#status = :running",
-          ExpressionAttributeNames: { "#tenant": JOBS_INDEX.partitionKey, "#status": "st" },
-          ExpressionAttributeValues: { ":tenant": { S: tenant }, ":running": { S: "running" } },
-          ScanIndexForward: false,
-          Select: "COUNT",
-          Limit: left,
-          ...(from ? { ExclusiveStartKey: from } : {}),
-        }),
-      );
+      const page: QueryCommandOutput = await this.#query({
+        TableName: this.#tableName,
+        IndexName: JOBS_INDEX.name,
+        KeyConditionExpression: "#tenant = :tenant",
+        FilterExpression: "#status = :running",
+        ExpressionAttributeNames: { "#tenant": JOBS_INDEX.partitionKey, "#status": "st" },
+        ExpressionAttributeValues: { ":tenant": { S: tenant }, ":running": { S: "running" } },
+        ScanIndexForward: false,
+        Select: "COUNT",
+        Limit: left,
+        ...(from ? { ExclusiveStartKey: from } : {}),
+      });
       running += page.Count ?? 0;
       left -= page.ScannedCount ?? 0;
       from = page.LastEvaluatedKey;
     } while (from && left > 0 && running < most);
     return Math.min(running, most);
+  }
+
+  async #query(input: QueryCommandInput): Promise<QueryCommandOutput> {
+    try {
+      return await this.#client.send(new QueryCommand(input));
+    } catch (error) {
+      throw asUnavailable(error);
+    }
   }
 
   #heads(items: readonly Item[]): Head[] {
@@ -188,7 +193,7 @@ export class DynamoDbJobIndex implements JobIndex {
       // One more than is shown tells whether there is more.
       Limit: filters.length > 0 ? PAGE_EXAMINED : Math.min(wanted, limit) + 1,
     };
-    const { Items = [], LastEvaluatedKey, ScannedCount = 0 } = await this.#client.send(new QueryCommand(input));
+    const { Items = [], LastEvaluatedKey, ScannedCount = 0 } = await this.#query(input);
     const found = this.#heads(Items);
     const page = found.slice(0, wanted);
     const shown = page.at(-1);

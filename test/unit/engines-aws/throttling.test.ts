@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type AwsClients, awsClients } from "../../../src/engines/aws/aws-clients.ts";
 import { openAwsEngine } from "../../../src/engines/aws/aws-engine.ts";
-import { commit, message, newJobId } from "../../../src/testing/contracts/fixtures.ts";
+import { commit, message, newJobId, newTenant } from "../../../src/testing/contracts/fixtures.ts";
 
 // What a local server cannot be made to answer: the clients' own retries are as they are on AWS.
 
@@ -96,6 +96,23 @@ describe.each(["ThrottlingException", "ProvisionedThroughputExceededException"])
     });
     expect(read.requests()).toBe(ATTEMPTS);
   });
+});
+
+test("a list of jobs, and an entry in it, that the table throttles for long are an outage, too", async () => {
+  const { index } = engine();
+  const tenant = newTenant();
+  const asks: (() => Promise<unknown>)[] = [
+    () => index.list({ tenant, limit: 10 }),
+    () => index.due(0, 10),
+    () => index.countRunning(tenant, 10),
+    () => index.change(newJobId(), { status: "running" }),
+  ];
+  for (const ask of asks) {
+    answers("dynamoDb", error("ThrottlingException"));
+    expect(await settled(ask())).toMatchObject({ reason: { name: "UnavailableError" } });
+    answers("dynamoDb", error("AccessDeniedException"));
+    expect(await settled(ask())).toMatchObject({ reason: { name: "AccessDeniedException" } });
+  }
 });
 
 test("a bus that throttles whole calls is asked again, and in the end publishing fails", async () => {
