@@ -55,11 +55,12 @@ async function callStep(
   onEnd: (outcome: CallOutcome) => void,
 ): Promise<CallOutcome> {
   const { jobId, tenant } = detail;
-  const { stepId, attempt, input, deadlineMs, reattachTo } = step;
+  const { stepId, attempt, input, editedSeq, deadlineMs, reattachTo } = step;
   const progress = new ProgressRecorder({ jobId, stepId, attempt, capability, recordUntilMs }, runtime);
   const outcome = await call({
     capability,
     input,
+    editedSeq,
     jobId,
     tenant,
     stepId,

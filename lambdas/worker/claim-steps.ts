@@ -27,6 +27,8 @@ export interface Claimed {
   readonly requestedAt: string;
   readonly attempt: number;
   readonly input: StepState["input"];
+  /** The seq of the redrive that gave it this input; 0: as requested. */
+  readonly editedSeq: number;
   /** When its job ends whatever happens, in epoch ms. */
   readonly deadlineMs: number;
   /** The attempt's stream, where it ended before its result was recorded: no second call is made. */
@@ -103,9 +105,12 @@ function estimateOf(
 
 const claimedStep = (
   { deadlineMs }: JobState,
-  { id, requestedAt, attempt, input }: StepState,
+  { id, requestedAt, attempt, input, inputSeq, isEdited }: StepState,
   started = attempt,
-): Claimed => ({ stepId: id, requestedAt, attempt: started, input, deadlineMs, finished: undefined });
+): Claimed => {
+  const editedSeq = isEdited ? inputSeq : 0;
+  return { stepId: id, requestedAt, attempt: started, input, editedSeq, deadlineMs, finished: undefined };
+};
 
 function claimedBefore(state: JobState, stepIds: readonly string[], claimedBy: CommitId): Claimed[] | undefined {
   // Since then the job may have been cancelled: nothing starts any more.

@@ -13,6 +13,8 @@ export const MAX_RESULT_BYTES = 1_048_576;
 export interface Call {
   readonly capability: AnyCapability;
   readonly input: Json | undefined;
+  /** The seq of the redrive that gave the step this input. @default 0: as requested */
+  readonly editedSeq?: number;
   readonly jobId: string;
   readonly tenant: string;
   readonly stepId: string;
@@ -57,7 +59,7 @@ export async function call({ capability, clock, signal, onProgress, onKeptAs, ..
     tenant: about.tenant,
     stepId: about.stepId,
     attempt: about.attempt,
-    idempotencyKey: `${about.jobId}/${about.stepId}`,
+    idempotencyKey: idempotencyKeyOf(about),
     signal: controller.signal,
     resources: about.resources,
     progress(text) {
@@ -99,6 +101,10 @@ export async function call({ capability, clock, signal, onProgress, onKeptAs, ..
     signal?.removeEventListener("abort", onStopped);
   }
 }
+
+/** What a person has edited is another request: under the old key a provider would refuse it, or give the old answer. */
+const idempotencyKeyOf = ({ jobId, stepId, editedSeq = 0 }: Pick<Call, "jobId" | "stepId" | "editedSeq">): string =>
+  editedSeq === 0 ? `${jobId}/${stepId}` : `${jobId}@${editedSeq}/${stepId}`;
 
 async function answerOf(
   { name, run, reattach, onInDoubt }: AnyCapability,

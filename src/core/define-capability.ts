@@ -39,7 +39,7 @@ export interface StepContext {
   readonly stepId: string;
   /** 1 for the first. */
   readonly attempt: number;
-  /** The same for every attempt of a step: pass it to a provider that can recognise a repeat. */
+  /** The same for every attempt of a step, until its input is edited: pass it to a provider that can recognise a repeat. */
   readonly idempotencyKey: string;
   /** Aborts at the capability's timeout and when the worker shuts down. Pass it to every call you wait for. */
   readonly signal: AbortSignal;

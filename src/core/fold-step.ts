@@ -160,7 +160,9 @@ function redriven(state: JobState, event: EventOf<"step.redriven">, time: string
   const step = stepOf(state, event);
   if (step.status !== "dead-lettered" || event.base !== step.attempt) throw notDeadLettered(state, event);
   step.status = retryAtMs === undefined ? "requested" : "retrying";
-  if (event.input !== undefined) Object.assign(step, { input: freeze(event.input), inputSeq: state.seq });
+  if (event.input !== undefined) {
+    Object.assign(step, { input: freeze(event.input), inputSeq: state.seq, isEdited: true });
+  }
   Object.assign(step, { retryAtMs, askedAt: time, failures: 0, throttles: 0, doubts: 0 });
   step.deadLettered = undefined;
   reviewStatus(state);
@@ -185,6 +187,7 @@ function requested(event: EventOf<"step.requested">, inputSeq: number, time: str
     capability: event.capability,
     input: freeze(event.input),
     inputSeq,
+    isEdited: false,
     requestedAt: time,
     askedAt: time,
     status: "requested",

@@ -4,7 +4,7 @@ import type { JobState, StepState, TimerState } from "./state.ts";
 /** A job is snapshotted when it has grown by this many commits, so that reading it costs the same however long it is. */
 export const COMMITS_PER_SNAPSHOT = 16;
 /** Changes with the shape of {@link JobState}: a snapshot of another version is none. */
-const SNAPSHOT_VERSION = 3;
+const SNAPSHOT_VERSION = 4;
 
 interface Snapshot {
   readonly version: number;

@@ -36,6 +36,8 @@ export interface StepState {
   input: Json | undefined;
   /** The seq of the event that has it. */
   inputSeq: number;
+  /** A redrive gave it this input. */
+  isEdited: boolean;
   readonly requestedAt: string;
   /** When it was asked for last: by its request, or by the last redrive. */
   askedAt: string;

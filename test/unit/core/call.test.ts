@@ -144,6 +144,15 @@ test("a repeat is known by its key: the same for every attempt of a step, anothe
   const first = await keyOf({ attempt: 1 });
   expect(await keyOf({ attempt: 2 })).toBe(first);
   expect(await keyOf({ stepId: "other" })).not.toBe(first);
+  const edited = await keyOf({ attempt: 3, editedSeq: 9 });
+  const others = [
+    first,
+    await keyOf({ editedSeq: 17 }),
+    await keyOf({ stepId: "s/9" }),
+    await keyOf({ stepId: "9/s" }),
+  ];
+  expect(others).not.toContain(edited);
+  expect(await keyOf({ attempt: 4, editedSeq: 9 })).toBe(edited);
 });
 
 test("an answer that the provider keeps is asked for by its id, and nothing is called", async () => {

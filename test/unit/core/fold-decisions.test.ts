@@ -100,6 +100,8 @@ describe("a redriven step", () => {
     expect(steps.get("a")?.input).toEqual({ list: [2] });
     expect(Object.isFrozen(steps.get("a")?.input)).toBe(true);
     expect(steps.get("b")?.input).toBe(1);
+    expect(steps.get("a")).toMatchObject({ isEdited: true, inputSeq: 7 });
+    expect(steps.get("b")).toMatchObject({ isEdited: false, inputSeq: 6 });
   });
 
   it("forgets how often it failed, was throttled and was in doubt, but not its attempts", () => {
