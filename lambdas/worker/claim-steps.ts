@@ -1,7 +1,7 @@
 import { type EventBody, type EventOf, Usage } from "../../src/contract/events.ts";
 import type { CommitId } from "../../src/contract/ids.ts";
 import type { MessageDetail } from "../../src/contract/messages.ts";
-import { decideClaim } from "../../src/core/claim.ts";
+import { decideClaim, keptAnswer } from "../../src/core/claim.ts";
 import type { Decide } from "../../src/core/decision.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { UnknownJobError } from "../../src/core/errors.ts";
@@ -33,8 +33,8 @@ export interface Claimed {
   readonly deadlineMs: number;
   /** The attempt's stream, where it ended before its result was recorded: no second call is made. */
   readonly finished: StepState["finished"];
-  /** The provider may keep the lost attempt's answer under this id. */
-  readonly reattachTo?: string;
+  /** The provider may keep an earlier attempt's answer under this id. */
+  readonly reattachTo: string | undefined;
 }
 
 interface Buried {
@@ -67,7 +67,7 @@ export async function claimSteps(
   const stepIds = detail.stepIds ?? [];
   if (claimedBy !== undefined) {
     const { state } = await runtime.writer.states.load(detail.jobId);
-    const claimed = state && claimedBefore(state, stepIds, claimedBy);
+    const claimed = state && claimedBefore(state, stepIds, claimedBy, capability);
     if (claimed) return { claimed, deferred: [], held: [], unsent: [], suspects: [], dropped: 0, doubts: 0 };
   }
   try {
@@ -105,21 +105,29 @@ function estimateOf(
 
 const claimedStep = (
   { deadlineMs }: JobState,
-  { id, requestedAt, attempt, input, inputSeq, isEdited }: StepState,
-  started = attempt,
+  step: StepState,
+  capability: AnyCapability,
+  attempt = step.attempt,
 ): Claimed => {
+  const { id: stepId, requestedAt, input, inputSeq, isEdited } = step;
   const editedSeq = isEdited ? inputSeq : 0;
-  return { stepId: id, requestedAt, attempt: started, input, editedSeq, deadlineMs, finished: undefined };
+  const reattachTo = keptAnswer(capability, step);
+  return { stepId, requestedAt, attempt, input, editedSeq, deadlineMs, finished: undefined, reattachTo };
 };
 
-function claimedBefore(state: JobState, stepIds: readonly string[], claimedBy: CommitId): Claimed[] | undefined {
+function claimedBefore(
+  state: JobState,
+  stepIds: readonly string[],
+  claimedBy: CommitId,
+  capability: AnyCapability,
+): Claimed[] | undefined {
   // Since then the job may have been cancelled: nothing starts any more.
   if (isEnded(state)) return undefined;
   const claimed: Claimed[] = [];
   for (const stepId of stepIds) {
     const step = state.steps.get(stepId);
     if (step?.status !== "running" || step.lease?.commitId !== claimedBy) return undefined;
-    claimed.push(claimedStep(state, step));
+    claimed.push(claimedStep(state, step, capability));
   }
   return claimed;
 }
@@ -180,7 +188,7 @@ function decideClaims(
     });
     switch (decision.kind) {
       case "start": {
-        const { attempt, inDoubt, reattachTo } = decision;
+        const { attempt, inDoubt } = decision;
         if (inDoubt !== undefined) {
           if (mustBeApart(step, { company, together: stepIds.length, nowMs })) {
             claims.suspects.push(stepId);
@@ -190,18 +198,15 @@ function decideClaims(
           events.push(doubt(step, inDoubt.policy));
         }
         events.push(start(attempt));
-        claims.claimed.push({
-          ...claimedStep(state, step, attempt),
-          ...(reattachTo === undefined ? {} : { reattachTo }),
-        });
+        claims.claimed.push(claimedStep(state, step, capability, attempt));
         break;
       }
       case "redrive":
         events.push({ type: "step.redriven", ...about, base: step.attempt, by: "queue" }, start(decision.attempt));
-        claims.claimed.push(claimedStep(state, step, decision.attempt));
+        claims.claimed.push(claimedStep(state, step, capability, decision.attempt));
         break;
       case "recover":
-        claims.claimed.push({ ...claimedStep(state, step, decision.attempt), finished: step.finished });
+        claims.claimed.push({ ...claimedStep(state, step, capability, decision.attempt), finished: step.finished });
         break;
       case "hold": {
         doubts += 1;

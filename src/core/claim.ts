@@ -38,9 +38,11 @@ export interface Start {
     /** What it had streamed. */
     readonly streamed: string;
   };
-  /** The provider may keep an earlier attempt's answer under this id. */
-  readonly reattachTo?: string;
 }
+
+/** The id under which the provider may keep an earlier attempt's answer. Asking for that is no second call, whatever the policy says of those. */
+export const keptAnswer = ({ reattach }: AnyCapability, { keptAs }: StepState): string | undefined =>
+  reattach === undefined ? undefined : keptAs;
 
 /**
  * Decides what a delivery may do with a step (invariants 2, 3 and 7). A step is taken over only when its lease and
@@ -59,9 +61,7 @@ export function decideClaim(
   if (step.capability !== capability.name) {
     return { kind: "drop", reason: `the step belongs to capability ${step.capability}` };
   }
-  // Asking for an answer that the provider keeps is no second call, whatever the policy says of those.
-  const reattach =
-    capability.reattach === undefined || step.keptAs === undefined ? undefined : { reattachTo: step.keptAs };
+  const isKept = keptAnswer(capability, step) !== undefined;
   switch (step.status) {
     case "dead-lettered":
       if (step.deadLettered?.seq === context.messageSeq) return { kind: "redrive", attempt: step.attempt + 1 };
@@ -75,20 +75,20 @@ export function decideClaim(
       if (step.retryAtMs !== undefined && step.retryAtMs > context.nowMs) {
         return { kind: "defer", untilMs: step.retryAtMs };
       }
-      return { kind: "start", attempt: step.attempt + 1, ...reattach };
+      return { kind: "start", attempt: step.attempt + 1 };
     case "running": {
       const takeoverMs = heldUntilMs(state, step, context);
       if (takeoverMs > context.nowMs) return { kind: "defer", untilMs: takeoverMs };
       if (step.finished) return { kind: "recover", attempt: step.attempt };
-      if (capability.onInDoubt === "hold" && reattach === undefined) {
+      if (capability.onInDoubt === "hold" && !isKept) {
         return { kind: "hold", inDoubt: step.attempt, reason: `capability ${capability.name} holds a call in doubt` };
       }
       if (step.doubts + 1 > capability.maxReruns) {
         return { kind: "hold", inDoubt: step.attempt, reason: `${step.doubts + 1} attempts ended without an outcome` };
       }
-      const policy = reattach === undefined ? "rerun" : "reattach";
+      const policy = isKept ? "reattach" : "rerun";
       const inDoubt = { attempt: step.attempt, policy, streamed: step.text } as const;
-      return { kind: "start", attempt: step.attempt + 1, inDoubt, ...reattach };
+      return { kind: "start", attempt: step.attempt + 1, inDoubt };
     }
   }
 }

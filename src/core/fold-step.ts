@@ -139,6 +139,8 @@ function failed(state: JobState, event: EventOf<"step.failed">, time: string): v
 
 function deadLettered(state: JobState, event: EventOf<"step.dead_lettered">, time: string): void {
   const step = stepOf(state, event);
+  // A call in doubt may have its answer all the same; one that has failed has none.
+  if (step.status === "failed") forgetKept(step);
   step.status = "dead-lettered";
   step.error = event.error;
   step.deadLettered = { seq: state.seq, at: time };
@@ -149,7 +151,6 @@ function deadLettered(state: JobState, event: EventOf<"step.dead_lettered">, tim
     state.open += 1;
   }
   release(step);
-  forgetKept(step);
   // Nothing has said how it ended.
   endAttempt(step, "in-doubt", time, event.error);
 }
@@ -162,6 +163,7 @@ function redriven(state: JobState, event: EventOf<"step.redriven">, time: string
   step.status = retryAtMs === undefined ? "requested" : "retrying";
   if (event.input !== undefined) {
     Object.assign(step, { input: freeze(event.input), inputSeq: state.seq, isEdited: true });
+    forgetKept(step);
   }
   Object.assign(step, { retryAtMs, askedAt: time, failures: 0, throttles: 0, doubts: 0 });
   step.deadLettered = undefined;

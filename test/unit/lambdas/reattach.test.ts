@@ -113,6 +113,52 @@ test.each(["rerun", "hold"] as const)(
   },
 );
 
+test("an answer that is gone is held, and not asked for anew, where calls in doubt are held", async () => {
+  const provider = keeping();
+  const job = await jobOfOneStep(provider.run, { ...provider.capability, onInDoubt: "hold", onExhausted: "throw" });
+  await comesAndDies(job, "worker-0");
+  provider.kept.clear();
+  provider.answer();
+  await comes(job);
+  expect(provider).toMatchObject({ calls: ["resp-1"], asked: ["resp-1"] });
+  expect((await job.events()).slice(-2)).toMatchObject([
+    { type: "step.failed", error: { name: "HeldError", message: expect.stringContaining("resp-1") } },
+    { type: "step.dead_lettered" },
+  ]);
+});
+
+test.each([
+  ["a person", {}, { calls: ["resp-1"], asked: ["resp-1"] }, "answer of resp-1"],
+  [
+    "a person, with another input",
+    { input: { text: "new" } },
+    { calls: ["resp-1", "resp-2"], asked: [] },
+    "answer of resp-2",
+  ],
+])("a step that is held after too many calls in doubt, tried again by %s", async (_, edit, asked, text) => {
+  const provider = keeping();
+  const job = await jobOfOneStep(provider.run, { ...provider.capability, maxReruns: 0 });
+  await comesAndDies(job, "worker-0");
+  await comes(job);
+  expect((await job.events()).at(-1)).toMatchObject({ type: "step.dead_lettered", error: { name: "InDoubtError" } });
+  provider.answer();
+  await redriveJob({ tenant: TENANT, jobId: job.jobId }, edit, job.runtime);
+  await comes(job);
+  expect(provider).toMatchObject(asked);
+  expect(await job.state()).toMatchObject({ status: "completed", output: [{ text }] });
+});
+
+test("a dead letter that is moved back to its queue is asked for by id, too", async () => {
+  const provider = keeping();
+  const job = await jobOfOneStep(provider.run, { ...provider.capability, maxReruns: 0 });
+  await comesAndDies(job, "worker-0");
+  await comes(job);
+  const seq = (await job.state()).steps.get("s/0")?.deadLettered?.seq ?? 0;
+  await job.come(job.runtime, { detail: { ...job.detail, seq } });
+  expect(provider).toMatchObject({ calls: ["resp-1"], asked: ["resp-1"] });
+  expect(await job.state()).toMatchObject({ status: "completed", output: [{ text: "answer of resp-1" }] });
+});
+
 test.each([
   ["rerun", "asks to wait", () => new ThrottledError("slow down", 1_000)],
   ["rerun", "breaks off", () => new Error("broke off")],
