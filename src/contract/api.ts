@@ -169,7 +169,9 @@ export type DiscardRequest = z.output<typeof DiscardRequest>;
 
 export const ForkRequest = z
   .strictObject({
-    after: StepId.optional().describe("Results up to this step's are kept, in the order of the log. Without it, none"),
+    after: StepId.optional().describe(
+      "A completed step: what answered steps up to its result is kept, in the order of the log, also failures that the workflow has seen. Without it, nothing",
+    ),
     input: Json.optional().describe("In the place of the old job's input"),
     options: SubmitRequest.shape.options,
   })

@@ -60,6 +60,8 @@ const lastAttempt = z.number().int().nonnegative();
 const instant = z.iso.datetime();
 const reason = z.string().optional().describe("What the person who asked for it gave as reason");
 
+const byFork = z.literal("fork").optional().describe("Kept from the job that this one is a fork of");
+
 const submitted = z.object({
   type: z.literal("job.submitted"),
   workflow: z.string(),
@@ -120,7 +122,8 @@ const stepCompleted = z.object({
 const stepFailed = z.object({
   type: z.literal("step.failed"),
   ...step,
-  attempt,
+  attempt: lastAttempt.describe("The one that failed; 0 for a failure that a fork has kept"),
+  by: byFork,
   error: ErrorInfo,
   counts: z.boolean().describe("false: throttling or an outage, which costs no attempt"),
   final: z.boolean().describe("true: no further attempt is made"),
@@ -159,7 +162,9 @@ const stepDiscarded = z.object({
   type: z.literal("step.discarded"),
   ...step,
   attempt: lastAttempt,
+  by: byFork,
   reason: z.string(),
+  cause: ErrorInfo.optional().describe("In a fork: what had gone wrong. Else the step's own dead letter says it"),
 });
 const timerSet = z.object({ type: z.literal("timer.set"), timerId: z.string(), fireAt: instant });
 const timerFired = z.object({ type: z.literal("timer.fired"), timerId: z.string() });

@@ -174,9 +174,11 @@ function redriven(state: JobState, event: EventOf<"step.redriven">, time: string
 function discarded(state: JobState, event: EventOf<"step.discarded">): void {
   const error = { name: "DiscardedError", message: event.reason };
   const step = stepOf(state, event);
-  if (step.status !== "dead-lettered") throw notDeadLettered(state, event);
+  const isKept = event.by === "fork" && step.status === "requested";
+  if (!isKept && step.status !== "dead-lettered") throw notDeadLettered(state, event);
+  const cause = isKept ? event.cause : step.error;
   step.status = "failed";
-  step.error = { ...error, ...(step.error ? { cause: step.error } : {}) };
+  step.error = { ...error, ...(cause ? { cause } : {}) };
   step.deadLettered = undefined;
   state.open -= 1;
   step.answeredSeq = state.seq;

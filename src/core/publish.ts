@@ -66,7 +66,7 @@ export function messagesFor(state: JobState, events: readonly EventBody[], app: 
   if (isEnded(state)) return messages;
   for (const [name, ids] of requested) {
     // A fork begins with steps that are answered already.
-    const open = ids.filter((id) => state.steps.get(id)?.status !== "completed");
+    const open = ids.filter((id) => state.steps.get(id)?.answeredSeq === 0);
     messages.push(...stepMessages(detail, name, open, app));
   }
   const nowMs = Date.parse(state.updatedAt);

@@ -72,14 +72,11 @@ function brokenByStep(event: StepEvent, steps: Map<string, Step>, attempts: Atte
   if (step === undefined) return ["1: the step was never requested"];
   if (event.type === "step.dead_lettered") return setAside(step);
   if (event.type === "step.redriven") return redriven(step, event.base);
+  if ("by" in event && event.by === "fork") return kept(step, event.type === "step.completed" ? "completed" : "failed");
   if (event.type === "step.discarded") return decided(step, "failed");
   if (event.type === "step.completed" && event.by === "person") return decided(step, "completed");
   if (step.over !== undefined) return [`2: the step was ${step.over} before`];
   if (event.type === "step.started") return start(step, event.attempt);
-  if (event.type === "step.completed" && event.by === "fork") {
-    step.over = "completed";
-    return step.attempt === 0 ? [] : [`2: kept from another job after attempt ${step.attempt}`];
-  }
   if (event.attempt !== step.attempt) return [`3: attempt ${event.attempt} records in attempt ${step.attempt}`];
   if (!step.live) return [`3: attempt ${event.attempt} has ended before`];
   return record(step, event, attempts);
@@ -90,6 +87,14 @@ function setAside(step: Step): string[] {
   if (step.over === "completed" || step.over === "dead-lettered") broken.push(`2: the step was ${step.over} before`);
   if (step.live) broken.push(`4: nothing says how attempt ${step.attempt} ended`);
   step.over = "dead-lettered";
+  return broken;
+}
+
+/** Another job's answer. */
+function kept(step: Step, over: Step["over"]): string[] {
+  const broken = step.over === undefined ? [] : [`2: the step was ${step.over} before`];
+  if (step.attempt > 0) broken.push(`2: kept from another job after attempt ${step.attempt}`);
+  step.over = over;
   return broken;
 }
 

@@ -67,6 +67,21 @@ describe("a fork", () => {
     expect(await api.job(old.id)).toEqual(old);
   });
 
+  test.for(["recovers", "survives"])(
+    "keeps a failure that the workflow has seen, which the new job sees again (%s)",
+    async (mode, { api }) => {
+      const { id } = await api.run("trial", { mode, text: "x" });
+      if (mode === "survives") await api.send(`v1/jobs/${id}/discard`, { reason: "not worth it" });
+      const old = await api.settled(id);
+      expect(old.status).toBe("completed");
+      const job = await forked(api, old.id, { after: "instead" });
+      expect(job).toMatchObject({ status: "completed", result: old.result });
+      expect(await called(api, job.id)).toEqual([]);
+      const errors = ({ steps }: JobView) => steps.map(({ id, error }) => [id, error]);
+      expect(errors(job)).toEqual(errors(old));
+    },
+  );
+
   test("of a job that has expired has a time of its own", async ({ api }) => {
     const options = { deadlineMs: api.patience.deadlineMs };
     const submitted = await api.submit("trial", { mode: "is-stopped", text: "x" }, options);

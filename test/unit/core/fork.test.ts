@@ -1,13 +1,16 @@
 import { describe, expect, it } from "vitest";
-import type { EventBody } from "../../../src/contract/events.ts";
+import { type EventBody, eventsOf } from "../../../src/contract/events.ts";
 import { advance } from "../../../src/core/advance.ts";
 import { StepFailedError } from "../../../src/core/errors.ts";
 import { fold } from "../../../src/core/fold.ts";
 import { type Kept, keptBy } from "../../../src/core/fork.ts";
+import { brokenInvariants } from "../../../src/testing/check-log.ts";
 import { seededRandom } from "../../../src/testing/random.ts";
 import {
   appOf,
+  at,
   completed,
+  discarded,
   done,
   echo,
   failed,
@@ -81,10 +84,49 @@ describe("what a fork keeps of a job", () => {
     ]);
   });
 
-  it("has no step that failed, is open or waits for a person: the new job tries them itself", () => {
-    const log = [requested("open"), ...givenUp("dead"), requested("failed"), started("failed")];
-    const { events } = keptOf("a", ...log, failed("failed", { final: true }), ...done("a", "A")) ?? {};
-    expect(events).toEqual([requested("a"), kept("a", "A")]);
+  it("has no step that is open, is to be tried again or waits for a person: the new job tries them itself", () => {
+    const log = [
+      requested("open"),
+      ...givenUp("dead"),
+      ...givenUp("redriven"),
+      redriven("redriven"),
+      requested("again"),
+      started("again"),
+      failed("again", { retryAt: at(5) }),
+    ];
+    expect(keptOf("a", ...log, ...done("a", "A"))?.events).toEqual([requested("a"), kept("a", "A")]);
+  });
+
+  it("has failures that the workflow has seen, as what they were, in their turn among the answers; nothing paid for", () => {
+    const error = { name: "TerminalError", message: "no such model" };
+    const thrown = { ...failed("thrown", { final: true, error }), usage: { costUsd: 1 } } as EventBody;
+    const log = [
+      requested("thrown", { input: 1 }),
+      ...givenUp("dropped"),
+      discarded("dropped", "not worth it"),
+      started("thrown"),
+      thrown,
+      ...done("a", "A"),
+      requested("late"),
+      started("late"),
+      failed("late", { final: true }),
+    ];
+    const keptDiscard = { ...discarded("dropped", "not worth it", { attempt: 0, by: "fork" }) };
+    const cause = { name: "Error", message: "no" };
+    const { events = [] } = keptOf("a", ...log) ?? {};
+    expect(events).toEqual([
+      requested("dropped"),
+      requested("thrown", { input: 1 }),
+      requested("a"),
+      { ...keptDiscard, cause },
+      failed("thrown", { attempt: 0, by: "fork", final: true, error }),
+      kept("a", "A"),
+    ]);
+    const state = fold(logOf([submitted(), ...events]));
+    expect(state).toMatchObject({ status: "running", open: 0, usage: {} });
+    expect(state?.steps.get("thrown")).toMatchObject({ status: "failed", attempt: 0, error, attempts: [] });
+    expect(state?.steps.get("dropped")?.error).toEqual({ name: "DiscardedError", message: "not worth it", cause });
+    expect(keptBy(logOf([submitted(), ...events]), "a")?.events).toEqual(events);
   });
 
   it("has recorded values up to there, and waits that were over, in their turn among the answers", () => {
@@ -122,13 +164,21 @@ describe("what a fork keeps of a job", () => {
     for (let seed = 0; seed < 150; seed++) {
       const commits = randomLog(seededRandom(seed), 40);
       const old = fold(structuredClone(commits));
-      for (const step of old?.steps.values() ?? []) {
+      if (old === undefined) throw new Error("no state");
+      for (const step of old.steps.values()) {
         const taken = keptBy(commits, step.id);
         expect(taken === undefined, `seed ${seed}, ${step.id}`).toBe(step.status !== "completed");
         if (taken === undefined) continue;
         const state = fold(logOf([submitted(), ...taken.events]));
-        expect(state).toMatchObject({ status: "running", open: 0 });
+        expect(state).toMatchObject({ status: "running", open: 0, usage: {} });
         const results = [...(state?.steps.values() ?? [])];
+        for (const { id, status, error } of results) {
+          const was = old.steps.get(id);
+          expect([status, error]).toEqual([was?.status, status === "failed" ? was?.error : undefined]);
+        }
+        const answered = [...old.steps.values()].filter(({ answeredSeq: at }) => at > 0 && at <= taken.seq);
+        expect(new Set(results.map(({ id }) => id))).toEqual(new Set(answered.map(({ id }) => id)));
+        expect(brokenInvariants(logOf([submitted(), ...taken.events]).flatMap(eventsOf), new Map())).toEqual([]);
         expect(results.map(({ id }) => old?.steps.get(id)?.result)).toEqual(results.map(({ result }) => result));
         expect(results.map(({ input }) => input)).toEqual(results.map(({ id }) => old?.steps.get(id)?.input));
         expect(taken.seq).toBe(step.answeredSeq);
@@ -162,7 +212,7 @@ describe("a workflow run on what a fork keeps", () => {
     }
   });
 
-  it("asks again for what had failed", async () => {
+  it("sees again what had failed, and asks for it no more", async () => {
     const app = appOf(async (job) => {
       const first = job
         .step("first", echo, 1)
@@ -173,6 +223,7 @@ describe("a workflow run on what a fork keeps", () => {
     const { events = [] } = keptOf("second", ...log, ...done("second", 2, { input: 2 })) ?? {};
     const state = fold(logOf([submitted(), ...events]));
     if (state === undefined) throw new Error("no state");
-    expect(await advance(state, app, data)).toEqual({ kind: "waits", events: [requested("first", { input: 1 })] });
+    const end: EventBody = { type: "job.completed", output: ["failed", 2] };
+    expect(await advance(state, app, data)).toEqual({ kind: "ended", events: [end] });
   });
 });

@@ -4,7 +4,20 @@ import type { EventBody } from "../../../src/contract/events.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { messagesFor, outstanding, type Waits } from "../../../src/core/publish.ts";
 import { ADVANCE_STEP, waitsForStart } from "../../../src/core/state.ts";
-import { appOf, at, completed, done, failed, JOB, requested, started, stateOf, submitted, T0_MS } from "./fixtures.ts";
+import {
+  appOf,
+  at,
+  completed,
+  discarded,
+  done,
+  failed,
+  JOB,
+  requested,
+  started,
+  stateOf,
+  submitted,
+  T0_MS,
+} from "./fixtures.ts";
 
 const loud = defineCapability({ name: "loud", input: z.any(), output: z.any(), run: () => 1, announce: true });
 const few = defineCapability({ name: "few", input: z.any(), output: z.any(), run: () => 1, concurrency: 3 });
@@ -45,6 +58,17 @@ describe("the messages of a commit", () => {
   it("never name more steps than a capability works on at once", () => {
     const messages = publish(...ids(7).map((id) => requested(id, { capability: "few" })));
     expect(messages.map(({ detail }) => detail.stepIds?.length)).toEqual([3, 3, 1]);
+  });
+
+  it("ask for nothing that a fork has kept the answer of, and announce none of it", () => {
+    const kept = { capability: "loud", attempt: 0, by: "fork" };
+    const answers = [
+      { ...completed("a"), ...kept } as EventBody,
+      failed("b", { ...kept, final: true }),
+      discarded("c", "no", kept),
+    ];
+    const requests = ids(4).map((_, n) => requested("abcd".charAt(n), { capability: "loud" }));
+    expect(brief(publish(...requests, ...answers))).toEqual([["ai.loud.requested", ["d"]]]);
   });
 
   it("keep capabilities apart", () => {
