@@ -6,7 +6,7 @@ import { iso } from "../../src/core/iso.ts";
 import { BadCursorError, type JobIndex, type ListQuery } from "../../src/core/ports.ts";
 import { type JobStores, readState } from "../../src/core/read-job.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import type { JobState, StepState } from "../../src/core/state.ts";
+import { isEnded, type JobState, type StepState } from "../../src/core/state.ts";
 
 /** One job from its log. Throws a 404 for one that does not exist, or is another tenant's. */
 export async function getJob(tenant: TenantId, jobId: JobId, stores: JobStores): Promise<JobView> {
@@ -80,7 +80,7 @@ export function viewOf(state: JobState): JobView {
     usage: { ...state.usage },
     ...(Object.keys(state.usageInDoubt).length > 0 ? { usageInDoubt: { ...state.usageInDoubt } } : {}),
     ...(state.inputDrift.length > 0 ? { inputDrift: [...state.inputDrift] } : {}),
-    steps: [...state.steps.values()].map(stepView),
+    steps: [...state.steps.values()].map((step) => stepView(step, isEnded(state) && step.answeredSeq === 0)),
     ...(state.timers.size > 0 ? { timers: timersOf(state) } : {}),
     links: linksOf(state.jobId),
   };
@@ -94,15 +94,17 @@ function errorOf(state: JobState): { error?: JobView["error"] } {
   return error === undefined ? {} : { error };
 }
 
-function stepView(step: StepState): JobView["steps"][number] {
+/** Of an abandoned step only its past is told: nobody will come back to it. */
+function stepView(step: StepState, isAbandoned: boolean): JobView["steps"][number] {
+  const { retryAtMs, deadLettered } = isAbandoned ? {} : step;
   return {
     id: step.id,
     capability: step.capability,
-    status: step.status,
+    status: isAbandoned ? "abandoned" : step.status,
     requestedAt: step.requestedAt,
-    ...(step.retryAtMs === undefined ? {} : { retryAt: iso(step.retryAtMs) }),
+    ...(retryAtMs === undefined ? {} : { retryAt: iso(retryAtMs) }),
     ...(step.error === undefined || step.status === "completed" ? {} : { error: step.error }),
-    ...(step.deadLettered === undefined ? {} : { deadLetterSeq: step.deadLettered.seq }),
+    ...(deadLettered === undefined ? {} : { deadLetterSeq: deadLettered.seq }),
     attempts: step.attempts.map((attempt) => ({ ...attempt })),
   };
 }

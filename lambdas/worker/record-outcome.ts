@@ -85,6 +85,8 @@ function mayBeUnannounced(jobId: JobId, { atomicEffects }: Runtime): void {
 interface Failure extends Pick<RetryDecision, "counts" | "final" | "delayMs"> {
   /** Of the event that gave the step up. */
   readonly deadLetterSeq: number | undefined;
+  /** The job has ended with it: nobody comes again. */
+  readonly isLast?: boolean;
   /** What the workflow asks for because of it may not have been published. */
   readonly isUnannounced?: boolean;
 }
@@ -125,6 +127,8 @@ async function recordFailure(
     if (!holds(state, step))
       return { events: [], result: isEnded(state) ? undefined : recordedBefore(current, step, nowMs) };
     const decision = decideRetry(thrown, current, capability, random);
+    // The deadline has ended the call: nobody has to come by to end the job.
+    const isLast = state.deadlineMs <= nowMs;
     const events: EventBody[] = [
       {
         type: "step.failed",
@@ -132,17 +136,16 @@ async function recordFailure(
         error,
         counts: decision.counts,
         final: decision.final,
-        ...(decision.final ? {} : { retryAt: iso(nowMs + decision.delayMs) }),
+        ...(decision.final || isLast ? {} : { retryAt: iso(nowMs + decision.delayMs) }),
         ...(raw === undefined ? {} : { output: raw }),
         ...(usage ? { usage } : {}),
       },
     ];
     const buried = decision.final && (decision.held || capability.onExhausted === "dead-letter");
     if (buried) events.push({ type: "step.dead_lettered", ...about, error });
-    // The deadline has ended the call: nobody has to come by to end the job.
-    if (state.deadlineMs <= nowMs) {
+    if (isLast) {
       events.push({ type: "job.expired", deadline: iso(state.deadlineMs) });
-      return { events, result: { ...decision, final: true, deadLetterSeq: undefined } };
+      return { events, result: { ...decision, isLast, deadLetterSeq: undefined } };
     }
     return { events, result: { ...decision, deadLetterSeq: buried ? state.seq + events.length : undefined } };
   };
@@ -167,6 +170,6 @@ async function recordFailure(
     });
   }
   if (outcome.isUnannounced) mayBeUnannounced(jobId, runtime);
-  const retry = final ? undefined : { stepId: step.stepId, delayMs, counts };
+  const retry = final || outcome.isLast ? undefined : { stepId: step.stepId, delayMs, counts };
   return { retry, failedWith: error.name };
 }

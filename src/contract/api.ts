@@ -68,7 +68,9 @@ export const RefusedHeaders = AcceptedHeaders.pick({ "RateLimit-Policy": true, R
 export const AttemptView = z
   .object({
     attempt: z.number().int(),
-    outcome: z.enum(["running", "completed", "failed", "in-doubt"]),
+    outcome: z
+      .enum(["running", "completed", "failed", "in-doubt", "abandoned"])
+      .describe("in-doubt: a crash left it without an outcome. abandoned: its job ended meanwhile"),
     startedAt: instant,
     endedAt: instant.optional(),
     error: ErrorInfo.optional(),
@@ -79,7 +81,9 @@ export const StepView = z
   .object({
     id: z.string(),
     capability: z.string(),
-    status: z.enum(["requested", "running", "retrying", "completed", "failed", "dead-lettered"]),
+    status: z
+      .enum(["requested", "running", "retrying", "completed", "failed", "dead-lettered", "abandoned"])
+      .describe("abandoned: it had no answer when its job ended, and will have none"),
     requestedAt: instant,
     retryAt: instant.optional(),
     error: ErrorInfo.optional(),

@@ -10,7 +10,7 @@ import {
 } from "./fold-advance.ts";
 import { notDeadLettered, reviewStatus } from "./fold-dead-letters.ts";
 import { freeze } from "./freeze.ts";
-import { ADVANCE_STEP, type JobState, type StepState } from "./state.ts";
+import { ADVANCE_STEP, type AttemptState, type JobState, type StepState } from "./state.ts";
 
 /** An event about a step, or, under the step id `ADVANCE_STEP`, about the workflow itself. */
 export type StepEvent = Extract<EventBody, { stepId: string }>;
@@ -111,7 +111,7 @@ export function applyStepEvent(state: JobState, event: StepEvent, commitId: Comm
 /** Steps that the workflow no longer waited for are abandoned: their leases mean nothing any more. */
 export function endRunningSteps(state: JobState, time: string): void {
   for (const step of state.steps.values()) {
-    if (step.status === "running") endAttempt(step, "failed", time);
+    if (step.status === "running") endAttempt(step, "abandoned", time);
   }
 }
 
@@ -232,7 +232,7 @@ function forgetKept(step: StepState): void {
 
 function endAttempt(
   step: StepState,
-  outcome: "completed" | "failed" | "in-doubt",
+  outcome: Exclude<AttemptState["outcome"], "running">,
   time: string,
   error?: StepState["error"],
 ): void {

@@ -25,7 +25,8 @@ export interface AttemptState {
   readonly attempt: number;
   readonly startedAt: string;
   endedAt?: string;
-  outcome: "running" | "completed" | "failed" | "in-doubt";
+  /** `abandoned`: its job ended meanwhile. */
+  outcome: "running" | "completed" | "failed" | "in-doubt" | "abandoned";
   error?: ErrorInfo;
 }
 

@@ -236,7 +236,7 @@ describe("a cancelled job", () => {
   it("ends the calls that ran, and leaves those alone that had ended", () => {
     const state = inTurn([...done("a", 1), requested("b"), started("b")], [cancelled()]);
     expect(state?.steps.get("a")?.attempts).toMatchObject([{ outcome: "completed", endedAt: at(0) }]);
-    expect(state?.steps.get("b")?.attempts).toMatchObject([{ outcome: "failed", endedAt: at(1_000) }]);
+    expect(state?.steps.get("b")?.attempts).toMatchObject([{ outcome: "abandoned", endedAt: at(1_000) }]);
   });
 
   it("may have been waiting for a person", () => {

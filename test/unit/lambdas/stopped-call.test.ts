@@ -210,11 +210,17 @@ test("the end of a worker's time aborts the call, keeps what it had streamed, an
 test("a call ends with its job's deadline, which ends the job without anybody else", async () => {
   const { run, signals } = slow();
   const job = await jobOfOneStep(run, { submitted: { deadlineMs: 5_000 } });
-  const coming = job.come();
+  const logged: unknown[] = [];
+  const logger = { ...job.runtime.logger, warn: (said: string, about: unknown) => logged.push([said, about]) };
+  const coming = job.come({ ...job.runtime, logger: logger as never });
   await job.clock.advance(5_000);
   expect(signals[0]?.reason).toMatchObject({ message: expect.stringContaining("its job's time was over") });
   await coming;
   expect((await job.types()).slice(-2)).toEqual(["step.failed", "job.expired"]);
+  const failed = (await job.events()).at(-2);
+  expect(failed).toMatchObject({ type: "step.failed", counts: false, final: false });
+  expect(failed).not.toHaveProperty("retryAt");
+  expect(logged).toMatchObject([["step failed", { counts: false, final: false }]]);
   expect(await job.engine.queue.stats("only")).toMatchObject({ ready: 1, delayed: 0, deadLetters: 0 });
 });
 
