@@ -5,6 +5,7 @@ import {
   backoff,
   decideRetry,
   HeldError,
+  MAX_ASKED_MS,
   OutputError,
   TerminalError,
   ThrottledError,
@@ -71,6 +72,14 @@ describe("deciding on another attempt", () => {
   it("never counts throttling, however often", () => {
     const decision = decideRetry(new ThrottledError("429"), { failures: 2, throttles: 1_000 }, capability(), 1);
     expect(decision).toEqual({ counts: false, final: false, held: false, delayMs: 60_000 });
+  });
+
+  it("waits as long as the provider asks also where its own policy would not, within a day", () => {
+    const { maxDelayMs } = capability().retry;
+    const delayOf = (askedMs: number) =>
+      decideRetry(new ThrottledError("429", askedMs), fresh, capability(), 1).delayMs;
+    expect(delayOf(10 * maxDelayMs)).toBe(10 * maxDelayMs);
+    expect(delayOf(2 * MAX_ASKED_MS)).toBe(MAX_ASKED_MS);
   });
 
   it("waits at least as long as the provider asks, also by a verdict", () => {
