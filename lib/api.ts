@@ -25,9 +25,9 @@ import { acknowledge } from "./acknowledge.ts";
 import { allow } from "./allow.ts";
 import { problemResponses } from "./api-problems.ts";
 import type { AppManifest } from "./bundling/app-manifest.ts";
-import type { Capability } from "./capability.ts";
 import { type Instance, readerVariables, writerVariables } from "./instance.ts";
 import type { SluicePipeline } from "./pipeline.ts";
+import type { QueueWorker } from "./queue-worker.ts";
 import { NO_XRAY, SluiceFunction } from "./sluice-function.ts";
 
 export interface SluiceApiProps {
@@ -243,9 +243,9 @@ function grantAdmission(fn: IFunction, { instance: { data }, pipeline, manifest 
     );
 }
 
-/** How much waits for each capability, and since when: the latter is known to CloudWatch only, whose metrics no policy can name. */
-export function grantBacklogs(fn: IFunction, capabilities: Iterable<Capability>): void {
-  for (const { topicQueue } of capabilities) allow(fn, ["sqs:GetQueueAttributes"], topicQueue.queue.queueArn);
+/** How much waits in each queue, and since when: the latter is known to CloudWatch only, whose metrics no policy can name. */
+export function grantBacklogs(fn: IFunction, workers: Iterable<QueueWorker>): void {
+  for (const { topicQueue } of workers) allow(fn, ["sqs:GetQueueAttributes"], topicQueue.queue.queueArn);
   allow(fn, ["cloudwatch:GetMetricData"], "*");
   if (fn.role)
     acknowledge(fn.role, "AwsSolutions-IAM5[Resource::*]", "Metrics have no resources that a policy could name");

@@ -62,7 +62,7 @@ export class SluiceOperations extends Construct {
     });
     instance.data.grantWriteJobs(this.reconciler);
     instance.data.grantWakeUps(this.reconciler);
-    grantBacklogs(this.reconciler, pipeline.capabilities.values());
+    grantBacklogs(this.reconciler, pipeline.queueWorkers);
     for (const { topicQueue } of pipeline.queueWorkers) allow(this.reconciler, REVIEW, topicQueue.deadLetters.queueArn);
     // The next run makes a lost one good. Lambda would try each again twice, and keep what it throttles for six hours, to run
     // all of it at once (docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).

@@ -71,7 +71,7 @@ async function judgeOne(
   }
   for (const waiting of judgement.instead) {
     const key = keyOf(jobId, waiting);
-    if (sent.has(key)) continue;
+    if (sent.has(key) || kept.has(key)) continue;
     sent.add(key);
     const { seq } = waiting;
     const { stepIds: _, at: __, ...detail } = message.detail;

@@ -105,8 +105,8 @@ test("a message that kills whoever takes it, before anything is on record, becom
   expect((await deployment.job(id)).body.status).toBe("dead-lettered");
   const { deadLetters } = (await deployment.deadLetters()).body;
   expect(deadLetters).toMatchObject([{ jobId: id, stepId: "only", seq: last?.seq }]);
-  // What is left of the message's copies goes; the letter stays, and leads back.
-  await deployment.reconcile();
+  // What is left of the message's copies goes, and may have left the letter twice for a run; it stays, and leads back.
+  for (let runs = 0; runs < 2; runs++) await deployment.reconcile();
   expect((await deployment.newRuntime().queue.deadLetters("deadly", 10)).map(({ seq }) => seq)).toEqual([last?.seq]);
   mended = true;
   deployment.startWorkers();

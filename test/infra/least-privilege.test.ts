@@ -121,6 +121,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     ...WRITE,
     "dynamodb:Query <Data/Table>.Arn/index/wake",
     ...BACKLOGS,
+    "sqs:GetQueueAttributes <Sluice/Pipeline/Workflow-main/Topic/Queue>.Arn",
     ...["Capability-plain", "Capability-thinker", "Capability-mailer", "Workflow-main"].flatMap(review),
   ],
 };
