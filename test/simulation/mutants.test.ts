@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runMany } from "../../tools/simulate/run-many.ts";
-import { MUTANTS, patched } from "./mutants.ts";
+import { patched } from "./mutant.ts";
+import { MUTANTS } from "./mutants.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 

@@ -1,20 +1,5 @@
-/** One replacement in a source file. `from` must be there exactly once. */
-export interface Patch {
-  /** From the project's root. */
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
-}
-
-/** A bug that somebody could have written, planted as the module is loaded. */
-export interface Mutant {
-  readonly name: string;
-  /** What it does, in a sentence. */
-  readonly what: string;
-  readonly patches: readonly Patch[];
-}
-
-const patch = (file: string, from: string, to: string): Patch => ({ file, from, to });
+import { LIMIT_MUTANTS } from "./limit-mutants.ts";
+import { type Mutant, patch } from "./mutant.ts";
 
 /** Bugs that the simulation must find: without them nothing says that it could find one. */
 export const MUTANTS: readonly Mutant[] = [
@@ -264,83 +249,7 @@ export const MUTANTS: readonly Mutant[] = [
       patch("lambdas/worker/attempt.ts", "step.stepId, step.attempt, expected);", "step.stepId, step.attempt);"),
     ],
   },
-  {
-    name: "place-kept",
-    what: "A tenant's place is not given back after the call",
-    patches: [
-      patch(
-        "src/core/gates.ts",
-        "if (set !== undefined) parts.push",
-        'if (set !== undefined && end === "not-called") parts.push',
-      ),
-    ],
-  },
-  {
-    name: "refused-holds",
-    what: "A step that one gate keeps out holds what it got at those before",
-    patches: [
-      patch(
-        "src/core/gates.ts",
-        'await this.#pass(held).settle("not-called");\n      return refused;',
-        "return refused;",
-      ),
-    ],
-  },
-  {
-    name: "never-half-open",
-    what: "A circuit that has opened lets no probe through",
-    patches: [patch("src/core/circuit.ts", "if (nowMs < circuit.untilMs) {", "if (nowMs > 0) {")],
-  },
-  {
-    name: "probe-shared",
-    what: "Everybody calls who comes while a probe is on its way",
-    patches: [
-      patch(
-        "src/core/circuit.ts",
-        'if (probe.id === id) return { kind: "pass" };',
-        'if (probe.id !== "") return { kind: "pass" };',
-      ),
-    ],
-  },
-  {
-    name: "probe-replaced",
-    what: "Whoever comes takes the place of a probe that is on its way",
-    patches: [patch("src/core/circuit.ts", "if (nowMs < probe.untilMs) {", "if (nowMs < 0) {")],
-  },
-  {
-    name: "outage-receives",
-    what: "The message of a step that a gate keeps out goes back to its queue, and uses up its receives",
-    patches: [
-      patch(
-        "lambdas/worker/pass-gates.ts",
-        "await queue.defer(capability.name, message, delayMs);",
-        'throw new Error("kept out");',
-      ),
-    ],
-  },
-  {
-    name: "bucket-bottomless",
-    what: "A rate grants whatever it is asked for",
-    patches: [
-      patch("src/core/token-bucket.ts", "if (fullAtMs <= latestMs)", "if (fullAtMs <= latestMs || burstMs > 0)"),
-    ],
-  },
-  {
-    name: "share-unkept",
-    what: "A tenant's steps are counted, and called all the same",
-    patches: [
-      patch(
-        "src/core/gates.ts",
-        "if (!(await this.#limits.enter(key, held.id, entry))) {",
-        "if (!(await this.#limits.enter(key, held.id, entry)) && held.set === undefined) {",
-      ),
-    ],
-  },
-  {
-    name: "one-too-many",
-    what: "A tenant may have one job more in flight than is allowed",
-    patches: [patch("src/core/shared-count.ts", "if (count >= most)", "if (count > most)")],
-  },
+  ...LIMIT_MUTANTS,
 ];
 
 /** Throws for a name that no mutant has. */
@@ -350,11 +259,4 @@ export function mutantNamed(name: string): Mutant {
   throw new RangeError(
     `there is no mutant ${JSON.stringify(name)}; known: ${MUTANTS.map((each) => each.name).join(", ")}`,
   );
-}
-
-/** The source with the patch in it. Throws where its text is not there exactly once: the code has moved on, and so must the mutant. */
-export function patched(source: string, { file, from, to }: Patch): string {
-  const parts = source.split(from);
-  if (parts.length === 2) return parts.join(to);
-  throw new Error(`${file} has ${parts.length - 1} times what a mutant replaces: ${JSON.stringify(from)}`);
 }

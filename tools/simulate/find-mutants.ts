@@ -1,4 +1,4 @@
-import type { Mutant } from "../../test/simulation/mutants.ts";
+import type { Mutant } from "../../test/simulation/mutant.ts";
 import { runMany } from "./run-many.ts";
 
 export interface FoundMutant {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Mutant, patched } from "../../test/simulation/mutants.ts";
+import { type Mutant, patched } from "../../test/simulation/mutant.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
