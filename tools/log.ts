@@ -16,8 +16,9 @@ const USAGE = `Usage: npm run --silent log -- export JOB [flags] > FILE    write
   --key KEY        the tenant's key (default: the environment's SLUICE_KEY)
   --tenant NAME    on one machine, without keys (default: default)
 
-The first line says what the job came to, each other line is an event. A log is whole if its events are gapless and of
-the schema, break no invariant (docs/guarantees.md), and come to what the first line says.
+The first line says what the job came to, the last one is a hash of all before it, each other line is an event. A log is
+whole if its events are gapless and of the schema, break no invariant (docs/guarantees.md), come to what the first line
+says, and the hash is theirs. That is no proof against whoever can write the table, or the file with a hash of its own.
 Exit status: 0 if all is well, 1 if not.`;
 
 async function main(): Promise<void> {
@@ -40,7 +41,7 @@ function verify(files: readonly string[]): void {
     const text = readFileSync(file, "utf8");
     const problems = problemsOf(text);
     if (problems.length === 0) {
-      console.log(`${file}: ${text.trimEnd().split("\n").length - 1} events, whole`);
+      console.log(`${file}: ${text.trimEnd().split("\n").length - 2} events, whole`);
       continue;
     }
     for (const problem of problems) console.log(`${file}: ${problem}`);

@@ -31,6 +31,11 @@ test("a job's log is exported, checked, and found out once a line is missing", a
     code: 1,
     stdout: expect.stringContaining("1: stands at"),
   });
+  writeFileSync(file, stdout.replace('"text":"x"', '"text":"y"'));
+  await expect(tool("verify", file)).rejects.toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining("another sha256"),
+  });
 });
 
 test("a job that is not there, and a wrong id, are said so", async () => {

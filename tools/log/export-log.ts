@@ -1,6 +1,6 @@
 import { type EventPage, type JobView, MAX_EVENTS } from "../../src/contract/api.ts";
 import { Problem } from "../../src/contract/problem.ts";
-import type { ExportedJob } from "../../src/testing/verify-log.ts";
+import { type ExportedJob, sealing } from "../../src/testing/verify-log.ts";
 
 /** The API did not hand out the log. */
 export class ExportError extends Error {
@@ -16,20 +16,27 @@ export interface ExportProps {
   readonly tenant?: string | undefined;
 }
 
-/** A job's log as JSON lines, without their ends: first what the job has come to, then the events that led there. */
+/** A job's log as JSON lines, without their ends: what the job has come to, the events that led there, a seal. */
 export async function* exportLog({ url, jobId, key, tenant }: ExportProps): AsyncGenerator<string> {
   const headers: Record<string, string> = {};
   if (key !== undefined) headers.authorization = `Bearer ${key}`;
   if (tenant !== undefined) headers["x-tenant-id"] = tenant;
   const job = (await get(`${url}v1/jobs/${jobId}`, headers)) as JobView;
-  yield JSON.stringify({ sluiceLog: 1, job } satisfies ExportedJob);
+  const seal = sealing();
+  const sealed = (line: object): string => {
+    const text = JSON.stringify(line);
+    seal.add(text);
+    return text;
+  };
+  yield sealed({ sluiceLog: 1, job } satisfies ExportedJob);
   for (let after = 0; after < job.seq; ) {
     const page = (await get(`${url}v1/jobs/${jobId}/events?after=${after}&limit=${MAX_EVENTS}`, headers)) as EventPage;
     // What came after the job was looked at is not in what it had come to.
-    for (const event of page.events) if (event.seq <= job.seq) yield JSON.stringify(event);
+    for (const event of page.events) if (event.seq <= job.seq) yield sealed(event);
     if (page.next <= after) throw new ExportError(`the log of ${jobId} ends at ${after}, its job says ${job.seq}`);
     after = page.next;
   }
+  yield seal.end();
 }
 
 async function get(url: string, headers: Record<string, string>): Promise<unknown> {

@@ -1,6 +1,6 @@
 import type { JobView } from "../../src/contract/api.ts";
 import type { JobEvent } from "../../src/contract/events.ts";
-import { problemsOf } from "../../src/testing/verify-log.ts";
+import { problemsOf, sealing } from "../../src/testing/verify-log.ts";
 import { ENDS } from "./shapes.ts";
 import { type StepHistory, stepsOf } from "./step-history.ts";
 
@@ -21,7 +21,9 @@ export function judgeJob(
   maxAttempts: ReadonlyMap<string, number>,
 ): { readonly ending: Ending; readonly broken: readonly string[] } {
   const lines = [{ sluiceLog: 1, job }, ...log].map((line) => JSON.stringify(line));
-  const broken = problemsOf(lines.join("\n"), maxAttempts);
+  const seal = sealing();
+  for (const line of lines) seal.add(line);
+  const broken = problemsOf([...lines, seal.end()].join("\n"), maxAttempts);
   const [first] = log;
   const { n: recorded } = (first?.type === "job.submitted" ? first.input : {}) as { readonly n?: number };
   if (recorded !== n) broken.push(`was submitted as ${n}, and is on record as ${recorded}`);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { viewOf } from "../../../lambdas/jobs/jobs.ts";
 import { eventsOf } from "../../../src/contract/events.ts";
 import { fold } from "../../../src/core/fold.ts";
-import { problemsOf } from "../../../src/testing/verify-log.ts";
+import { problemsOf, sealing } from "../../../src/testing/verify-log.ts";
 import { completed, failed, logOf, requested, started, submitted } from "../core/fixtures.ts";
 
 /** A log of two steps, the second of which failed once, as it is exported. */
@@ -18,7 +18,10 @@ function exported(): string[] {
   const state = fold(commits);
   if (state === undefined) throw new Error("unreachable");
   const events = commits.flatMap(eventsOf);
-  return [{ sluiceLog: 1, job: viewOf(state) }, ...events].map((line) => JSON.stringify(line));
+  const seal = sealing();
+  const lines = [{ sluiceLog: 1, job: viewOf(state) }, ...events].map((line) => JSON.stringify(line));
+  for (const line of lines) seal.add(line);
+  return [...lines, seal.end()];
 }
 
 const without = (line: number): string[] => exported().toSpliced(line, 1);
@@ -45,6 +48,20 @@ describe("an exported log", () => {
     ["with an attempt that was never started", changed(8, '"attempt":2', '"attempt":3'), /^3: attempt 2 records/],
   ])("is not %s", (_, lines, problem) => {
     expect(problemsOf(lines.join("\n"))[0]).toMatch(problem);
+  });
+
+  test.each<[string, string[]]>([
+    ["the job's input", changed(1, '"text":"hello"', '"text":"other"')],
+    ["a step's input", changed(2, '"input":null', '"input":{"n":7}')],
+    ["a step's result, of another type", changed(4, '"result":{"n":1}', '"result":"one"')],
+    ["a lease's holder", changed(3, '"holder":"w-1"', '"holder":"w-2"')],
+    ["the name of an error", changed(7, '"message":"no"', '"message":"yes"')],
+  ])("shows that %s was edited after it was exported", (_, lines) => {
+    expect(problemsOf(lines.join("\n")).at(-1)).toMatch(/^the lines are not those that were exported/);
+  });
+
+  test("is not without its last line", () => {
+    expect(problemsOf(exported().slice(0, -1).join("\n"))).toEqual(["the last line is no seal: the log is cut off"]);
   });
 
   test("is not with more attempts than its capability allows", () => {
