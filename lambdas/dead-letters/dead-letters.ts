@@ -15,6 +15,7 @@ import { redrive } from "../commands/commands.ts";
 import { errorKeys } from "../error-keys.ts";
 import { linksOf } from "../jobs/jobs.ts";
 import { problemOf } from "../problem-responses.ts";
+import { IN_DOUBT, isHeldInDoubt } from "./held-in-doubt.ts";
 import { errorOf, walkDeadLetters } from "./walk-dead-letters.ts";
 
 /** What one answer may take as JSON, in bytes; one letter always fits. A Lambda function may answer with 6 MB. */
@@ -45,7 +46,8 @@ export async function listDeadLetters(
 /**
  * Redrives what the filter names, one after the other at its rate; up to `limit` are tried. What is refused, or fails by
  * itself, is told and passed over. An outage ends it: the cursor does not pass what it kept from being tried. Rejects
- * with it where it came first.
+ * with it where it came first. Calls in doubt are left to wait, and counted, unless the filter's error is
+ * {@link IN_DOUBT}: a person decides on each.
  */
 export async function redriveAll(
   tenant: TenantId,
@@ -57,8 +59,15 @@ export async function redriveAll(
   const begunMs = runtime.clock.now();
   const redriven: RedrivenList["redriven"] = [];
   const failed: RedrivenList["failed"] = [];
-  const next = await walkDeadLetters(tenant, request, runtime, async ({ jobId }, { stepId, seq }) => {
+  let inDoubt = 0;
+  const next = await walkDeadLetters(tenant, request, runtime, async (state, letter) => {
     if (redriven.length + failed.length >= limit) return false;
+    const { jobId } = state;
+    const { stepId, seq } = letter;
+    if (request.error !== IN_DOUBT && isHeldInDoubt(state, letter, runtime.app)) {
+      inDoubt += 1;
+      return true;
+    }
     const notBeforeMs = begunMs + Math.round((redriven.length / ratePerSecond) * 1_000);
     const command = { stepId, seq, ...because, ...(notBeforeMs > begunMs ? { notBeforeMs } : {}) };
     try {
@@ -74,7 +83,7 @@ export async function redriveAll(
       return !isOutage;
     }
   });
-  return { redriven, failed, ...(next === undefined ? {} : { next }) };
+  return { redriven, failed, inDoubt, ...(next === undefined ? {} : { next }) };
 }
 
 function viewOf(state: JobState, letter: WaitingLetter): DeadLetterView {

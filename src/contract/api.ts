@@ -240,6 +240,12 @@ export const RedrivenList = z
       .describe(
         "Not redriven, and why, as `redrive` would say it. After a 503 nothing more was tried: `next` begins there",
       ),
+    inDoubt: z
+      .number()
+      .int()
+      .describe(
+        "Left to wait: nothing says whether their last call was made. Decide on each by `redrive`, or all with the error `InDoubtError` by the filter",
+      ),
     next: z.string().optional().describe("There may be more: pass it as `cursor`"),
   })
   .meta({ id: "RedrivenList" });

@@ -187,7 +187,8 @@ export const routes = {
     operationId: "redriveDeadLetters",
     method: "POST",
     path: "/v1/dead-letters/redrive",
-    summary: "Tries the dead letters again that a filter names, at a rate.",
+    summary:
+      "Tries the dead letters again that a filter names, at a rate. Calls in doubt are left to wait unless its error is `InDoubtError`.",
     lambda: "dead-letters",
     parameters: {},
     query: NoQuery,
