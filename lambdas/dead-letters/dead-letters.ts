@@ -16,6 +16,7 @@ import { errorKeys } from "../error-keys.ts";
 import { linksOf } from "../jobs/jobs.ts";
 import { problemOf } from "../problem-responses.ts";
 import { IN_DOUBT, isHeldInDoubt } from "./held-in-doubt.ts";
+import { redriveCursor, redrivePlaceOf } from "./redrive-cursor.ts";
 import { errorOf, walkDeadLetters } from "./walk-dead-letters.ts";
 
 /** What one answer may take as JSON, in bytes; one letter always fits. A Lambda function may answer with 6 MB. */
@@ -44,7 +45,7 @@ export async function listDeadLetters(
 }
 
 /**
- * Redrives what the filter names, one after the other at its rate; up to `limit` are tried. What is refused, or fails by
+ * Redrives what the filter names, one after the other at its rate, after those of the page before; up to `limit` are tried. What is refused, or fails by
  * itself, is told and passed over. An outage ends it: the cursor does not pass what it kept from being tried. Rejects
  * with it where it came first. Calls in doubt are left to wait, and counted, unless the filter's error is
  * {@link IN_DOUBT}: a person decides on each.
@@ -57,10 +58,14 @@ export async function redriveAll(
   const { reason, ratePerSecond, limit } = request;
   const because = reason === undefined ? {} : { reason };
   const begunMs = runtime.clock.now();
+  const intervalMs = 1_000 / ratePerSecond;
+  const { list: cursor, lastMs: before } = redrivePlaceOf(request.cursor);
+  const firstMs = before === undefined ? begunMs : Math.max(begunMs, before + intervalMs);
+  let lastMs = before;
   const redriven: RedrivenList["redriven"] = [];
   const failed: RedrivenList["failed"] = [];
   let inDoubt = 0;
-  const next = await walkDeadLetters(tenant, request, runtime, async (state, letter) => {
+  const next = await walkDeadLetters(tenant, { ...request, cursor }, runtime, async (state, letter) => {
     if (redriven.length + failed.length >= limit) return false;
     const { jobId } = state;
     const { stepId, seq } = letter;
@@ -68,11 +73,13 @@ export async function redriveAll(
       inDoubt += 1;
       return true;
     }
-    const notBeforeMs = begunMs + Math.round((redriven.length / ratePerSecond) * 1_000);
+    const notBeforeMs = Math.round(firstMs + redriven.length * intervalMs);
     const command = { stepId, seq, ...because, ...(notBeforeMs > begunMs ? { notBeforeMs } : {}) };
     try {
       const taken = await redrive({ tenant, jobId }, command, runtime);
-      if (taken.length > 0) redriven.push({ jobId, stepId, notBefore: iso(notBeforeMs) });
+      if (taken.length === 0) return true;
+      redriven.push({ jobId, stepId, notBefore: iso(notBeforeMs) });
+      lastMs = notBeforeMs;
       return true;
     } catch (error) {
       const { status, detail } = problemOf(error).problem;
@@ -83,7 +90,7 @@ export async function redriveAll(
       return !isOutage;
     }
   });
-  return { redriven, failed, inDoubt, ...(next === undefined ? {} : { next }) };
+  return { redriven, failed, inDoubt, ...(next === undefined ? {} : { next: redriveCursor(next, lastMs) }) };
 }
 
 function viewOf(state: JobState, letter: WaitingLetter): DeadLetterView {

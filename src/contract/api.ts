@@ -224,9 +224,14 @@ export const MAX_REDRIVE = 200;
 export const RedriveAllRequest = z
   .strictObject({
     ...deadLetterFilter,
-    limit: z.number().int().min(1).max(MAX_REDRIVE).default(50),
-    ratePerSecond: z.number().min(0.01).max(1_000).default(10).describe("They start one after the other at this rate"),
-    cursor: z.string().min(1).optional().describe("`next` of an earlier answer"),
+    limit: z.number().int().min(1).max(MAX_REDRIVE).default(50).describe("Dead letters that are tried at most"),
+    ratePerSecond: z
+      .number()
+      .min(0.01)
+      .max(1_000)
+      .default(10)
+      .describe("They start one after the other at this rate, also from one answer to the next"),
+    cursor: z.string().min(1).optional().describe("`next` of an earlier answer: goes on after those that it scheduled"),
     reason: optionalReason,
   })
   .meta({ id: "RedriveAllRequest" });

@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
 import { redriveAll } from "../../../lambdas/dead-letters/dead-letters.ts";
+import { RedriveAllRequest } from "../../../src/contract/api.ts";
 import { TerminalError } from "../../../src/index.ts";
 import { jobOfOneStep, TENANT } from "./job-of-one-step.ts";
 
-test.each([
-  [0.5, [0, 2_000, 4_000]],
-  [2, [0, 500, 1_000]],
-])("dead letters are redriven at %d a second", async (ratePerSecond, startsMs) => {
+/** A job of three dead letters. */
+async function threeLetters() {
   const job = await jobOfOneStep(
     () => {
       throw new TerminalError("no");
@@ -16,11 +15,34 @@ test.each([
   const coming = job.come();
   await job.clock.advance(1_000);
   await coming;
+  const redrive = (request: object) => redriveAll(TENANT, RedriveAllRequest.parse(request), job.runtime);
+  return { ...job, redrive };
+}
+
+test.each([
+  [0.5, [0, 2_000, 4_000]],
+  [2, [0, 500, 1_000]],
+])("dead letters are redriven at %d a second", async (ratePerSecond, startsMs) => {
+  const job = await threeLetters();
   const begunMs = job.clock.now();
-  const request = { limit: 10, ratePerSecond, capability: "only" };
-  const { redriven } = await redriveAll(TENANT, request as never, job.runtime);
+  const { redriven } = await job.redrive({ ratePerSecond, capability: "only" });
   expect(redriven.map(({ notBefore }) => Date.parse(notBefore) - begunMs)).toEqual(startsMs);
   const { steps } = await job.state();
   const waits = [...steps.values()].map(({ retryAtMs }) => (retryAtMs ?? begunMs) - begunMs);
   expect(waits.sort((a, b) => a - b)).toEqual(startsMs);
+});
+
+test("the rate goes on from one page to the next, from now on once that is later", async () => {
+  const job = await threeLetters();
+  const begunMs = job.clock.now();
+  const page = async (request: object) => {
+    const { redriven, next } = await job.redrive({ ratePerSecond: 0.1, limit: 1, ...request });
+    return { startsMs: redriven.map(({ notBefore }) => Date.parse(notBefore) - begunMs), cursor: next };
+  };
+  const first = await page({});
+  expect(first.startsMs).toEqual([0]);
+  const second = await page({ cursor: first.cursor });
+  expect(second.startsMs).toEqual([10_000]);
+  await job.clock.advance(60_000);
+  expect((await page({ cursor: second.cursor })).startsMs).toEqual([60_000]);
 });
