@@ -64,7 +64,7 @@ export type RedriveCommand = RedriveRequest & {
 /**
  * Gives dead letters a fresh budget of attempts, or the answer that a person brings; resolves to those that it took. Where
  * none waits, nothing is done: a repeat is harmless. Throws {@link RefusedError} for a job that has ended or is past its
- * deadline, {@link InvalidValueError} for an input or a result that the capability forbids.
+ * deadline, or would be at `notBeforeMs`, {@link InvalidValueError} for an input or a result that the capability forbids.
  */
 export function decideRedrive(
   state: JobState,
@@ -78,6 +78,11 @@ export function decideRedrive(
     throw new RefusedError(`job ${state.jobId} is past its deadline of ${iso(state.deadlineMs)}; fork it instead`);
   }
   const { notBeforeMs } = command;
+  if (notBeforeMs !== undefined && notBeforeMs >= state.deadlineMs) {
+    throw new RefusedError(
+      `job ${state.jobId} would have expired at its deadline of ${iso(state.deadlineMs)} before ${iso(notBeforeMs)}, when its turn comes; redrive it at once, or at a higher rate`,
+    );
+  }
   const because = command.reason === undefined ? {} : { reason: command.reason };
   const waits = notBeforeMs === undefined ? {} : { notBefore: iso(notBeforeMs) };
   const events = letters.map(({ stepId, capability, attempt }): EventBody => {

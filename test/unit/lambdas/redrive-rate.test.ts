@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
 import { redriveAll } from "../../../lambdas/dead-letters/dead-letters.ts";
-import { RedriveAllRequest } from "../../../src/contract/api.ts";
+import { RedriveAllRequest, type SubmitRequest } from "../../../src/contract/api.ts";
 import { TerminalError } from "../../../src/index.ts";
 import { jobOfOneStep, TENANT } from "./job-of-one-step.ts";
 
 /** A job of three dead letters. */
-async function threeLetters() {
+async function threeLetters(submitted?: SubmitRequest["options"]) {
   const job = await jobOfOneStep(
     () => {
       throw new TerminalError("no");
     },
-    { steps: 3 },
+    { steps: 3, ...(submitted ? { submitted } : {}) },
   );
   const coming = job.come();
   await job.clock.advance(1_000);
@@ -45,4 +45,20 @@ test("the rate goes on from one page to the next, from now on once that is later
   expect(second.startsMs).toEqual([10_000]);
   await job.clock.advance(60_000);
   expect((await page({ cursor: second.cursor })).startsMs).toEqual([60_000]);
+});
+
+test("what would come to its turn only at its job's deadline or later is left to wait, and told", async () => {
+  const job = await threeLetters({ deadlineMs: 11_000 });
+  const { deadlineMs } = await job.state();
+  expect(deadlineMs - job.clock.now()).toBe(10_000);
+  const { redriven, failed } = await job.redrive({ ratePerSecond: 0.1 });
+  expect(redriven).toMatchObject([{ stepId: "s/0" }]);
+  const detail = expect.stringContaining("deadline");
+  expect(failed).toMatchObject([
+    { stepId: "s/1", status: 409, detail },
+    { stepId: "s/2", status: 409, detail },
+  ]);
+  const { steps } = await job.state();
+  expect([...steps.values()].map(({ status }) => status)).toEqual(["requested", "dead-lettered", "dead-lettered"]);
+  expect((await job.redrive({ ratePerSecond: 1 })).redriven).toHaveLength(2);
 });
