@@ -3,6 +3,7 @@ import type { Commit } from "../../src/contract/events.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { ProblemError } from "../../src/contract/problem.ts";
 import {
+  type DecidedLetter,
   decideCancel,
   decideDiscard,
   decideRedrive,
@@ -10,7 +11,6 @@ import {
   InvalidValueError,
   type RedriveCommand,
   RefusedError,
-  type WaitingLetter,
 } from "../../src/core/commands.ts";
 import { type DecisionType, type LetterFilter, wasDecided } from "../../src/core/decided.ts";
 import type { Decide } from "../../src/core/decision.ts";
@@ -43,7 +43,7 @@ export async function redriveJob(of: Of, request: RedriveRequest, runtime: Runti
 }
 
 /** The same, and which ones. */
-export function redrive(of: Of, request: RedriveCommand, runtime: Runtime): Promise<readonly WaitingLetter[]> {
+export function redrive(of: Of, request: RedriveCommand, runtime: Runtime): Promise<readonly DecidedLetter[]> {
   const type = request.result === undefined ? "step.redriven" : "step.completed";
   const decide: Decide<Letters> = (state, nowMs) => decideRedrive(state, request, runtime.app, nowMs);
   return onLetters({ of, request, type }, decide, runtime);
@@ -106,7 +106,7 @@ async function makeWork<T>(of: Of, decide: Decide<T>, runtime: Runtime): Promise
   return command(of, decide, runtime);
 }
 
-type Letters = readonly WaitingLetter[];
+type Letters = readonly DecidedLetter[];
 
 interface OnLetters {
   readonly of: Of;

@@ -133,7 +133,9 @@ export const CancelRequest = z.strictObject({ reason: optionalReason }).meta({ i
 
 /** Which dead letters of a job are meant. */
 const deadLetter = {
-  stepId: StepId.optional().describe("Only this step; `@advance` is the workflow itself. Without it, all that wait"),
+  stepId: StepId.optional().describe(
+    "Only this step; `@advance` is the workflow itself. Without it, all that wait, but none that was redriven and still waits for its turn",
+  ),
   seq: z
     .number()
     .int()

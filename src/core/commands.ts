@@ -1,5 +1,5 @@
 import type { DiscardRequest, RedriveRequest } from "../contract/api.ts";
-import type { EventBody } from "../contract/events.ts";
+import type { ErrorInfo, EventBody } from "../contract/events.ts";
 import type { Json } from "../contract/json.ts";
 import { type Violation, violations } from "../contract/problem.ts";
 import { checkOutput } from "./call.ts";
@@ -36,6 +36,9 @@ export interface WaitingLetter extends DeadLettered {
   readonly attempt: number;
 }
 
+/** What a decision was made about: `seq` is that of the event that gave it up. */
+export type DecidedLetter = Omit<WaitingLetter, "at">;
+
 /** All of a job, in the order in which they were given up. */
 export function deadLettersOf(state: JobState): WaitingLetter[] {
   const letters: WaitingLetter[] = [];
@@ -62,8 +65,8 @@ export type RedriveCommand = RedriveRequest & {
 };
 
 /**
- * Gives dead letters a fresh budget of attempts, or the answer that a person brings; resolves to those that it took. Where
- * none waits, nothing is done: a repeat is harmless. Throws {@link RefusedError} for a job that has ended or is past its
+ * Gives dead letters a fresh budget of attempts, or the answer that a person brings; resolves to those that it took. One
+ * that was put off by an earlier redrive, and is named, comes forward. Where none waits, nothing is done: a repeat is harmless. Throws {@link RefusedError} for a job that has ended or is past its
  * deadline, or would be at `notBeforeMs`, {@link InvalidValueError} for an input or a result that the capability forbids.
  */
 export function decideRedrive(
@@ -71,8 +74,8 @@ export function decideRedrive(
   command: RedriveCommand,
   app: App,
   nowMs: number,
-): Decision<readonly WaitingLetter[]> {
-  const letters = chosen(state, command);
+): Decision<readonly DecidedLetter[]> {
+  const { letters, takenBack } = chosen(state, command);
   if (letters.length === 0) return { events: [], result: [] };
   if (state.deadlineMs <= nowMs) {
     throw new RefusedError(`job ${state.jobId} is past its deadline of ${iso(state.deadlineMs)}; fork it instead`);
@@ -94,15 +97,15 @@ export function decideRedrive(
     const input = command.input === undefined ? {} : { input: checkedInput(app, about, command.input) };
     return { type: "step.redriven", ...about, base: attempt, by: "api", ...input, ...waits, ...because };
   });
-  return { events, result: letters };
+  return { events: [...takenBack, ...events], result: letters };
 }
 
 /**
- * Gives dead letters up for good; resolves to those that it took. The workflow sees failed steps, as with
+ * Gives dead letters up for good, or one that was put off and is named; resolves to those that it took. The workflow sees failed steps, as with
  * `onExhausted: "throw"`; a workflow that cannot be run any more ends with its job.
  */
-export function decideDiscard(state: JobState, command: DiscardRequest): Decision<readonly WaitingLetter[]> {
-  const letters = chosen(state, command);
+export function decideDiscard(state: JobState, command: DiscardRequest): Decision<readonly DecidedLetter[]> {
+  const { letters, takenBack } = chosen(state, command);
   const { reason } = command;
   const events = letters.map(
     ({ stepId, capability, attempt }): EventBody => ({ type: "step.discarded", stepId, capability, attempt, reason }),
@@ -114,11 +117,17 @@ export function decideDiscard(state: JobState, command: DiscardRequest): Decisio
       error: { name: "DiscardedError", message: reason, ...(cause === undefined ? {} : { cause }) },
     });
   }
-  return { events, result: letters };
+  return { events: [...takenBack, ...events], result: letters };
 }
 
-function chosen(state: JobState, filter: LetterFilter): WaitingLetter[] {
-  const { stepId } = filter;
+interface Chosen {
+  readonly letters: readonly DecidedLetter[];
+  /** What has to be on record first, so that they wait. */
+  readonly takenBack: readonly EventBody[];
+}
+
+function chosen(state: JobState, filter: LetterFilter): Chosen {
+  const { stepId, seq, asOf } = filter;
   if (isEnded(state)) {
     throw new EndedError(`job ${state.jobId} is ${state.status}: nothing of it waits any more; fork it instead`);
   }
@@ -127,7 +136,28 @@ function chosen(state: JobState, filter: LetterFilter): WaitingLetter[] {
       `job ${state.jobId} has no step ${JSON.stringify(stepId)}; it has ${[...state.steps.keys()].slice(0, 20).join(", ") || "none"}`,
     );
   }
-  return deadLettersOf(state).filter((letter) => isMeant(letter, filter));
+  const letters = deadLettersOf(state).filter((letter) => isMeant(letter, filter));
+  // A seq is of a dead letter as it was: that one has been decided on.
+  const isAny = stepId !== undefined && seq === undefined && asOf === undefined;
+  const putOff = letters.length === 0 && isAny ? putOffBy(state, stepId) : undefined;
+  if (putOff === undefined) return { letters, takenBack: [] };
+  const { error, ...about } = putOff;
+  return {
+    letters: [{ ...about, seq: state.seq + 1 }],
+    takenBack: [{ type: "step.dead_lettered", ...about, error }],
+  };
+}
+
+/** A step, or the workflow, whose redrive says that it starts later, and which nobody has tried since. Any try that fails is counted. */
+function putOffBy(state: JobState, stepId: string): (Omit<DecidedLetter, "seq"> & { error: ErrorInfo }) | undefined {
+  if (stepId === ADVANCE_STEP) {
+    const { advance } = state;
+    if (advance?.failures !== 0 || advance.retryAtMs === undefined) return undefined;
+    return { stepId, capability: ADVANCE_STEP, attempt: advance.attempt, error: advance.error };
+  }
+  const step = state.steps.get(stepId);
+  if (step?.status !== "retrying" || step.failures + step.throttles > 0 || !step.error) return undefined;
+  return { stepId, capability: step.capability, attempt: step.attempt, error: step.error };
 }
 
 interface About {

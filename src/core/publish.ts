@@ -55,7 +55,8 @@ export function messagesFor(state: JobState, events: readonly EventBody[], app: 
         }
         break;
       case "step.dead_lettered":
-        if (app.capabilities.get(event.capability)?.announce) {
+        // One that is decided on in the same commit had been announced before.
+        if (app.capabilities.get(event.capability)?.announce && state.steps.get(event.stepId)?.deadLettered) {
           messages.push({ topic: topics.failed(event.capability), detail: { ...detail, stepIds: [event.stepId] } });
         }
         break;

@@ -96,12 +96,15 @@ describe("the messages of a commit", () => {
   });
 
   it("announce results and dead letters only of capabilities that say so", () => {
-    const state = stateOf(...done("a", 1), ...done("b", 1, { capability: "loud" }));
+    const loud = { capability: "loud" };
+    const given = [dead("c"), dead("d", "loud")];
+    const asked = [requested("c"), requested("d", loud)];
+    const state = stateOf(...done("a", 1), ...done("b", 1, loud), ...asked, ...given);
     const quietDone = completed("a");
-    const loudDone = { ...completed("b"), capability: "loud" } as EventBody;
-    expect(brief(messagesFor(state, [quietDone, loudDone, dead("a"), dead("b", "loud")], app))).toEqual([
+    const loudDone = { ...completed("b"), ...loud } as EventBody;
+    expect(brief(messagesFor(state, [quietDone, loudDone, ...given], app))).toEqual([
       ["ai.loud.completed", ["b"]],
-      ["ai.loud.failed", ["b"]],
+      ["ai.loud.failed", ["d"]],
     ]);
   });
 

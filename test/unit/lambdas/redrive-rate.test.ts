@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { redriveJob } from "../../../lambdas/commands/commands.ts";
 import { redriveAll } from "../../../lambdas/dead-letters/dead-letters.ts";
 import { RedriveAllRequest, type SubmitRequest } from "../../../src/contract/api.ts";
 import { TerminalError } from "../../../src/index.ts";
@@ -61,4 +62,19 @@ test("what would come to its turn only at its job's deadline or later is left to
   const { steps } = await job.state();
   expect([...steps.values()].map(({ status }) => status)).toEqual(["requested", "dead-lettered", "dead-lettered"]);
   expect((await job.redrive({ ratePerSecond: 1 })).redriven).toHaveLength(2);
+});
+
+test("what waits for its turn is brought forward or answered by hand by whoever names it", async () => {
+  const job = await threeLetters();
+  await job.redrive({ ratePerSecond: 0.01 });
+  const of = { tenant: TENANT, jobId: job.jobId };
+  const waiting = await job.state();
+  await redriveJob(of, {}, job.runtime);
+  expect(await job.state()).toEqual(waiting);
+  await redriveJob(of, { stepId: "s/1", result: { text: "by hand" } }, job.runtime);
+  await redriveJob(of, { stepId: "s/2" }, job.runtime);
+  const { steps } = await job.state();
+  expect([...steps.values()].map(({ status }) => status)).toEqual(["requested", "completed", "requested"]);
+  const messages = await job.engine.queue.receive("only", 10, 60_000);
+  expect(messages.map(({ message }) => message.detail.stepIds)).toContainEqual(["s/2"]);
 });
