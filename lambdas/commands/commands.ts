@@ -7,12 +7,12 @@ import {
   decideCancel,
   decideDiscard,
   decideRedrive,
-  EndedError,
   InvalidValueError,
+  NotWaitingError,
   type RedriveCommand,
   RefusedError,
 } from "../../src/core/commands.ts";
-import { type DecisionType, type LetterFilter, wasDecided } from "../../src/core/decided.ts";
+import { type DecisionKind, type LetterFilter, wasDecided } from "../../src/core/decided.ts";
 import type { Decide } from "../../src/core/decision.ts";
 import { PublishingError, UnknownJobError } from "../../src/core/errors.ts";
 import { keptBy } from "../../src/core/fork.ts";
@@ -45,13 +45,14 @@ export async function redriveJob(of: Of, request: RedriveRequest, runtime: Runti
 /** The same, and which ones. */
 export function redrive(of: Of, request: RedriveCommand, runtime: Runtime): Promise<readonly DecidedLetter[]> {
   const type = request.result === undefined ? "step.redriven" : "step.completed";
+  const kind = { type, isEdit: request.input !== undefined } as const;
   const decide: Decide<Letters> = (state, nowMs) => decideRedrive(state, request, runtime.app, nowMs);
-  return onLetters({ of, request, type }, decide, runtime);
+  return onLetters({ of, request, kind }, decide, runtime);
 }
 
 /** Gives dead letters of a job up; see {@link decideDiscard}. */
 export async function discardDeadLetters(of: Of, request: DiscardRequest, runtime: Runtime): Promise<JobView> {
-  await onLetters({ of, request, type: "step.discarded" }, (state) => decideDiscard(state, request), runtime);
+  await onLetters({ of, request, kind: { type: "step.discarded" } }, (state) => decideDiscard(state, request), runtime);
   return getJob(of.tenant, of.jobId, runtime);
 }
 
@@ -111,26 +112,26 @@ type Letters = readonly DecidedLetter[];
 interface OnLetters {
   readonly of: Of;
   readonly request: LetterFilter;
-  readonly type: DecisionType;
+  readonly kind: DecisionKind;
 }
 
-/** A command on dead letters. One that was carried out has its answer also once the job has ended, if it says which it meant. */
+/** A command on dead letters. One that was carried out has its answer also when nothing waits any more, if it says which it meant. */
 async function onLetters(
-  { of, request, type }: OnLetters,
+  { of, request, kind }: OnLetters,
   decide: Decide<Letters>,
   runtime: Runtime,
 ): Promise<Letters> {
-  const unlessRepeated: Decide<Letters | EndedError> = (state, nowMs) => {
+  const unlessRepeated: Decide<Letters | NotWaitingError> = (state, nowMs) => {
     try {
       return decide(state, nowMs);
     } catch (error) {
-      if (error instanceof EndedError) return { events: [], result: error };
+      if (error instanceof NotWaitingError) return { events: [], result: error };
       throw error;
     }
   };
   const letters = await makeWork(of, unlessRepeated, runtime);
-  if (!(letters instanceof EndedError)) return letters;
-  if (wasDecided(await commitsOf(of, runtime), request, type)) return [];
+  if (!(letters instanceof NotWaitingError)) return letters;
+  if (wasDecided(await commitsOf(of, runtime), request, kind)) return [];
   throw conflict(letters);
 }
 

@@ -122,7 +122,7 @@ export const routes = {
     method: "POST",
     path: "/v1/jobs/{jobId}/redrive",
     summary:
-      "Tries dead-lettered steps again, with a fresh budget of attempts. Where nothing waits, nothing happens. With `seq` or `asOf` it may be sent twice.",
+      "Tries dead-lettered steps again, with a fresh budget of attempts. Where nothing waits, nothing happens; an input or a result for what does not wait is a 409. With `seq` or `asOf` it may be sent twice.",
     lambda: "commands",
     parameters: { jobId: JobIdParam },
     query: NoQuery,

@@ -15,8 +15,8 @@ export class RefusedError extends Error {
   override readonly name = "RefusedError";
 }
 
-/** The job has ended: nothing of it waits any more. */
-export class EndedError extends RefusedError {}
+/** Nothing that is meant waits for a person, or it does no more: the decision may have been made before. */
+export class NotWaitingError extends RefusedError {}
 
 /** An input or a result that a person gave is not what the step's capability takes or returns. */
 export class InvalidValueError extends Error {
@@ -66,7 +66,7 @@ export type RedriveCommand = RedriveRequest & {
 
 /**
  * Gives dead letters a fresh budget of attempts, or the answer that a person brings; resolves to those that it took. One
- * that was put off by an earlier redrive, and is named, comes forward. Where none waits, nothing is done: a repeat is harmless. Throws {@link RefusedError} for a job that has ended or is past its
+ * that was put off by an earlier redrive, and is named, comes forward. Where none waits, nothing is done: a repeat is harmless. Throws {@link NotWaitingError} where that would drop an input or an answer, {@link RefusedError} for a job that has ended or is past its
  * deadline, or would be at `notBeforeMs`, {@link InvalidValueError} for an input or a result that the capability forbids.
  */
 export function decideRedrive(
@@ -76,7 +76,10 @@ export function decideRedrive(
   nowMs: number,
 ): Decision<readonly DecidedLetter[]> {
   const { letters, takenBack } = chosen(state, command);
-  if (letters.length === 0) return { events: [], result: [] };
+  if (letters.length === 0) {
+    if (command.input !== undefined || command.result !== undefined) throw notWaiting(state, command);
+    return { events: [], result: [] };
+  }
   if (state.deadlineMs <= nowMs) {
     throw new RefusedError(`job ${state.jobId} is past its deadline of ${iso(state.deadlineMs)}; fork it instead`);
   }
@@ -129,7 +132,7 @@ interface Chosen {
 function chosen(state: JobState, filter: LetterFilter): Chosen {
   const { stepId, seq, asOf } = filter;
   if (isEnded(state)) {
-    throw new EndedError(`job ${state.jobId} is ${state.status}: nothing of it waits any more; fork it instead`);
+    throw new NotWaitingError(`job ${state.jobId} is ${state.status}: nothing of it waits any more; fork it instead`);
   }
   if (stepId !== undefined && stepId !== ADVANCE_STEP && !state.steps.has(stepId)) {
     throw new RefusedError(
@@ -158,6 +161,25 @@ function putOffBy(state: JobState, stepId: string): (Omit<DecidedLetter, "seq"> 
   const step = state.steps.get(stepId);
   if (step?.status !== "retrying" || step.failures + step.throttles > 0 || !step.error) return undefined;
   return { stepId, capability: step.capability, attempt: step.attempt, error: step.error };
+}
+
+/** Why what was brought for a step finds no place. */
+function notWaiting(state: JobState, { stepId = "", seq, asOf }: LetterFilter): NotWaitingError {
+  const step = state.steps.get(stepId);
+  const what = stepId === ADVANCE_STEP ? "the workflow" : `step ${JSON.stringify(stepId)}`;
+  const { deadLettered, status = "running", retryAtMs } = step ?? {};
+  if (deadLettered) {
+    const meant = seq === undefined ? `one as of seq ${asOf}` : `dead letter ${seq}`;
+    return new NotWaitingError(
+      `${what} of job ${state.jobId} waits as dead letter ${deadLettered.seq}, not as ${meant}`,
+    );
+  }
+  const until = retryAtMs === undefined ? "" : `, not before ${iso(retryAtMs)}`;
+  const is = `${what} of job ${state.jobId} is ${status}${until}`;
+  if (putOffBy(state, stepId)) {
+    return new NotWaitingError(`${is}, as its redrive says; leave seq and asOf out to decide on it anew`);
+  }
+  return new NotWaitingError(`${is}: it does not wait for a person, and takes no input and no result`);
 }
 
 interface About {

@@ -97,11 +97,36 @@ describe("a redriven step", () => {
     },
   );
 
+  test("by its seq takes no input and no answer once it was redriven without: a 409, not a repeat", async ({ api }) => {
+    const { id, steps } = await api.run("trial", { mode: "always-fails", text: "x" });
+    const request = { stepId: "only", seq: steps[0]?.deadLetterSeq };
+    const waiting = await redriven(api, id, request);
+    for (const more of [{ input: { text: "late", fate: "fails-once" } }, { result: { text: "late" } }]) {
+      const problem = await problemOf(await api.send(`v1/jobs/${id}/redrive`, { ...request, ...more }));
+      expect(problem.status).toBe(409);
+      expect(problem.detail).toContain(
+        `dead letter ${waiting.steps[0]?.deadLetterSeq}, not as dead letter ${request.seq}`,
+      );
+    }
+    expect(await api.job(id)).toEqual(waiting);
+  });
+
   test("asked for many times at once is redriven once", async ({ api }) => {
     const { id, steps } = await api.run("trial", { mode: "always-fails", text: "x" });
     const request = { seq: steps[0]?.deadLetterSeq };
     await Promise.all(Array.from({ length: 6 }, () => api.command(id, "redrive", request)));
     expect(attemptsOf(await api.settled(id))).toEqual([1, 2, 3, 4]);
+  });
+
+  test("given an input for a step that does not wait is a 409 that says how the step stands", async ({ api }) => {
+    const job = await api.run("trial", { mode: "second-fails", text: "x" });
+    const [first] = job.steps;
+    for (const more of [{ input: { text: "y", fate: "fails-once" } }, { result: { text: "y" } }]) {
+      const problem = await problemOf(await api.send(`v1/jobs/${job.id}/redrive`, { stepId: first?.id, ...more }));
+      expect(problem.status).toBe(409);
+      expect(problem.detail).toContain(`step "first" of job ${job.id} is completed`);
+    }
+    expect(await api.job(job.id)).toEqual(job);
   });
 
   test("is only the one that is asked for", async ({ api }) => {

@@ -7,6 +7,7 @@ import {
   decideDiscard,
   decideRedrive,
   InvalidValueError,
+  NotWaitingError,
   type RedriveCommand,
   RefusedError,
 } from "../../../src/core/commands.ts";
@@ -20,6 +21,7 @@ import {
   done,
   double,
   echo,
+  failed,
   givenUp,
   redriven,
   requested,
@@ -147,15 +149,32 @@ describe("redriving", () => {
     expect(redrive(stateOf(...givenUp("a"), ...workflowGivenUp()), { stepId: ADVANCE_STEP }).events).toEqual([about]);
   });
 
-  it.each<[string, EventBody[]]>([
-    ["open", [requested("a")]],
-    ["running", [requested("a"), started("a")]],
-    ["done", done("a", 1)],
-    ["discarded", [...givenUp("a"), discarded("a")]],
-  ])("does nothing to a step that is %s, also with an input or a result", (_, events) => {
-    for (const more of [{}, { input: 5 }, { result: 5 }]) {
-      expect(redrive(stateOf(...events), { stepId: "a", ...more })).toEqual({ events: [], result: [] });
+  it.each<[string, string, EventBody[]]>([
+    ["open", "is requested", [requested("a")]],
+    ["running", "is running", [requested("a"), started("a")]],
+    [
+      "waiting for its next try",
+      `is retrying, not before ${at(20)}`,
+      [requested("a"), started("a"), failed("a", { retryAt: at(20) })],
+    ],
+    ["done", "is completed", done("a", 1)],
+    ["discarded", "is failed", [...givenUp("a"), discarded("a")]],
+  ])("does nothing to a step that is %s; an input or a result for it is refused, and why", (_, is, events) => {
+    expect(redrive(stateOf(...events), { stepId: "a" })).toEqual({ events: [], result: [] });
+    for (const more of [{ input: 5 }, { result: 5 }, { result: null }]) {
+      const refused = thrownBy(() => redrive(stateOf(...events), { stepId: "a", ...more }));
+      expect(refused).toBeInstanceOf(NotWaitingError);
+      expect(String(refused)).toContain(`step "a" of job ${stateOf().jobId} ${is}: it does not wait for a person`);
     }
+  });
+
+  it.each<[RedriveCommand, string]>([
+    [{ seq: 4 }, "waits as dead letter 5, not as dead letter 4"],
+    [{ asOf: 4 }, "waits as dead letter 5, not as one as of seq 4"],
+  ])("with a result for %j is refused where another dead letter of the step waits", (filter, why) => {
+    const refused = thrownBy(() => redrive(stateOf(...givenUp("a")), { stepId: "a", result: 5, ...filter }));
+    expect(refused).toBeInstanceOf(NotWaitingError);
+    expect(String(refused)).toContain(why);
   });
 
   it("is refused for a step that the job does not have, and names those that it has", () => {
@@ -238,7 +257,7 @@ describe("answering by hand", () => {
     expect(events).toEqual([{ ...about, result: { text: "by hand" }, by: "person", reason: "I looked it up" }]);
     const state = withDecided(held, events);
     expect(state).toMatchObject({ status: "running", open: 0 });
-    expect(redrive(state, { stepId: "a", result })).toEqual({ events: [], result: [] });
+    expect(thrownBy(() => redrive(state, { stepId: "a", result }))).toBeInstanceOf(NotWaitingError);
   });
 
   it("is refused, with the place in the result, where the capability's schema forbids it", () => {

@@ -7,7 +7,7 @@ import { completed, discarded, givenUp, logOf, redriven, started, submitted, wor
 const TYPES: readonly DecisionType[] = ["step.redriven", "step.completed", "step.discarded"];
 /** What a log of these events, after the submission, says was decided: `a` is given up at seq 5, `b` at seq 9. */
 const decided = (events: readonly EventBody[], filter: LetterFilter): DecisionType[] =>
-  TYPES.filter((type) => wasDecided(logOf([submitted()], events), filter, type));
+  TYPES.filter((type) => wasDecided(logOf([submitted()], events), filter, { type }));
 
 const both = [...givenUp("a"), ...givenUp("b")];
 const byHand = { ...completed("a", 1), by: "person" } as EventBody;
@@ -44,6 +44,19 @@ describe("what was decided about a dead letter", () => {
 
   it("is nothing where a result that came late was recorded", () => {
     expect(decided([...both, completed("a", 1)], { seq: 5 })).toEqual([]);
+  });
+
+  it("is an edit only where it had an input", () => {
+    const wasEdited = (fields: object) =>
+      wasDecided(
+        logOf([submitted()], [...both, redriven("a", 1, fields)]),
+        { seq: 5 },
+        { type: "step.redriven", isEdit: true },
+      );
+    expect(wasEdited({ input: 7 })).toBe(true);
+    expect(wasEdited({ input: null })).toBe(true);
+    expect(wasEdited({})).toBe(false);
+    expect(decided([...both, redriven("a", 1, { input: 7 })], { seq: 5 })).toEqual(["step.redriven"]);
   });
 
   it("cannot be told without a seq", () => {

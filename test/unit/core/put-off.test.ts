@@ -68,6 +68,11 @@ describe("a step whose redrive puts it off", () => {
     },
   );
 
+  it("takes an input or a result only without the seq of the dead letter that was redriven, and says so", () => {
+    const decide = () => redrive(stateOf(...putOff), { stepId: "a", seq: 5, result: 7 });
+    expect(decide).toThrow(`is retrying, not before ${at(9_000)}, as its redrive says; leave seq and asOf out`);
+  });
+
   it.each<[string, EventBody[]]>([
     ["is being tried", [started("a", 2)]],
     ["has failed again", [started("a", 2), failed("a", { attempt: 2, retryAt: at(20_000) })]],
