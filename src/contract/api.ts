@@ -131,6 +131,9 @@ const StepId = z.string().min(1).max(200);
 
 export const CancelRequest = z.strictObject({ reason: optionalReason }).meta({ id: "CancelRequest" });
 
+/** It takes nothing: what is sent all the same is refused. */
+export const RedeliverRequest = z.strictObject({}).meta({ id: "RedeliverRequest" });
+
 /** Which dead letters of a job are meant. */
 const deadLetter = {
   stepId: StepId.optional().describe(

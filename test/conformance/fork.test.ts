@@ -136,6 +136,13 @@ describe("redelivering", () => {
     expect(await api.events(job.id)).toEqual(log);
   });
 
+  test("takes an empty body, and no other", async ({ api }) => {
+    const { id } = await api.run("trial", { mode: "fails-once", text: "x" });
+    expect((await api.send(`v1/jobs/${id}/redeliver`, {})).status).toBe(200);
+    const problem = await problemOf(await api.send(`v1/jobs/${id}/redeliver`, { x: 1 }));
+    expect(problem).toMatchObject({ status: 400, detail: expect.stringContaining('"x"') });
+  });
+
   test("announces of a job that has not ended that it was asked for", async ({ api }) => {
     const { id } = await api.run("trial", { mode: "returns-what-is-forbidden", text: "x" });
     expect(await redeliver(api, id)).toBe(1);
