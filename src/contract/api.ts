@@ -31,9 +31,12 @@ export const SubmitRequest = z
           .max(MAX_DEADLINE_MS)
           .optional()
           .describe("The job expires when it has not ended after this time, in ms, from its start on"),
-        startAt: instant
+        startAt: z.iso
+          .datetime({ offset: true })
           .optional()
-          .describe("No step starts before this time; it and the deadline together are at most 14 days away"),
+          .describe(
+            "No step starts before this time, in UTC or with an offset; it and the deadline together are at most 14 days away",
+          ),
       })
       .optional(),
   })

@@ -62,6 +62,20 @@ describe("a job with a start of its own", () => {
     expect(timeOf(second)).toBeGreaterThanOrEqual(Date.parse(startAt));
   });
 
+  test.for(["+01:00", "-11:30", "+00:00"])(
+    "is the same instant with an offset of %s, and told in UTC",
+    async (offset, { api }) => {
+      const startAt = inMs(DAY_MS);
+      const ahead =
+        (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(4))) * (offset.startsWith("-") ? -60_000 : 60_000);
+      const local = new Date(Date.parse(startAt) + ahead).toISOString().replace("Z", offset);
+      const job = await api.submit("echo", { text: "there" }, { startAt: local, deadlineMs: 60_000 });
+      expect(job).toMatchObject({ startAt, deadline: new Date(Date.parse(startAt) + 60_000).toISOString() });
+      expect((await api.events(job.id))[0]).toMatchObject({ type: "job.submitted", startAt });
+      await api.command(job.id, "cancel");
+    },
+  );
+
   test("that lies in the past starts at once", async ({ api }) => {
     const { id } = await api.submit("echo", { text: "overdue" }, { startAt: inMs(-DAY_MS) });
     expect(await api.settled(id)).toMatchObject({ status: "completed" });
@@ -77,6 +91,7 @@ describe("a job with a start of its own", () => {
     ["more than 14 days ahead", { startAt: inMs(14 * DAY_MS + 60_000), deadlineMs: 1_000 }],
     ["that leaves it past 14 days at its deadline", { startAt: inMs(13 * DAY_MS), deadlineMs: 2 * DAY_MS }],
     ["that is no time", { startAt: "tomorrow" }],
+    ["that says no offset", { startAt: inMs(DAY_MS).replace("Z", "") }],
   ])("%s is a 400", async ([, options], { api }) => {
     const problem = await problemOf(await api.post({ workflow: "echo", input: { text: "x" }, options }));
     expect(problem.status).toBe(400);
