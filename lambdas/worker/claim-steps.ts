@@ -1,12 +1,12 @@
-import { type EventBody, type EventOf, Usage } from "../../src/contract/events.ts";
+import type { EventBody } from "../../src/contract/events.ts";
 import type { CommitId } from "../../src/contract/ids.ts";
 import type { MessageDetail } from "../../src/contract/messages.ts";
 import { decideClaim, keptAnswer } from "../../src/core/claim.ts";
 import type { Decide } from "../../src/core/decision.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
+import { doubtOf } from "../../src/core/doubt.ts";
 import { UnknownJobError } from "../../src/core/errors.ts";
 import { iso } from "../../src/core/iso.ts";
-import type { Resources } from "../../src/core/resources.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type JobState, type StepState } from "../../src/core/state.ts";
 import { mustBeApart } from "./company.ts";
@@ -89,20 +89,6 @@ export async function claimSteps(
   }
 }
 
-/** An author's estimate must not keep a step from being worked on. */
-function estimateOf(
-  { estimateUsage }: AnyCapability,
-  { input }: StepState,
-  streamed: string,
-  resources: Resources,
-): Usage | undefined {
-  try {
-    return Usage.safeParse(estimateUsage?.(input, streamed, resources)).data;
-  } catch {
-    return undefined;
-  }
-}
-
 const claimedStep = (
   { deadlineMs }: JobState,
   step: StepState,
@@ -158,16 +144,6 @@ function decideClaims(
   };
   let dropped = 0;
   let doubts = 0;
-  const doubt = (step: StepState, policy: EventOf<"step.in_doubt">["policy"]): EventBody => {
-    const { id: stepId, attempt, text } = step;
-    const estimate = estimateOf(capability, step, text, resources);
-    return {
-      type: "step.in_doubt",
-      ...{ stepId, capability: capability.name, attempt, policy },
-      ...(text === "" ? {} : { streamed: text.length }),
-      ...(estimate === undefined ? {} : { estimate }),
-    };
-  };
   for (const stepId of stepIds) {
     const step = state.steps.get(stepId);
     if (step === undefined) {
@@ -195,7 +171,7 @@ function decideClaims(
             break;
           }
           doubts += 1;
-          events.push(doubt(step, inDoubt.policy));
+          events.push(doubtOf(step, inDoubt.policy, capability, resources));
         }
         events.push(start(attempt));
         claims.claimed.push(claimedStep(state, step, capability, attempt));
@@ -211,7 +187,7 @@ function decideClaims(
       case "hold": {
         doubts += 1;
         const error = { name: "InDoubtError", message: decision.reason };
-        events.push(doubt(step, "hold"));
+        events.push(doubtOf(step, "hold", capability, resources));
         events.push({ type: "step.dead_lettered", ...about, attempt: decision.inDoubt, error });
         claims.held.push({ stepId, reason: decision.reason, seq: state.seq + events.length });
         break;

@@ -3,8 +3,10 @@ import type { JobId } from "../../src/contract/ids.ts";
 import type { MessageDetail } from "../../src/contract/messages.ts";
 import { topics } from "../../src/contract/messages.ts";
 import { type CallOutcome, checkOutput } from "../../src/core/call.ts";
+import { keptAnswer } from "../../src/core/claim.ts";
 import type { Decide } from "../../src/core/decision.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
+import { doubtOf } from "../../src/core/doubt.ts";
 import { errorInfo, PublishingError } from "../../src/core/errors.ts";
 import { iso } from "../../src/core/iso.ts";
 import { decideRetry, type RetryDecision } from "../../src/core/retry.ts";
@@ -48,7 +50,11 @@ export async function recordOutcome(
   const { detail, capability } = task;
   const { usage } = outcome;
   const { jobId } = detail;
-  if (outcome.kind === "threw") return recordFailure(step, task, runtime, outcome.error, { usage });
+  if (outcome.kind === "threw") {
+    // Nobody knows what a call that we cut off has come to: of some capabilities only a person may have it made again.
+    const mayHold = outcome.cutOff && capability.onInDoubt === "hold";
+    return recordFailure(step, task, runtime, outcome.error, { usage, mayHold });
+  }
   const checked = checkOutput(capability, outcome.output);
   if ("error" in checked) return recordFailure(step, task, runtime, checked.error, { usage, raw: checked.raw });
   const about = { stepId: step.stepId, capability: capability.name, attempt: step.attempt };
@@ -97,7 +103,7 @@ interface Failure extends Pick<RetryDecision, "counts" | "final" | "delayMs"> {
  */
 function recordedBefore(current: StepState, { attempt }: Claimed, nowMs: number): Failure | undefined {
   const last = current.attempts.at(-1);
-  if (last?.attempt !== attempt || last.outcome !== "failed") return undefined;
+  if (last?.attempt !== attempt || (last.outcome !== "failed" && last.outcome !== "in-doubt")) return undefined;
   const { status, retryAtMs = nowMs, throttles, deadLettered } = current;
   if (status !== "retrying" && status !== "dead-lettered" && status !== "failed") return undefined;
   return {
@@ -114,21 +120,33 @@ async function recordFailure(
   { detail, capability, recordUntilMs }: Task,
   runtime: Runtime,
   thrown: unknown,
-  { usage, raw }: { usage: Usage | undefined; raw?: StepState["result"] },
+  { usage, raw, mayHold = false }: { usage: Usage | undefined; raw?: StepState["result"]; mayHold?: boolean },
 ): Promise<Outcome> {
   const { ids, queue, logger } = runtime;
   const { jobId } = detail;
   const about = { stepId: step.stepId, capability: capability.name, attempt: step.attempt };
   const error = errorInfo(thrown);
   const random = ids.random();
+  const held = (current: StepState): EventBody[] => {
+    const message = `capability ${capability.name} holds a call that was cut off: ${error.message}`;
+    const inDoubt = { name: "InDoubtError", message, cause: error };
+    return [
+      doubtOf(current, "hold", capability, runtime.resources),
+      { type: "step.dead_lettered", ...about, error: inDoubt },
+    ];
+  };
   const decide: Decide<Failure | undefined> = (state, nowMs) => {
     const current = state.steps.get(step.stepId);
     if (current === undefined) return { events: [], result: undefined };
     if (!holds(state, step))
       return { events: [], result: isEnded(state) ? undefined : recordedBefore(current, step, nowMs) };
-    const decision = decideRetry(thrown, current, capability, random);
     // The deadline has ended the call: nobody has to come by to end the job.
     const isLast = state.deadlineMs <= nowMs;
+    if (mayHold && !isLast && keptAnswer(capability, current) === undefined) {
+      const events = held(current);
+      return { events, result: { counts: true, final: true, delayMs: 0, deadLetterSeq: state.seq + events.length } };
+    }
+    const decision = decideRetry(thrown, current, capability, random);
     const events: EventBody[] = [
       {
         type: "step.failed",

@@ -36,7 +36,8 @@ export interface Call {
 /** What a call came to. `output` is what the capability returned, unchecked. */
 export type CallOutcome =
   | { readonly kind: "returned"; readonly output: unknown; readonly usage: Usage | undefined }
-  | { readonly kind: "threw"; readonly error: unknown; readonly usage: Usage | undefined };
+  /** `cutOff`: `run` had been called, and we ended it before it did. */
+  | { readonly kind: "threw"; readonly error: unknown; readonly usage: Usage | undefined; readonly cutOff: boolean };
 
 /**
  * Calls a capability once, with its timeout. Never rejects; never outlasts the timeout, its caller or `signal`, even if
@@ -49,11 +50,12 @@ export async function call({ capability, clock, signal, onProgress, onKeptAs, ..
   const timeoutMs = Math.min(capability.timeoutMs, leftMs);
   if (timeoutMs <= 0) {
     const error = new ReleasedError(`the worker of capability ${capability.name} has no time left for a call`);
-    return { kind: "threw", error, usage: undefined };
+    return { kind: "threw", error, usage: undefined, cutOff: false };
   }
   const controller = new AbortController();
   let usage: Usage | undefined;
   let over = false;
+  let called = false;
   const step: StepContext = {
     jobId: about.jobId,
     tenant: about.tenant,
@@ -76,9 +78,15 @@ export async function call({ capability, clock, signal, onProgress, onKeptAs, ..
   };
   const stopped = Promise.withResolvers<never>();
   stopped.promise.catch(() => {});
+  let isStopped = false;
   const stop = (error: unknown): void => {
-    controller.abort(error);
+    isStopped = true;
+    // First: what `run` makes of being aborted says less.
     stopped.reject(error);
+    controller.abort(error);
+  };
+  const onCalled = (): void => {
+    called = true;
   };
   const cancel = clock.setTimer(timeoutMs, () => {
     const error =
@@ -91,10 +99,10 @@ export async function call({ capability, clock, signal, onProgress, onKeptAs, ..
   signal?.addEventListener("abort", onStopped);
   if (signal?.aborted) onStopped();
   try {
-    const output = await Promise.race([answerOf(capability, about, step), stopped.promise]);
+    const output = await Promise.race([answerOf(capability, about, step, onCalled), stopped.promise]);
     return { kind: "returned", output, usage };
   } catch (error) {
-    return { kind: "threw", error, usage };
+    return { kind: "threw", error, usage, cutOff: called && isStopped };
   } finally {
     over = true;
     cancel();
@@ -110,6 +118,7 @@ async function answerOf(
   { name, run, reattach, onInDoubt }: AnyCapability,
   { input, reattachTo }: Pick<Call, "input" | "reattachTo">,
   step: StepContext,
+  onCalled: () => void,
 ): Promise<unknown> {
   step.signal.throwIfAborted();
   const kept = reattach && reattachTo !== undefined ? await reattach(reattachTo, input, step) : undefined;
@@ -119,6 +128,7 @@ async function answerOf(
   if (reattachTo !== undefined && onInDoubt === "hold") {
     throw new HeldError(`capability ${name} holds a call in doubt: its provider does not keep ${reattachTo} any more`);
   }
+  onCalled();
   return run(input, step);
 }
 

@@ -85,7 +85,10 @@ export interface CapabilityOptions<Name extends string, I extends z.ZodType, O e
    * person has to put something right first (`HeldError`). @default "dead-letter"
    */
   readonly onExhausted?: "dead-letter" | "throw";
-  /** What to do with a call that a crash left without an outcome: run it again, or wait for a person. @default "rerun" */
+  /**
+   * What to do with a call whose outcome nobody knows: run it again, or wait for a person. A crash leaves such a call; with
+   * `hold`, so do its timeout and the end of its worker's time. @default "rerun"
+   */
   readonly onInDoubt?: "rerun" | "hold";
   /** Attempts of one step that may end without an outcome and be run again, apart from `retry`; then a person decides. @default 5 */
   readonly maxReruns?: number;

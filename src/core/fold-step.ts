@@ -115,6 +115,9 @@ export function endRunningSteps(state: JobState, time: string): void {
   }
 }
 
+/** The name of the error of a call that we cut off, and that counts all the same. */
+const TIMEOUT = "TimeoutError";
+
 function failed(state: JobState, event: EventOf<"step.failed">, time: string): void {
   const step = stepOf(state, event);
   step.error = event.error;
@@ -132,7 +135,8 @@ function failed(state: JobState, event: EventOf<"step.failed">, time: string): v
   }
   release(step);
   // A call that we cut off may have its answer all the same, and one that only asks for an answer does not take it away.
-  if (event.counts && step.keptBy === event.attempt) forgetKept(step);
+  const cutOff = !event.counts || event.error.name === TIMEOUT;
+  if (!cutOff && step.keptBy === event.attempt) forgetKept(step);
   endAttempt(step, "failed", time, event.error);
   addUsage(state.usage, event.usage);
 }

@@ -143,8 +143,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       patch(
         "lambdas/worker/claim-steps.ts",
-        "events.push(doubt(step, inDoubt.policy));",
-        "doubt(step, inDoubt.policy);",
+        "events.push(doubtOf(step, inDoubt.policy, capability, resources));",
+        "doubtOf(step, inDoubt.policy, capability, resources);",
       ),
     ],
   },

@@ -123,7 +123,7 @@ test("a capability that throws at once, or what is no error, rejects nothing", a
   const thrown = begin(() => {
     throw "a string";
   });
-  expect(await thrown.done).toEqual({ kind: "threw", error: "a string", usage: undefined });
+  expect(await thrown.done).toEqual({ kind: "threw", error: "a string", usage: undefined, cutOff: false });
 });
 
 test("what is no usage keeps no answer from its caller, and takes no usage away", async () => {

@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import { settle } from "../../../src/testing/virtual-clock.ts";
+import { jobOfOneStep } from "./job-of-one-step.ts";
+
+/** Calls that we end before they do: nobody knows what has become of them. */
+
+/** A call that never comes back by itself; how often it was made. */
+function endless() {
+  const calls: number[] = [];
+  return {
+    calls,
+    run: (_: unknown, { attempt }: { readonly attempt: number }) => {
+      calls.push(attempt);
+      return new Promise<never>(() => {});
+    },
+  };
+}
+
+const HELD = [
+  { type: "step.in_doubt", attempt: 1, policy: "hold" },
+  { type: "step.dead_lettered", attempt: 1, error: { name: "InDoubtError" } },
+];
+
+describe("a call of a capability that holds what is in doubt", () => {
+  test("that runs into its timeout waits for a person, with what it may have used on record", async () => {
+    const { run, calls } = endless();
+    const usage = { inputTokens: 7, outputTokens: 9 };
+    const job = await jobOfOneStep(run, { onInDoubt: "hold", timeoutMs: 5_000, estimateUsage: () => usage });
+    const coming = job.come();
+    await job.clock.advance(5_000);
+    expect(await coming).toEqual({ retryAfterMs: undefined });
+    expect((await job.events()).slice(-2)).toMatchObject([
+      { ...HELD[0], estimate: usage },
+      { ...HELD[1], error: { cause: { name: "TimeoutError" } } },
+    ]);
+    const { status, usageInDoubt, seq } = await job.state();
+    expect({ status, usageInDoubt }).toEqual({ status: "dead-lettered", usageInDoubt: usage });
+    expect(await job.engine.queue.deadLetters("only", 10)).toMatchObject([{ seq }]);
+    expect(calls).toEqual([1]);
+  });
+
+  test("that its worker's end cuts off waits for a person", async () => {
+    const { run, calls } = endless();
+    const job = await jobOfOneStep(run, { onInDoubt: "hold" });
+    const coming = job.come(job.runtime, { endsAtMs: job.clock.now() + 20_000 });
+    await job.clock.advance(10_000);
+    expect(await coming).toEqual({ retryAfterMs: undefined });
+    expect((await job.events()).slice(-2)).toMatchObject([
+      HELD[0],
+      { ...HELD[1], error: { cause: { name: "ThrottledError" } } },
+    ]);
+    expect(calls).toEqual([1]);
+  });
+
+  test("that was not made for want of time is made by the next worker", async () => {
+    const { run, calls } = endless();
+    const job = await jobOfOneStep(run, { onInDoubt: "hold" });
+    await job.come(job.runtime, { endsAtMs: job.clock.now() + 10_000 });
+    expect(calls).toEqual([]);
+    expect((await job.state()).status).toBe("running");
+    await job.clock.advance(1_000);
+    void job.come();
+    await settle();
+    expect(calls).toEqual([2]);
+  });
+
+  test("that fails by itself is tried again", async () => {
+    const calls: number[] = [];
+    const job = await jobOfOneStep(
+      (input, { attempt }) => {
+        calls.push(attempt);
+        if (attempt === 1) throw new Error("503");
+        return input;
+      },
+      { onInDoubt: "hold", retry: { baseDelayMs: 1, maxDelayMs: 1 } },
+    );
+    await job.come();
+    await job.clock.advance(10);
+    await job.come();
+    expect((await job.state()).status).toBe("completed");
+    expect(calls).toEqual([1, 2]);
+  });
+
+  test("whose provider keeps the answer is asked for that, and no person", async () => {
+    const calls: string[] = [];
+    const job = await jobOfOneStep(
+      async (_, step) => {
+        calls.push("run");
+        await step.keptAs("resp-1");
+        await new Promise<never>(() => {});
+      },
+      {
+        onInDoubt: "hold",
+        timeoutMs: 5_000,
+        retry: { baseDelayMs: 1, maxDelayMs: 1 },
+        reattach(id) {
+          calls.push(id);
+          return { text: "kept" };
+        },
+      },
+    );
+    const coming = job.come();
+    await job.clock.advance(10_000);
+    await coming;
+    const again = job.come();
+    await job.clock.advance(1_000);
+    await again;
+    expect(calls).toEqual(["run", "resp-1"]);
+    expect((await job.state()).status).toBe("completed");
+  });
+
+  test("at its job's deadline ends with the job", async () => {
+    const { run } = endless();
+    const job = await jobOfOneStep(run, { onInDoubt: "hold", submitted: { deadlineMs: 5_000 } });
+    const coming = job.come();
+    await job.clock.advance(5_000);
+    await coming;
+    expect((await job.types()).slice(-2)).toEqual(["step.failed", "job.expired"]);
+  });
+});
+
+test("other calls that run into their timeout are tried again", async () => {
+  const { run, calls } = endless();
+  const job = await jobOfOneStep(run, { timeoutMs: 5_000, retry: { baseDelayMs: 1, maxDelayMs: 1 } });
+  const coming = job.come();
+  await job.clock.advance(5_000);
+  expect((await coming).retryAfterMs).toBeLessThanOrEqual(1);
+  await job.clock.advance(10);
+  void job.come();
+  await settle();
+  expect(calls).toEqual([1, 2]);
+});
