@@ -1,4 +1,4 @@
-import type { EventBody, Usage } from "../../src/contract/events.ts";
+import type { ErrorInfo, EventBody, Usage } from "../../src/contract/events.ts";
 import type { JobId } from "../../src/contract/ids.ts";
 import type { MessageDetail } from "../../src/contract/messages.ts";
 import { topics } from "../../src/contract/messages.ts";
@@ -64,13 +64,19 @@ export async function recordOutcome(
     result: checked.result,
     ...(usage ? { usage } : {}),
   };
+  let current: StepState | undefined;
   const decide: Decide<"recorded" | "recorded before" | "late"> = (state) => {
     if (holds(state, step)) return { events: [completed], result: "recorded" };
+    current = isEnded(state) ? undefined : state.steps.get(step.stepId);
     return { events: [], result: completedBefore(state, step) ? "recorded before" : "late" };
   };
   const recorded = await untilRecorded(() => runtime.writer.update(jobId, decide), task.recordUntilMs, runtime);
-  if (recorded === "late") runtime.logger.warn("late result dropped", { ...logKeys(detail), ...about });
-  else countSteps("StepsCompleted", 1, capability.name, runtime);
+  if (recorded === "late") {
+    runtime.logger.warn("late result dropped", { ...logKeys(detail), ...about });
+    // This may be its last message, and who gave it up may have died before that was in the dead letters.
+    const { deadLettered, error } = current ?? {};
+    if (deadLettered && error) await sendDeadLetter(step, task, { error, seq: deadLettered.seq }, runtime);
+  } else countSteps("StepsCompleted", 1, capability.name, runtime);
   countTokens(usage, capability.name, runtime);
   if (recorded === "recorded before") mayBeUnannounced(jobId, runtime);
   return { retry: undefined };
@@ -91,6 +97,8 @@ function mayBeUnannounced(jobId: JobId, { atomicEffects }: Runtime): void {
 interface Failure extends Pick<RetryDecision, "counts" | "final" | "delayMs"> {
   /** Of the event that gave the step up. */
   readonly deadLetterSeq: number | undefined;
+  /** What it says, if not what this call threw. */
+  readonly error?: ErrorInfo | undefined;
   /** The job has ended with it: nobody comes again. */
   readonly isLast?: boolean;
   /** What the workflow asks for because of it may not have been published. */
@@ -104,15 +112,27 @@ interface Failure extends Pick<RetryDecision, "counts" | "final" | "delayMs"> {
 function recordedBefore(current: StepState, { attempt }: Claimed, nowMs: number): Failure | undefined {
   const last = current.attempts.at(-1);
   if (last?.attempt !== attempt || (last.outcome !== "failed" && last.outcome !== "in-doubt")) return undefined;
-  const { status, retryAtMs = nowMs, throttles, deadLettered } = current;
+  const { status, retryAtMs = nowMs, throttles, deadLettered, error } = current;
   if (status !== "retrying" && status !== "dead-lettered" && status !== "failed") return undefined;
   return {
     counts: throttles === 0,
     final: status !== "retrying",
     delayMs: Math.max(0, retryAtMs - nowMs),
     deadLetterSeq: deadLettered?.seq,
+    error,
     isUnannounced: status === "failed",
   };
+}
+
+/** Its message in the dead letters, which is sent after it is on record. A second one goes when dead letters are reviewed. */
+async function sendDeadLetter(
+  { stepId }: Claimed,
+  { detail, capability }: Pick<Task, "detail" | "capability">,
+  { error, seq }: { readonly error: ErrorInfo; readonly seq: number },
+  { queue }: Runtime,
+): Promise<void> {
+  const message = { topic: topics.requested(capability.name), detail: { ...detail, seq, stepIds: [stepId] } };
+  await queue.deadLetter(capability.name, message, { reason: `${error.name}: ${error.message}`, seq });
 }
 
 async function recordFailure(
@@ -122,7 +142,7 @@ async function recordFailure(
   thrown: unknown,
   { usage, raw, mayHold = false }: { usage: Usage | undefined; raw?: StepState["result"]; mayHold?: boolean },
 ): Promise<Outcome> {
-  const { ids, queue, logger } = runtime;
+  const { ids, logger } = runtime;
   const { jobId } = detail;
   const about = { stepId: step.stepId, capability: capability.name, attempt: step.attempt };
   const error = errorInfo(thrown);
@@ -178,14 +198,8 @@ async function recordFailure(
   countSteps(counts ? "StepsFailed" : "StepsThrottled", 1, capability.name, runtime);
   if (outcome.deadLetterSeq !== undefined) {
     countSteps("StepsDeadLettered", 1, capability.name, runtime);
-    const message = {
-      topic: topics.requested(capability.name),
-      detail: { ...detail, seq: outcome.deadLetterSeq, stepIds: [step.stepId] },
-    };
-    await queue.deadLetter(capability.name, message, {
-      reason: `${error.name}: ${error.message}`,
-      seq: outcome.deadLetterSeq,
-    });
+    const given = { error: outcome.error ?? error, seq: outcome.deadLetterSeq };
+    await sendDeadLetter(step, { detail, capability }, given, runtime);
   }
   if (outcome.isUnannounced) mayBeUnannounced(jobId, runtime);
   const retry = final || outcome.isLast ? undefined : { stepId: step.stepId, delayMs, counts };
