@@ -77,6 +77,9 @@ export const LIMIT_MUTANTS: readonly Mutant[] = [
   {
     name: "one-too-many",
     what: "A tenant may have one job more in flight than is allowed",
-    patches: [patch("src/core/shared-count.ts", "if (count >= most)", "if (count > most)")],
+    patches: [
+      patch("src/core/shared-count.ts", "if (count >= most)", "if (count > most)"),
+      patch("src/core/shared-count.ts", "known.since >= most)", "known.since > most)"),
+    ],
   },
 ];
