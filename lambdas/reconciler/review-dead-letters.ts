@@ -21,12 +21,13 @@ export async function reviewDeadLetters(runtime: Runtime): Promise<void> {
   const names = [...app.capabilities.keys(), ...[...app.workflows.keys()].map(advanceQueue)];
   await Promise.all(
     names.map(async (name) => {
-      const run: Run = { kept: new Map(), sent: new Set() };
+      // A crash after a letter was sent and before the one that it stands for was deleted leaves two.
+      const seen = new Set<string>();
       let age: Promise<number> | undefined;
       const judge = async (letter: DeadLetter) => {
         // Only of letters that a queue has set aside it matters, and asking costs.
         if (letter.seq === undefined) age ??= oldestAgeMs(queue, name);
-        return await judgeOne(name, letter, { ...run, oldestAgeMs: (await age) ?? 0 }, runtime);
+        return await judgeOne(name, letter, { seen, oldestAgeMs: (await age) ?? 0 }, runtime);
       };
       try {
         const { removed, malformed } = await queue.reviewDeadLetters(name, judge, MAX_LETTERS);
@@ -39,17 +40,10 @@ export async function reviewDeadLetters(runtime: Runtime): Promise<void> {
   );
 }
 
-/** What one look at a queue's dead letters has come to so far, by what they are about. */
-interface Run {
-  /** The smallest id of those that are kept. */
-  readonly kept: Map<string, string>;
-  readonly sent: Set<string>;
-}
-
 async function judgeOne(
   queueName: string,
   letter: DeadLetter,
-  { kept, sent, oldestAgeMs }: Run & { readonly oldestAgeMs: number },
+  { seen, oldestAgeMs }: { readonly seen: Set<string>; readonly oldestAgeMs: number },
   runtime: Runtime,
 ): Promise<DeadLetterVerdict> {
   const { clock, isGone, writer, metrics, queue } = runtime;
@@ -71,8 +65,8 @@ async function judgeOne(
   }
   for (const waiting of judgement.instead) {
     const key = keyOf(jobId, waiting);
-    if (sent.has(key) || kept.has(key)) continue;
-    sent.add(key);
+    if (seen.has(key)) continue;
+    seen.add(key);
     const { seq } = waiting;
     const { stepIds: _, at: __, ...detail } = message.detail;
     const named = waiting.stepId === ADVANCE_STEP ? {} : { stepIds: [waiting.stepId] };
@@ -84,11 +78,8 @@ async function judgeOne(
   }
   if (judgement.verdict === "remove" || letter.seq === undefined) return judgement.verdict;
   const key = keyOf(jobId, { stepId, seq: letter.seq });
-  // A crash after a letter was sent and before the one that it stands for was deleted leaves two. Only for one with a smaller
-  // id another goes: two who look at the same letters, the first of them for too long, never take the last away.
-  const smallest = kept.get(key);
-  if (smallest !== undefined && smallest < letter.id) return "remove";
-  kept.set(key, letter.id);
+  if (seen.has(key)) return "remove";
+  seen.add(key);
   return "keep";
 }
 

@@ -151,8 +151,6 @@ export interface DeadLetterReason {
 }
 
 export interface DeadLetter extends DeadLetterReason {
-  /** The queue's name for it, of no other meaning than which of two is smaller: the same each time that it is looked at. */
-  readonly id: string;
   readonly message: Message;
   /** Of one that the queue set aside by itself it may be when it was first sent or, in a review, when it was first seen. */
   readonly deadLetteredAtMs: number;

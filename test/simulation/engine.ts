@@ -19,6 +19,7 @@ import type { Ports } from "../../src/core/runtime.ts";
 import { refOf } from "../../src/engines/shared/blob-ref.ts";
 import type { Incarnation } from "./incarnation.ts";
 import { limitsOf } from "./limits.ts";
+import { LOOK_MS } from "./queues.ts";
 import type { WatchedLimits } from "./watched-limits.ts";
 
 /** Completions that end within this time share a commit where they are known to be on their way. */
@@ -214,14 +215,20 @@ function queueOf(process: Incarnation): WorkQueue {
     async reviewDeadLetters(queue, judge, max) {
       // Most have none, and are asked at every look of the reconciler.
       if (queues.deadLetters(queue).length === 0) return { kept: 0, removed: 0, malformed: 0 };
+      let untilMs = 0;
       const letters = await process.call(
         `queue.reviewDeadLetters ${queue}`,
-        () => queues.lookAt(queue, max, scheduler.nowMs),
+        () => {
+          untilMs = scheduler.nowMs + LOOK_MS;
+          return queues.lookAt(queue, max, scheduler.nowMs);
+        },
         (found) => `→ ${found.length}`,
       );
       const verdicts = await Promise.all(letters.map(async (letter) => [letter, await judge(letter)] as const));
       const removed = verdicts.filter(([, verdict]) => verdict === "remove").map(([letter]) => letter);
       await process.call(`queue.dropDeadLetters ${removed.map(({ message }) => steps(message)).join(", ")}`, () => {
+        // After that others may look at them.
+        if (scheduler.nowMs >= untilMs) return;
         for (const letter of removed) queues.dropDeadLetter(queue, letter);
         queues.giveBack(letters);
       });

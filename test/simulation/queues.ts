@@ -12,7 +12,7 @@ interface Waiting {
 }
 
 /** For so long nobody else sees a dead letter that is looked at, in ms. */
-const LOOK_MS = 60_000;
+export const LOOK_MS = 60_000;
 
 /** Queues that every process sees: at least once, in any order, with visibility timeouts. Every method is one atomic effect. */
 export class Queues {
@@ -21,7 +21,6 @@ export class Queues {
   /** Dead letters that somebody looks at, and until when nobody else sees them. */
   readonly #looks = new Map<DeadLetter, number>();
   readonly #maxReceives: number;
-  #letters = 0;
   /** Messages that were received too often. */
   setAside = 0;
   #ids = 0;
@@ -82,9 +81,8 @@ export class Queues {
     held.held = false;
   }
 
-  deadLetter(queue: string, letter: Omit<DeadLetter, "id">): void {
-    this.#letters += 1;
-    this.#dead.set(queue, [...this.deadLetters(queue), { ...letter, id: String(this.#letters) }]);
+  deadLetter(queue: string, letter: DeadLetter): void {
+    this.#dead.set(queue, [...this.deadLetters(queue), letter]);
   }
 
   /** Dead letters for one who looks at them: until they are given back, or a while has passed, nobody else does. */

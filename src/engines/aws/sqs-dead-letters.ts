@@ -16,8 +16,10 @@ export interface SqsDeadLettersProps {
 
 /** For which a look at dead letters hides them from other looks, in seconds. */
 const PEEK_VISIBILITY_S = 10;
-/** Longer than a review takes: two never judge the same letter. */
+/** Longer than a review takes. After that another may see the letter, and this one neither deletes it nor gives it back. */
 const REVIEW_VISIBILITY_S = 60;
+/** Of that, for the call that deletes. */
+const DELETE_MARGIN_MS = 10_000;
 /**
  * A receive that does not wait asks a sample of SQS's servers, and may find nothing where there is something
  * (docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html).
@@ -65,31 +67,43 @@ export class SqsDeadLetters {
   ): Promise<DeadLetterReview> {
     const [visible] = await queueCounts(this.#client, url);
     const most = Math.min(max, visible);
-    const stay: SqsMessage[] = [];
+    const stay: { readonly message: SqsMessage; readonly untilMs: number }[] = [];
     const faults: unknown[] = [];
     let removed = 0;
     let malformed = 0;
     try {
       for (let looks = 0; looks < most; ) {
+        const untilMs = this.#clock.now() + REVIEW_VISIBILITY_S * 1_000 - DELETE_MARGIN_MS;
         const messages = await this.#look(url, Math.min(most - looks, MAX_BATCH), REVIEW_VISIBILITY_S);
         if (messages.length === 0) break;
         looks += messages.length;
-        const gone: string[] = [];
+        const gone: SqsMessage[] = [];
         await Promise.all(
           messages.map(async (message) => {
             const letter = this.#letter(message);
             if (letter === undefined) malformed += 1;
             const verdict = letter && (await judge(letter).catch((error: unknown) => void faults.push(error)));
-            if (verdict === "remove") gone.push(message.ReceiptHandle ?? "");
-            else stay.push(message);
+            if (verdict === "remove") gone.push(message);
+            else stay.push({ message, untilMs });
           }),
         );
-        if (gone.length > 0) await deleteMessages(this.#client, url, gone);
+        if (gone.length === 0) continue;
+        if (this.#clock.now() >= untilMs) {
+          // Two who judged copies of one letter, each keeping another of them, would leave none.
+          stay.push(...gone.map((message) => ({ message, untilMs })));
+          continue;
+        }
+        const handles = gone.map(({ ReceiptHandle }) => ReceiptHandle ?? "");
+        await deleteMessages(this.#client, url, handles);
         removed += gone.length;
       }
     } finally {
       // All of them at the end: what is given back would be looked at again.
-      await this.#giveBack(url, stay);
+      const nowMs = this.#clock.now();
+      await this.#giveBack(
+        url,
+        stay.filter(({ untilMs }) => nowMs < untilMs).map(({ message }) => message),
+      );
     }
     if (faults.length > 0) throw faults[0];
     return { kept: stay.length - malformed, removed, malformed };
@@ -132,12 +146,11 @@ export class SqsDeadLetters {
 }
 
 /** Undefined for a body that is no event of ours: it is counted, but nothing can be said of it. */
-function deadLetterOf({ MessageId, Body, Attributes, MessageAttributes }: SqsMessage): DeadLetter | undefined {
+function deadLetterOf({ Body, Attributes, MessageAttributes }: SqsMessage): DeadLetter | undefined {
   const message = messageOf(Body);
   const seq = MessageAttributes?.seq?.StringValue;
   return (
     message && {
-      id: MessageId ?? "",
       message,
       reason: MessageAttributes?.reason?.StringValue ?? "received too often without an answer",
       deadLetteredAtMs: Number(Attributes?.SentTimestamp),

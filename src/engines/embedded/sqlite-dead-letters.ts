@@ -75,8 +75,7 @@ export class SqliteDeadLetters {
   }
 }
 
-const deadLetterOf = ({ id, at, reason, seq, body }: Row): DeadLetter => ({
-  id: String(id),
+const deadLetterOf = ({ at, reason, seq, body }: Row): DeadLetter => ({
   message: JSON.parse(body) as Message,
   reason,
   deadLetteredAtMs: at,

@@ -72,6 +72,18 @@ describe("a review of dead letters", () => {
     expect(handles(ChangeMessageVisibilityBatchCommand)).toEqual([["receipt-2", "receipt-4"]]);
   });
 
+  test("that takes longer than it hides what it looks at deletes nothing, and shows nothing again: another may look by then", async () => {
+    waiting(3);
+    sqs.on(ReceiveMessageCommand).resolvesOnce({ Messages: [letter(1), letter(2), letter(3)] });
+    const slowly = async (each: DeadLetter) => {
+      if (each.message.detail.seq === 2) await clock.advance(50_000);
+      return removeOdd(each);
+    };
+    expect(await letters.review(URL, slowly, 50)).toEqual({ kept: 3, removed: 0, malformed: 0 });
+    expect(sqs.commandCalls(DeleteMessageBatchCommand)).toEqual([]);
+    expect(sqs.commandCalls(ChangeMessageVisibilityBatchCommand)).toEqual([]);
+  });
+
   test("is not troubled when letters cannot be shown again at once: they show themselves", async () => {
     waiting(1);
     sqs.on(ReceiveMessageCommand).resolvesOnce({ Messages: [letter(2)] });

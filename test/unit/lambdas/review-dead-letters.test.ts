@@ -3,7 +3,6 @@ import { z } from "zod";
 import { advanceJob } from "../../../lambdas/advance/advance.ts";
 import { cancelJob, discardDeadLetters, redriveJob } from "../../../lambdas/commands/commands.ts";
 import { reconcile } from "../../../lambdas/reconciler/reconciler.ts";
-import { reviewDeadLetters as reviewAll } from "../../../lambdas/reconciler/review-dead-letters.ts";
 import { submit } from "../../../lambdas/submit/submit.ts";
 import { work } from "../../../lambdas/worker/worker.ts";
 import type { JobId, TenantId } from "../../../src/contract/ids.ts";
@@ -12,7 +11,7 @@ import { defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../../src/core/define-workflow.ts";
 import { SET_ASIDE_MS } from "../../../src/core/judge-dead-letter.ts";
-import { type DeadLetter, MAX_RECEIVES, type WorkQueue } from "../../../src/core/ports.ts";
+import { MAX_RECEIVES } from "../../../src/core/ports.ts";
 import { readCommits, readState } from "../../../src/core/read-job.ts";
 import type { Resources } from "../../../src/core/resources.ts";
 import { createRuntime } from "../../../src/core/runtime.ts";
@@ -134,28 +133,6 @@ describe("a dead letter", () => {
     await job.queue.deadLetter("only", letter.message, { reason: letter.reason, seq: letter.seq });
     await reconcile(job.runtime);
     expect((await job.letters()).map(({ seq }) => seq)).toEqual([letter.seq]);
-  });
-
-  test("that is there three times stays, also where two look at it at once, in other orders", async () => {
-    const job = await deadLettered();
-    const [letter] = await job.letters();
-    if (letter?.seq === undefined) throw new Error("there is no dead letter");
-    const reason = { reason: letter.reason, seq: letter.seq };
-    for (let more = 0; more < 2; more++) await job.queue.deadLetter("only", letter.message, reason);
-    const letters = await job.letters();
-    const removedBy = async (shown: readonly DeadLetter[]) => {
-      const removed: string[] = [];
-      const reviewDeadLetters: WorkQueue["reviewDeadLetters"] = async (name, judge) => {
-        for (const each of name === "only" ? shown : []) if ((await judge(each)) === "remove") removed.push(each.id);
-        return { kept: 0, removed: 0, malformed: 0 };
-      };
-      const queue = Object.assign(Object.create(job.queue), { reviewDeadLetters });
-      await reviewAll({ ...job.runtime, queue });
-      return removed;
-    };
-    const [one, two, three] = letters as [DeadLetter, DeadLetter, DeadLetter];
-    const removed = [...(await removedBy([two, one, three])), ...(await removedBy([three, two, one]))];
-    expect(removed).toEqual([three.id]);
   });
 
   test("of a job that is gone is removed", async () => {
