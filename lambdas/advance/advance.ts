@@ -74,10 +74,12 @@ async function advanceInSpan(
     if (!isSetAside(after)) return { retryAfterMs: Math.max(0, (after.retryAtMs ?? 0) - clock.now()) };
     const { deadLettered, error } = after;
     const seq = deadLettered?.seq;
+    // A person may move it back: it is no spare, whatever the workflow was asked for.
+    const { spareUntil: _, ...about } = detail;
     const reason = { reason: `${error.name}: ${error.message}`, ...(seq === undefined ? {} : { seq }) };
     await queue.deadLetter(
       advanceQueue(workflow),
-      { ...message, detail: { ...detail, seq: seq ?? detail.seq } },
+      { ...message, detail: { ...about, seq: seq ?? detail.seq } },
       reason,
     );
     return done;

@@ -68,7 +68,7 @@ async function judgeOne(
     if (seen.has(key)) continue;
     seen.add(key);
     const { seq } = waiting;
-    const { stepIds: _, at: __, ...detail } = message.detail;
+    const { stepIds: _, at: __, spareUntil: ___, ...detail } = message.detail;
     const named = waiting.stepId === ADVANCE_STEP ? {} : { stepIds: [waiting.stepId] };
     await queue.deadLetter(
       queueName,

@@ -35,17 +35,18 @@ export async function oldestAgeMs(queue: Runtime["queue"], name: string): Promis
 
 /**
  * When to look at a job again, in epoch ms: after as long as it has stood still, or as what was `asked` for anew has waited,
- * and at its next time or its deadline. In a quarter of an hour at the latest, unless it only waits for a time or a person.
+ * and at its next time or its deadline. In a quarter of an hour at the latest, unless it only waits for a time.
  */
 export function nextLookMs(state: JobState, nowMs: number, asked: boolean, isGone: Runtime["isGone"]): number {
   const steps = [...state.steps.values()];
   const quietMs = nowMs - Date.parse(state.updatedAt);
   const askedMs = asked ? Math.max(0, ...steps.map((step) => nowMs - (askedSince(step, nowMs, isGone) ?? nowMs))) : 0;
-  const waitMs = Math.max(FIRST_WAIT_MS, quietMs, askedMs);
-  const nextMs = nextTimeMs(state) ?? 0;
+  const nextMs = nextTimeMs(state) ?? Number.POSITIVE_INFINITY;
+  const isDue = nextMs <= nowMs;
+  const waitMs = Math.max(FIRST_WAIT_MS, isDue ? nowMs - nextMs : Math.max(quietMs, askedMs));
   // A time whose message is lost, or was too far ahead for one.
-  const aheadMs = nextMs > nowMs ? nextMs : Number.POSITIVE_INFINITY;
-  const works = steps.some(({ status }) => OPEN.includes(status)) || (state.advance && !state.advance.deadLettered);
-  const rests = !works && (aheadMs < Number.POSITIVE_INFINITY || state.status === "dead-lettered");
+  const aheadMs = isDue ? Number.POSITIVE_INFINITY : nextMs;
+  const works = steps.some(({ status }) => OPEN.includes(status)) || state.advance !== undefined;
+  const rests = !works && state.status === "running" && aheadMs < Number.POSITIVE_INFINITY;
   return Math.min(nowMs + (rests ? waitMs : Math.min(waitMs, MAX_WAIT_MS)), state.deadlineMs, aheadMs);
 }

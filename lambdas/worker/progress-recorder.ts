@@ -114,7 +114,8 @@ export class ProgressRecorder {
       if (step === undefined || !holds(state, about)) return { events: [], result: false };
       // What was taken for failed may have come through late: what is on record is not told again.
       const known = Math.max(0, step.text.length - offset);
-      const isTold = end.keptAs === undefined ? text.length <= known : end.keptAs === step.keptAs;
+      const isKept = end.keptAs === undefined || (end.keptAs === step.keptAs && step.keptBy === attempt);
+      const isTold = isKept && text.length <= known;
       if (step.finished || (isTold && !end.final)) return { events: [], result: true };
       const more = { offset: offset + known, text: text.slice(known) };
       const leaseUntil = iso(nowMs + capability.leaseMs);

@@ -131,7 +131,9 @@ async function sendDeadLetter(
   { error, seq }: { readonly error: ErrorInfo; readonly seq: number },
   { queue }: Runtime,
 ): Promise<void> {
-  const message = { topic: topics.requested(capability.name), detail: { ...detail, seq, stepIds: [stepId] } };
+  // A person may move it back: it is no spare, whatever it was worked on for.
+  const { spareUntil: _, ...about } = detail;
+  const message = { topic: topics.requested(capability.name), detail: { ...about, seq, stepIds: [stepId] } };
   await queue.deadLetter(capability.name, message, { reason: `${error.name}: ${error.message}`, seq });
 }
 
@@ -151,7 +153,7 @@ async function recordFailure(
     const message = `capability ${capability.name} holds a call that was cut off: ${error.message}`;
     const inDoubt = { name: "InDoubtError", message, cause: error };
     return [
-      doubtOf(current, "hold", capability, runtime.resources),
+      { ...doubtOf(current, "hold", capability, runtime.resources), ...(usage ? { estimate: usage } : {}) },
       { type: "step.dead_lettered", ...about, error: inDoubt },
     ];
   };
@@ -162,11 +164,12 @@ async function recordFailure(
       return { events: [], result: isEnded(state) ? undefined : recordedBefore(current, step, nowMs) };
     // The deadline has ended the call: nobody has to come by to end the job.
     const isLast = state.deadlineMs <= nowMs;
-    if (mayHold && !isLast && keptAnswer(capability, current) === undefined) {
+    const decision = decideRetry(thrown, current, capability, random);
+    // While its provider keeps the answer and there are attempts, it is asked for that.
+    if (mayHold && !isLast && (decision.final || keptAnswer(capability, current) === undefined)) {
       const events = held(current);
       return { events, result: { counts: true, final: true, delayMs: 0, deadLetterSeq: state.seq + events.length } };
     }
-    const decision = decideRetry(thrown, current, capability, random);
     const events: EventBody[] = [
       {
         type: "step.failed",

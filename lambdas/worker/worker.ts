@@ -119,7 +119,8 @@ async function passOn(claims: Claims, { capability, detail }: StepRequest, runti
   countSteps("StepsDeadLettered", claims.held.length, capability, runtime);
   const message = { topic: topics.requested(capability), detail };
   for (const { stepId, reason, seq } of [...claims.held, ...claims.unsent]) {
-    const letter = { ...message, detail: { ...detail, seq, stepIds: [stepId] } };
+    const { spareUntil: _, ...about } = detail;
+    const letter = { ...message, detail: { ...about, seq, stepIds: [stepId] } };
     await queue.deadLetter(capability, letter, { reason, seq });
   }
   if (claims.deferred.length > 0) {

@@ -5,7 +5,7 @@ import type { AnyCapability, StepContext } from "./define-capability.ts";
 import { asJson } from "./pass.ts";
 import type { Clock } from "./ports.ts";
 import type { Resources } from "./resources.ts";
-import { HeldError, OutputError, ReleasedError, TimeoutError } from "./retry.ts";
+import { InDoubtError, OutputError, ReleasedError, TimeoutError } from "./retry.ts";
 
 /** A result's size as JSON, in bytes of UTF-8, above which it is refused: a reader gets it whole in one response. */
 export const MAX_RESULT_BYTES = 1_048_576;
@@ -126,7 +126,7 @@ async function answerOf(
   // Its caller may have gone while the provider was asked: an answer now would be paid for and lost.
   step.signal.throwIfAborted();
   if (reattachTo !== undefined && onInDoubt === "hold") {
-    throw new HeldError(`capability ${name} holds a call in doubt: its provider does not keep ${reattachTo} any more`);
+    throw new InDoubtError(`capability ${name} holds its call: the provider does not keep ${reattachTo} any more`);
   }
   onCalled();
   return run(input, step);

@@ -144,7 +144,7 @@ function failed(state: JobState, event: EventOf<"step.failed">, time: string): v
 function deadLettered(state: JobState, event: EventOf<"step.dead_lettered">, time: string): void {
   const step = stepOf(state, event);
   // A call in doubt may have its answer all the same; one that has failed has none.
-  if (step.status === "failed") forgetKept(step);
+  if (step.status === "failed" && event.error.name !== TIMEOUT) forgetKept(step);
   step.status = "dead-lettered";
   step.error = event.error;
   step.deadLettered = { seq: state.seq, at: time };

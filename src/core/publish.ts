@@ -18,8 +18,9 @@ export function messagesFor(state: JobState, events: readonly EventBody[], app: 
   const requested = new Map<string, string[]>();
   const request = ({ capability, stepId }: { capability: string; stepId: string }): void => {
     const ids = requested.get(capability);
-    if (ids) ids.push(stepId);
-    else requested.set(capability, [stepId]);
+    if (ids === undefined) requested.set(capability, [stepId]);
+    // Two decisions about a step may share a commit: whoever claims it twice would call it twice.
+    else if (!ids.includes(stepId)) ids.push(stepId);
   };
   const times = new Set<number>();
   for (const event of events) {

@@ -21,7 +21,12 @@ export class TerminalError extends Error {
  * the step waits in the dead letters to be redriven, whatever its capability's `onExhausted` says. The job does not fail.
  */
 export class HeldError extends TerminalError {
-  override readonly name = "HeldError";
+  override readonly name: string = "HeldError";
+}
+
+/** Nobody knows what has become of a call, and its capability lets only a person have it made again. */
+export class InDoubtError extends HeldError {
+  override readonly name = "InDoubtError";
 }
 
 /** The capability returned what its own output schema forbids. Trying again would pay for the answer twice. */

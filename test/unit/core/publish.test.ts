@@ -55,6 +55,12 @@ describe("the messages of a commit", () => {
     expect(messages.flatMap(({ detail }) => detail.stepIds)).toEqual(ids(25));
   });
 
+  it("name a step once, however many decisions about it are in the commit", () => {
+    const both = stateOf(requested("a"), requested("b"));
+    const messages = messagesFor(both, [requested("a"), requested("b"), requested("a")], app);
+    expect(brief(messages)).toEqual([["ai.echo.requested", ["a", "b"]]]);
+  });
+
   it("never name more steps than a capability works on at once", () => {
     const messages = publish(...ids(7).map((id) => requested(id, { capability: "few" })));
     expect(messages.map(({ detail }) => detail.stepIds?.length)).toEqual([3, 3, 1]);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { redriveJob } from "../../../lambdas/commands/commands.ts";
 import { settle } from "../../../src/testing/virtual-clock.ts";
-import { jobOfOneStep } from "./job-of-one-step.ts";
+import { jobOfOneStep, TENANT } from "./job-of-one-step.ts";
 
 /** Calls that we end before they do: nobody knows what has become of them. */
 
@@ -109,6 +110,42 @@ describe("a call of a capability that holds what is in doubt", () => {
     expect((await job.state()).status).toBe("completed");
   });
 
+  test.each(["dead-letter", "throw"] as const)(
+    "whose provider keeps the answer and does not give it waits for a person in the end (%s)",
+    async (onExhausted) => {
+      const calls: string[] = [];
+      const usage = { inputTokens: 3 };
+      const job = await jobOfOneStep(
+        async (_, step) => {
+          calls.push("run");
+          step.usage(usage);
+          await step.keptAs("resp-1");
+          await new Promise<never>(() => {});
+        },
+        {
+          onInDoubt: "hold",
+          onExhausted,
+          timeoutMs: 5_000,
+          retry: { maxAttempts: 1 },
+          reattach(id) {
+            calls.push(id);
+            return { text: "kept" };
+          },
+        },
+      );
+      const coming = job.come();
+      await job.clock.advance(10_000);
+      await coming;
+      expect((await job.events()).slice(-2)).toMatchObject([{ ...HELD[0], estimate: usage }, HELD[1]]);
+      // A person's redrive asks for the answer first.
+      await redriveJob({ tenant: TENANT, jobId: job.jobId }, { stepId: "s/0" }, job.runtime);
+      const again = job.come();
+      await job.clock.advance(1_000);
+      await again;
+      expect(calls).toEqual(["run", "resp-1"]);
+    },
+  );
+
   test("at its job's deadline ends with the job", async () => {
     const { run } = endless();
     const job = await jobOfOneStep(run, { onInDoubt: "hold", submitted: { deadlineMs: 5_000 } });
@@ -117,6 +154,34 @@ describe("a call of a capability that holds what is in doubt", () => {
     await coming;
     expect((await job.types()).slice(-2)).toEqual(["step.failed", "job.expired"]);
   });
+});
+
+test("a timeout that gives a step up does not make it forget the answer that its provider keeps", async () => {
+  const calls: string[] = [];
+  const job = await jobOfOneStep(
+    async (_, step) => {
+      calls.push("run");
+      await step.keptAs("resp-1");
+      await new Promise<never>(() => {});
+    },
+    {
+      timeoutMs: 5_000,
+      retry: { maxAttempts: 1 },
+      reattach(id) {
+        calls.push(id);
+        return { text: "kept" };
+      },
+    },
+  );
+  const coming = job.come();
+  await job.clock.advance(10_000);
+  await coming;
+  expect((await job.state()).steps.get("s/0")?.error?.name).toBe("TimeoutError");
+  await redriveJob({ tenant: TENANT, jobId: job.jobId }, { stepId: "s/0" }, job.runtime);
+  const again = job.come();
+  await job.clock.advance(1_000);
+  await again;
+  expect(calls).toEqual(["run", "resp-1"]);
 });
 
 test("other calls that run into their timeout are tried again", async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { TerminalError } from "../../../src/core/retry.ts";
 import { settle } from "../../../src/testing/virtual-clock.ts";
 import { jobOfOneStep } from "./job-of-one-step.ts";
 
@@ -29,4 +30,14 @@ test.each([
   expect(await job.engine.queue.deadLetters("only", 10)).toMatchObject([
     { seq, reason: expect.stringContaining("InDoubtError") },
   ]);
+});
+
+test("the dead letter of a spare message is none: a person may move it back when its time is long over", async () => {
+  const job = await jobOfOneStep(() => {
+    throw new TerminalError("hopeless");
+  });
+  await job.come(job.runtime, { detail: { ...job.detail, spareUntil: job.clock.now() + 60_000 } });
+  const [letter] = await job.engine.queue.deadLetters("only", 10);
+  expect(letter?.message.detail).toMatchObject({ jobId: job.jobId, stepIds: ["s/0"] });
+  expect(letter?.message.detail).not.toHaveProperty("spareUntil");
 });

@@ -23,10 +23,22 @@ describe("the next look at a job", () => {
     expect(lookAfter(HOUR_MS, 24 * HOUR_MS, timerSet("nap", 2 * HOUR_MS - 1))).toBe(2 * HOUR_MS - 1);
   });
 
+  it("of one whose time has come comes after as long as that is ago", () => {
+    const nap = timerSet("nap", 2 * HOUR_MS);
+    expect(lookAfter(2 * HOUR_MS, 24 * HOUR_MS, nap)).toBe(2 * HOUR_MS + 60_000);
+    expect(lookAfter(2 * HOUR_MS + 300_000, 24 * HOUR_MS, nap)).toBe(2 * HOUR_MS + 600_000);
+  });
+
+  it("of one that waits for a person comes within a quarter of an hour, also while it sleeps", () => {
+    const days = 48 * HOUR_MS;
+    expect(lookAfter(HOUR_MS, days, ...givenUp("a"))).toBe(HOUR_MS + 900_000);
+    expect(lookAfter(HOUR_MS, days, ...givenUp("a"), timerSet("nap", 9 * HOUR_MS))).toBe(HOUR_MS + 900_000);
+  });
+
   it("is never past its deadline, whatever the job waits for", () => {
     const deadlineMs = 1.5 * HOUR_MS;
     expect(lookAfter(HOUR_MS, deadlineMs, timerSet("nap", 9 * HOUR_MS))).toBe(deadlineMs);
-    expect(lookAfter(HOUR_MS, deadlineMs, ...givenUp("a"))).toBe(deadlineMs);
+    expect(lookAfter(deadlineMs - 1, deadlineMs, ...givenUp("a"))).toBe(deadlineMs);
     expect(lookAfter(deadlineMs - 1, deadlineMs, requested("a"))).toBe(deadlineMs);
   });
 });

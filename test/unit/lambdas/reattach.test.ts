@@ -122,7 +122,7 @@ test("an answer that is gone is held, and not asked for anew, where calls in dou
   await comes(job);
   expect(provider).toMatchObject({ calls: ["resp-1"], asked: ["resp-1"] });
   expect((await job.events()).slice(-2)).toMatchObject([
-    { type: "step.failed", error: { name: "HeldError", message: expect.stringContaining("resp-1") } },
+    { type: "step.failed", error: { name: "InDoubtError", message: expect.stringContaining("resp-1") } },
     { type: "step.dead_lettered" },
   ]);
 });
@@ -296,4 +296,26 @@ test.each([
   expect(state.status).toBe("completed");
   expect(state.usageInDoubt).toEqual({});
   expect(state.steps.get("s/0")?.doubts).toBe(1);
+});
+
+test("text that was streamed before an id is told again is on record", async () => {
+  let calls = 0;
+  const job = await jobOfOneStep(
+    async (input, step) => {
+      calls += 1;
+      if (calls > 1) step.progress("hello ");
+      await step.keptAs("resp-1");
+      if (calls === 1) await new Promise<never>(() => {});
+      step.progress("world");
+      return input;
+    },
+    { timeoutMs: 5_000, retry: { maxAttempts: 3, baseDelayMs: 1, maxDelayMs: 1 }, reattach: () => undefined },
+  );
+  for (let messages = 0; messages < 2; messages++) {
+    const coming = job.come();
+    await job.clock.advance(10_000);
+    await coming;
+  }
+  const told = (await job.events()).filter((event) => event.type === "step.progress" && event.attempt === 2);
+  expect(told.map((event) => (event.type === "step.progress" ? event.text : "")).join("")).toBe("hello world");
 });

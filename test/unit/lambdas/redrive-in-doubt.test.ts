@@ -42,7 +42,7 @@ const notKept = ({ runtime, jobId }: HalfCalled) =>
   runtime.writer.update(jobId, (_, nowMs) => {
     const about = { stepId: "s/0", capability: "only" };
     const lease = { holder: "another", until: new Date(nowMs + 1_000).toISOString() };
-    const error = { name: "HeldError", message: "its provider does not keep it any more" };
+    const error = { name: "InDoubtError", message: "its provider does not keep it any more" };
     const events: EventBody[] = [
       { type: "step.in_doubt", ...about, attempt: 1, policy: "reattach" },
       { type: "step.started", ...about, attempt: 2, lease },
@@ -55,7 +55,7 @@ const notKept = ({ runtime, jobId }: HalfCalled) =>
 test.each<[string, string, boolean, (job: HalfCalled) => Promise<unknown>]>([
   ["that its capability holds", "InDoubtError", true, (job) => job.come(job.runtime, job.ofStep("s/0"))],
   ["whose message was set aside", "SetAsideError", false, setAside],
-  ["that its provider does not keep any more", "HeldError", false, notKept],
+  ["that its provider does not keep any more", "InDoubtError", true, notKept],
 ])(
   "a call in doubt %s is left out of a redrive by filter, unless that names what is in doubt",
   async (_, error, isNamed, hold) => {
