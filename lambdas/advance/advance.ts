@@ -3,6 +3,7 @@ import { advanceQueue, MAX_AHEAD_MS, type MessageDetail, topics } from "../../sr
 import type { Decision } from "../../src/core/decision.ts";
 import { UnknownJobError } from "../../src/core/errors.ts";
 import { isLeftToNewerCode } from "../../src/core/newer-code.ts";
+import { letterDetail } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { ADVANCE_STEP, isEnded, type JobState } from "../../src/core/state.ts";
 import { inSpan } from "../../src/telemetry/trace.ts";
@@ -74,12 +75,10 @@ async function advanceInSpan(
     if (!isSetAside(after)) return { retryAfterMs: Math.max(0, (after.retryAtMs ?? 0) - clock.now()) };
     const { deadLettered, error } = after;
     const seq = deadLettered?.seq;
-    // A person may move it back: it is no spare, whatever the workflow was asked for.
-    const { spareUntil: _, ...about } = detail;
     const reason = { reason: `${error.name}: ${error.message}`, ...(seq === undefined ? {} : { seq }) };
     await queue.deadLetter(
       advanceQueue(workflow),
-      { ...message, detail: { ...about, seq: seq ?? detail.seq } },
+      { ...message, detail: letterDetail(detail, seq ?? detail.seq) },
       reason,
     );
     return done;

@@ -16,13 +16,12 @@ import { type DecisionKind, type LetterFilter, wasDecided } from "../../src/core
 import type { Decide } from "../../src/core/decision.ts";
 import { PublishingError, UnknownJobError } from "../../src/core/errors.ts";
 import { keptBy } from "../../src/core/fork.ts";
+import { LOOK_SOON_MS } from "../../src/core/job-writer.ts";
 import { readCommits } from "../../src/core/read-job.ts";
 import { announcementsOf } from "../../src/core/redelivery.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { getJob, noSuchJob } from "../jobs/jobs.ts";
 import { type Submitted, submit } from "../submit/submit.ts";
-
-const LOOK_SOON_MS = 60_000;
 
 /** A job of a tenant's. */
 export interface Of {

@@ -9,13 +9,14 @@ import type {
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { WaitingLetter } from "../../src/core/commands.ts";
 import { iso } from "../../src/core/iso.ts";
+import { IN_DOUBT } from "../../src/core/retry.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { JobState, StepState } from "../../src/core/state.ts";
 import { redrive } from "../commands/commands.ts";
 import { errorKeys } from "../error-keys.ts";
 import { linksOf } from "../jobs/jobs.ts";
 import { problemOf } from "../problem-responses.ts";
-import { IN_DOUBT, isHeldInDoubt } from "./held-in-doubt.ts";
+import { isHeldInDoubt } from "./held-in-doubt.ts";
 import { redriveCursor, redrivePlaceOf } from "./redrive-cursor.ts";
 import { errorOf, walkDeadLetters } from "./walk-dead-letters.ts";
 

@@ -1,9 +1,7 @@
 import type { WaitingLetter } from "../../src/core/commands.ts";
 import type { App } from "../../src/core/define-app.ts";
+import { IN_DOUBT } from "../../src/core/retry.ts";
 import type { JobState } from "../../src/core/state.ts";
-
-/** The error of a step that waits because nothing says how its call ended. */
-export const IN_DOUBT = "InDoubtError";
 
 /**
  * Whether a dead letter has had a call that may have been made, and paid for, so that a person has to decide on another: as

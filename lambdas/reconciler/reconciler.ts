@@ -7,7 +7,7 @@ import { iso } from "../../src/core/iso.ts";
 import type { Head } from "../../src/core/ports.ts";
 import { asSpares, endMessages, outstanding, type Waits } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { isEnded, type JobState, type StepState, type StepStatus } from "../../src/core/state.ts";
+import { isEnded, isOpen, type JobState, type StepState } from "../../src/core/state.ts";
 import { reviewDeadLetters } from "./review-dead-letters.ts";
 import { FIRST_WAIT_MS, MAX_WAIT_MS, nextLookMs, waitsOf } from "./waits.ts";
 
@@ -97,7 +97,7 @@ function orphaned(state: JobState, nowMs: number, { app, maxSkewMs, isGone, call
   const context = { nowMs, maxSkewMs, isGone, isCalling: calls.has.bind(calls) };
   const isHeld = (step: StepState): boolean => step.status === "running" && heldUntilMs(state, step, context) > nowMs;
   return [...state.steps.values()]
-    .filter((step) => OPEN.includes(step.status) && !app.capabilities.has(step.capability) && !isHeld(step))
+    .filter((step) => isOpen(step) && !app.capabilities.has(step.capability) && !isHeld(step))
     .flatMap((step) =>
       giveUp(step, {
         name: "UnknownCapabilityError",
@@ -109,5 +109,3 @@ function orphaned(state: JobState, nowMs: number, { app, maxSkewMs, isGone, call
 /** The workflow is gone: running it says so, and after a few tries that waits for a person, too. */
 const isOrphaned = (state: JobState, app: App): boolean =>
   !app.workflows.has(state.workflow) && state.advance?.deadLettered === undefined;
-
-const OPEN: readonly StepStatus[] = ["requested", "retrying", "running"];

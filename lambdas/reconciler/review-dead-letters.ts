@@ -2,6 +2,7 @@ import { advanceQueue } from "../../src/contract/messages.ts";
 import type { WaitingLetter } from "../../src/core/commands.ts";
 import { type Judgement, judgeDeadLetter } from "../../src/core/judge-dead-letter.ts";
 import type { DeadLetter, DeadLetterVerdict } from "../../src/core/ports.ts";
+import { letterDetail } from "../../src/core/publish.ts";
 import { readState } from "../../src/core/read-job.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { ADVANCE_STEP } from "../../src/core/state.ts";
@@ -68,13 +69,9 @@ async function judgeOne(
     if (seen.has(key)) continue;
     seen.add(key);
     const { seq } = waiting;
-    const { stepIds: _, at: __, spareUntil: ___, ...detail } = message.detail;
+    const { stepIds: _, at: __, ...detail } = letterDetail(message.detail, seq);
     const named = waiting.stepId === ADVANCE_STEP ? {} : { stepIds: [waiting.stepId] };
-    await queue.deadLetter(
-      queueName,
-      { ...message, detail: { ...detail, seq, ...named } },
-      { reason: letter.reason, seq },
-    );
+    await queue.deadLetter(queueName, { ...message, detail: { ...detail, ...named } }, { reason: letter.reason, seq });
   }
   if (judgement.verdict === "remove" || letter.seq === undefined) return judgement.verdict;
   const key = keyOf(jobId, { stepId, seq: letter.seq });

@@ -1,6 +1,6 @@
 import { askedSince, type Waits } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { type JobState, nextTimeMs, type StepStatus } from "../../src/core/state.ts";
+import { isOpen, type JobState, nextTimeMs } from "../../src/core/state.ts";
 
 /** How long a job stands still before the reconciler looks at it, and a message is late before it may be lost, in ms. */
 export const FIRST_WAIT_MS = 60_000;
@@ -8,8 +8,6 @@ export const FIRST_WAIT_MS = 60_000;
 export const MAX_WAIT_MS = 900_000;
 /** However old a backlog is: a message that is later than this may have been lost, in ms. */
 const MAX_LATE_MS = 3_600_000;
-
-const OPEN: readonly StepStatus[] = ["requested", "retrying", "running"];
 
 /**
  * For how long what waits may only be late (rule 13): a step for twice as long as the oldest message of its own queue. What
@@ -46,7 +44,7 @@ export function nextLookMs(state: JobState, nowMs: number, asked: boolean, isGon
   const waitMs = Math.max(FIRST_WAIT_MS, isDue ? nowMs - nextMs : Math.max(quietMs, askedMs));
   // A time whose message is lost, or was too far ahead for one.
   const aheadMs = isDue ? Number.POSITIVE_INFINITY : nextMs;
-  const works = steps.some(({ status }) => OPEN.includes(status)) || state.advance !== undefined;
+  const works = steps.some(isOpen) || state.advance !== undefined;
   const rests = !works && state.status === "running" && aheadMs < Number.POSITIVE_INFINITY;
   return Math.min(nowMs + (rests ? waitMs : Math.min(waitMs, MAX_WAIT_MS)), state.deadlineMs, aheadMs);
 }

@@ -4,12 +4,13 @@ import type { MessageDetail } from "../../src/contract/messages.ts";
 import { decideClaim, keptAnswer } from "../../src/core/claim.ts";
 import type { Decide } from "../../src/core/decision.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
-import { doubtOf } from "../../src/core/doubt.ts";
+import { doubtOf, holdInDoubt } from "../../src/core/doubt.ts";
 import { UnknownJobError } from "../../src/core/errors.ts";
 import { iso } from "../../src/core/iso.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { isEnded, type JobState, type StepState } from "../../src/core/state.ts";
 import { mustBeApart } from "./company.ts";
+import type { Letter } from "./send-dead-letter.ts";
 
 export interface ClaimRequest {
   readonly detail: MessageDetail;
@@ -37,20 +38,13 @@ export interface Claimed {
   readonly reattachTo: string | undefined;
 }
 
-interface Buried {
-  readonly stepId: string;
-  readonly reason: string;
-  /** Of the event that gave it up. */
-  readonly seq: number;
-}
-
 /** What became of the steps that a message names. */
 export interface Claims {
   readonly claimed: Claimed[];
   readonly deferred: { readonly stepId: string; readonly untilMs: number }[];
-  readonly held: Buried[];
+  readonly held: Letter[];
   /** Given up before, by somebody who did not come to ack the message: it may be missing in the dead letters. */
-  readonly unsent: Buried[];
+  readonly unsent: Letter[];
   /** In doubt, and in company. */
   readonly suspects: string[];
   readonly dropped: number;
@@ -138,8 +132,8 @@ function decideClaims(
   const claims = {
     claimed: [] as Claimed[],
     deferred: [] as Claims["deferred"][number][],
-    held: [] as Buried[],
-    unsent: [] as Buried[],
+    held: [] as Letter[],
+    unsent: [] as Letter[],
     suspects: [] as string[],
   };
   let dropped = 0;
@@ -186,9 +180,7 @@ function decideClaims(
         break;
       case "hold": {
         doubts += 1;
-        const error = { name: "InDoubtError", message: decision.reason };
-        events.push(doubtOf(step, "hold", capability, resources));
-        events.push({ type: "step.dead_lettered", ...about, attempt: decision.inDoubt, error });
+        events.push(...holdInDoubt(step, { message: decision.reason }, capability, resources));
         claims.held.push({ stepId, reason: decision.reason, seq: state.seq + events.length });
         break;
       }

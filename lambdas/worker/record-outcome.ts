@@ -1,12 +1,11 @@
 import type { ErrorInfo, EventBody, Usage } from "../../src/contract/events.ts";
 import type { JobId } from "../../src/contract/ids.ts";
 import type { MessageDetail } from "../../src/contract/messages.ts";
-import { topics } from "../../src/contract/messages.ts";
 import { type CallOutcome, checkOutput } from "../../src/core/call.ts";
 import { keptAnswer } from "../../src/core/claim.ts";
 import type { Decide } from "../../src/core/decision.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
-import { doubtOf } from "../../src/core/doubt.ts";
+import { holdInDoubt } from "../../src/core/doubt.ts";
 import { errorInfo, PublishingError } from "../../src/core/errors.ts";
 import { iso } from "../../src/core/iso.ts";
 import { decideRetry, type RetryDecision } from "../../src/core/retry.ts";
@@ -16,6 +15,7 @@ import type { Claimed } from "./claim-steps.ts";
 import { holds } from "./holds.ts";
 import { logKeys } from "./log-keys.ts";
 import { countSteps, countTokens, type Observed } from "./observe-step.ts";
+import { sendDeadLetter } from "./send-dead-letter.ts";
 import { untilRecorded } from "./until-recorded.ts";
 
 /** A step that is to be tried again. */
@@ -75,7 +75,7 @@ export async function recordOutcome(
     runtime.logger.warn("late result dropped", { ...logKeys(detail), ...about });
     // This may be its last message, and who gave it up may have died before that was in the dead letters.
     const { deadLettered, error } = current ?? {};
-    if (deadLettered && error) await sendDeadLetter(step, task, { error, seq: deadLettered.seq }, runtime);
+    if (deadLettered && error) await bury(step, task, { error, seq: deadLettered.seq }, runtime);
   } else countSteps("StepsCompleted", 1, capability.name, runtime);
   countTokens(usage, capability.name, runtime);
   if (recorded === "recorded before") mayBeUnannounced(jobId, runtime);
@@ -124,18 +124,15 @@ function recordedBefore(current: StepState, { attempt }: Claimed, nowMs: number)
   };
 }
 
-/** Its message in the dead letters, which is sent after it is on record. A second one goes when dead letters are reviewed. */
-async function sendDeadLetter(
+const bury = (
   { stepId }: Claimed,
-  { detail, capability }: Pick<Task, "detail" | "capability">,
+  { detail, capability: { name } }: Pick<Task, "detail" | "capability">,
   { error, seq }: { readonly error: ErrorInfo; readonly seq: number },
-  { queue }: Runtime,
-): Promise<void> {
-  // A person may move it back: it is no spare, whatever it was worked on for.
-  const { spareUntil: _, ...about } = detail;
-  const message = { topic: topics.requested(capability.name), detail: { ...about, seq, stepIds: [stepId] } };
-  await queue.deadLetter(capability.name, message, { reason: `${error.name}: ${error.message}`, seq });
-}
+  runtime: Runtime,
+): Promise<void> => {
+  const reason = `${error.name}: ${error.message}`;
+  return sendDeadLetter({ stepId, reason, seq }, { detail, capability: name }, runtime);
+};
 
 async function recordFailure(
   step: Claimed,
@@ -149,14 +146,6 @@ async function recordFailure(
   const about = { stepId: step.stepId, capability: capability.name, attempt: step.attempt };
   const error = errorInfo(thrown);
   const random = ids.random();
-  const held = (current: StepState): EventBody[] => {
-    const message = `capability ${capability.name} holds a call that was cut off: ${error.message}`;
-    const inDoubt = { name: "InDoubtError", message, cause: error };
-    return [
-      { ...doubtOf(current, "hold", capability, runtime.resources), ...(usage ? { estimate: usage } : {}) },
-      { type: "step.dead_lettered", ...about, error: inDoubt },
-    ];
-  };
   const decide: Decide<Failure | undefined> = (state, nowMs) => {
     const current = state.steps.get(step.stepId);
     if (current === undefined) return { events: [], result: undefined };
@@ -167,7 +156,8 @@ async function recordFailure(
     const decision = decideRetry(thrown, current, capability, random);
     // While its provider keeps the answer and there are attempts, it is asked for that.
     if (mayHold && !isLast && (decision.final || keptAnswer(capability, current) === undefined)) {
-      const events = held(current);
+      const message = `capability ${capability.name} holds a call that was cut off: ${error.message}`;
+      const events = holdInDoubt(current, { message, cause: error, usage }, capability, runtime.resources);
       return { events, result: { counts: true, final: true, delayMs: 0, deadLetterSeq: state.seq + events.length } };
     }
     const events: EventBody[] = [
@@ -202,7 +192,7 @@ async function recordFailure(
   if (outcome.deadLetterSeq !== undefined) {
     countSteps("StepsDeadLettered", 1, capability.name, runtime);
     const given = { error: outcome.error ?? error, seq: outcome.deadLetterSeq };
-    await sendDeadLetter(step, { detail, capability }, given, runtime);
+    await bury(step, { detail, capability }, given, runtime);
   }
   if (outcome.isUnannounced) mayBeUnannounced(jobId, runtime);
   const retry = final || outcome.isLast ? undefined : { stepId: step.stepId, delayMs, counts };

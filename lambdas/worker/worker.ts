@@ -10,6 +10,7 @@ import { logKeys } from "./log-keys.ts";
 import { countSteps, observeStep } from "./observe-step.ts";
 import { passGates } from "./pass-gates.ts";
 import type { Outcome, Retry } from "./record-outcome.ts";
+import { sendDeadLetter } from "./send-dead-letter.ts";
 
 export interface StepRequest {
   readonly capability: string;
@@ -117,12 +118,10 @@ async function passOn(claims: Claims, { capability, detail }: StepRequest, runti
   const { clock, ids, queue } = runtime;
   countSteps("StepsInDoubt", claims.doubts, capability, runtime);
   countSteps("StepsDeadLettered", claims.held.length, capability, runtime);
-  const message = { topic: topics.requested(capability), detail };
-  for (const { stepId, reason, seq } of [...claims.held, ...claims.unsent]) {
-    const { spareUntil: _, ...about } = detail;
-    const letter = { ...message, detail: { ...about, seq, stepIds: [stepId] } };
-    await queue.deadLetter(capability, letter, { reason, seq });
+  for (const letter of [...claims.held, ...claims.unsent]) {
+    await sendDeadLetter(letter, { detail, capability }, runtime);
   }
+  const message = { topic: topics.requested(capability), detail };
   if (claims.deferred.length > 0) {
     const untilMs = Math.min(...claims.deferred.map((step) => step.untilMs));
     const stepIds = claims.deferred.map((step) => step.stepId);

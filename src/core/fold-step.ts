@@ -10,6 +10,7 @@ import {
 } from "./fold-advance.ts";
 import { notDeadLettered, reviewStatus } from "./fold-dead-letters.ts";
 import { freeze } from "./freeze.ts";
+import { TIMEOUT } from "./retry.ts";
 import { ADVANCE_STEP, type AttemptState, type JobState, type StepState } from "./state.ts";
 
 /** An event about a step, or, under the step id `ADVANCE_STEP`, about the workflow itself. */
@@ -114,9 +115,6 @@ export function endRunningSteps(state: JobState, time: string): void {
     if (step.status === "running") endAttempt(step, "abandoned", time);
   }
 }
-
-/** The name of the error of a call that we cut off, and that counts all the same. */
-const TIMEOUT = "TimeoutError";
 
 function failed(state: JobState, event: EventOf<"step.failed">, time: string): void {
   const step = stepOf(state, event);

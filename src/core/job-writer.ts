@@ -51,7 +51,7 @@ const CONFLICT_JITTER_MS = 20;
 /** A job that has not moved for this long, in ms, may miss a message. */
 const QUIET_MS = 5_000;
 /** A job that goes on is looked at after so long, in ms. */
-const LOOK_SOON_MS = 60_000;
+export const LOOK_SOON_MS = 60_000;
 /** For so long the repeat of a submission asks for what may be missing, in ms. */
 const REPEAT_MS = 120_000;
 /** For so long a message that may be a second one waits where its step has to, in ms. */

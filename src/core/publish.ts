@@ -101,19 +101,17 @@ export interface Waits {
   readonly advanceMs: number;
 }
 
-const NO_WAITS: Waits = { stepMs: () => 0, advanceMs: 0 };
-
 /**
  * Asks for what a job still waits for: steps that nobody holds, or the workflow itself. Used when messages may be lost.
  *
- * @param waits leaves out what has not waited for so long: its message may only be late
+ * @param waits leaves out what has not waited for so long: its message may only be late. Without it nothing is left out
  */
 export function outstanding(
   state: JobState,
   app: App,
   nowMs: number,
   isGone: (holder: string) => boolean,
-  waits: Waits = NO_WAITS,
+  waits?: Waits,
 ): Message[] {
   // Past its deadline nothing is worked on any more: whoever is asked would only ask again.
   if (isEnded(state) || state.deadlineMs <= nowMs || waitsForStart(state, nowMs)) return [];
@@ -123,7 +121,7 @@ export function outstanding(
   for (const step of state.steps.values()) {
     if (step.status === "completed" || step.status === "failed") answered += 1;
     const sinceMs = askedSince(step, nowMs, isGone);
-    if (sinceMs === undefined || nowMs - sinceMs < waits.stepMs(step.capability)) continue;
+    if (sinceMs === undefined || nowMs - sinceMs < (waits?.stepMs(step.capability) ?? 0)) continue;
     const ids = byCapability.get(step.capability);
     if (ids) ids.push(step.id);
     else byCapability.set(step.capability, [step.id]);
@@ -133,10 +131,10 @@ export function outstanding(
   // Whether the workflow has seen every answer only the workflow can tell: asking it again costs little.
   const mayAdvance = state.advance !== undefined || answered > 0 || state.steps.size === 0;
   // A job that moves asks its workflow at each answer anyway, but nothing that moves it asks for what has its time.
-  const isQuiet = nowMs - Date.parse(state.updatedAt) >= waits.advanceMs;
+  const isQuiet = nowMs - Date.parse(state.updatedAt) >= (waits?.advanceMs ?? 0);
   const isDue = (nextTimeMs(state) ?? Infinity) <= nowMs;
   if (((mayAdvance && isQuiet) || isDue) && !advanceWaits) messages.push(advanceMessage(state));
-  if (waits !== NO_WAITS) return messages;
+  if (waits) return messages;
   for (const { fireAtMs: at } of pendingTimers(state)) {
     if (at > nowMs && at - nowMs <= MAX_AHEAD_MS) messages.push(timeMessage(state, at));
   }
@@ -149,6 +147,12 @@ export function outstanding(
  */
 export const asSpares = (messages: readonly Message[], spareUntil: number): Message[] =>
   messages.map(({ topic, detail }) => ({ topic, detail: { ...detail, spareUntil } }));
+
+/** What a dead letter says of the message that it was: a person may move it back, so it is no spare. */
+export const letterDetail = ({ spareUntil: _, ...detail }: MessageDetail, seq: number): MessageDetail => ({
+  ...detail,
+  seq,
+});
 
 /** What announces the end of a job that has ended. */
 export function endMessages(state: JobState): Message[] {

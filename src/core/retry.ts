@@ -24,9 +24,12 @@ export class HeldError extends TerminalError {
   override readonly name: string = "HeldError";
 }
 
+/** What the error of a dead letter is called whose call is in doubt, thrown or not. */
+export const IN_DOUBT = "InDoubtError";
+
 /** Nobody knows what has become of a call, and its capability lets only a person have it made again. */
 export class InDoubtError extends HeldError {
-  override readonly name = "InDoubtError";
+  override readonly name = IN_DOUBT;
 }
 
 /** The capability returned what its own output schema forbids. Trying again would pay for the answer twice. */
@@ -40,9 +43,12 @@ export class OutputError extends TerminalError {
   }
 }
 
+/** The name of the error of a call that we cut off, and that counts all the same. */
+export const TIMEOUT = "TimeoutError";
+
 /** The call took longer than its capability's `timeoutMs`. */
 export class TimeoutError extends Error {
-  override readonly name = "TimeoutError";
+  override readonly name = TIMEOUT;
 }
 
 /** The provider asked to wait or is down: costs no attempt. */

@@ -38,7 +38,7 @@ export class SharedCount {
     if (count >= most) return { free: false, count };
     if (asked + known.unseen + known.since >= most) {
       // Some that were on their way have come to their end meanwhile, and are counted or not: the next answer knows.
-      if (this.#known.get(key) === known) this.#known.delete(key);
+      this.#forget(key, known);
       return await this.take(key, n, most, ask);
     }
     known.since += n;
@@ -69,14 +69,18 @@ export class SharedCount {
     const known: Known = { atMs: this.#clock.now(), count: ask(), answered: false, unseen, since: 0 };
     if (this.#known.size >= MAX_KEYS) this.#known.clear();
     this.#known.set(key, known);
-    const forget = () => {
-      if (this.#known.get(key) === known) this.#known.delete(key);
-    };
-    known.count.then(() => {
-      known.answered = true;
-      if (this.#freshMs === 0) forget();
+    known.count.then(
+      () => {
+        known.answered = true;
+        if (this.#freshMs === 0) this.#forget(key, known);
+      },
       // A failure is no count: the next one asks again.
-    }, forget);
+      () => this.#forget(key, known),
+    );
     return known;
+  }
+
+  #forget(key: string, known: Known): void {
+    if (this.#known.get(key) === known) this.#known.delete(key);
   }
 }

@@ -138,6 +138,10 @@ export const ADVANCE_STEP = "@advance";
 export const waitsForStart = (state: JobState, nowMs: number): boolean =>
   (state.startAtMs ?? 0) > nowMs && ![...state.steps.values()].some(({ attempt }) => attempt > 0);
 
+/** Whether a step is still to be worked on: it has no answer, and waits for no person. */
+export const isOpen = ({ status }: StepState): boolean =>
+  status === "requested" || status === "retrying" || status === "running";
+
 /** Timers that have not gone off, the earliest first. */
 export const pendingTimers = (state: JobState): TimerState[] =>
   [...state.timers.values()].filter(({ firedSeq }) => firedSeq === 0).sort((a, b) => a.fireAtMs - b.fireAtMs);

@@ -87,15 +87,14 @@ export class SqsDeadLetters {
             else stay.push({ message, untilMs });
           }),
         );
-        if (gone.length === 0) continue;
         if (this.#clock.now() >= untilMs) {
           // Two who judged copies of one letter, each keeping another of them, would leave none.
           stay.push(...gone.map((message) => ({ message, untilMs })));
-          continue;
+        } else if (gone.length > 0) {
+          const handles = gone.map(({ ReceiptHandle }) => ReceiptHandle ?? "");
+          await deleteMessages(this.#client, url, handles);
+          removed += gone.length;
         }
-        const handles = gone.map(({ ReceiptHandle }) => ReceiptHandle ?? "");
-        await deleteMessages(this.#client, url, handles);
-        removed += gone.length;
       }
     } finally {
       // All of them at the end: what is given back would be looked at again.

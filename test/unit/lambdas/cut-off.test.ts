@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { redriveJob } from "../../../lambdas/commands/commands.ts";
+import type { StepContext } from "../../../src/core/define-capability.ts";
 import { settle } from "../../../src/testing/virtual-clock.ts";
 import { jobOfOneStep, TENANT } from "./job-of-one-step.ts";
 
@@ -15,6 +16,31 @@ function endless() {
       return new Promise<never>(() => {});
     },
   };
+}
+
+/** A provider that keeps the answer of a call which never comes back, and what it was asked in turn. */
+function keeping(usage?: { inputTokens: number }) {
+  const calls: string[] = [];
+  return {
+    calls,
+    run: async (_: unknown, step: StepContext) => {
+      calls.push("run");
+      if (usage) step.usage(usage);
+      await step.keptAs("resp-1");
+      await new Promise<never>(() => {});
+    },
+    reattach(id: string) {
+      calls.push(id);
+      return { text: "kept" };
+    },
+  };
+}
+
+/** Its message comes, and so much time passes meanwhile. */
+async function come(job: Awaited<ReturnType<typeof jobOfOneStep>>, ms: number): Promise<void> {
+  const coming = job.come();
+  await job.clock.advance(ms);
+  await coming;
 }
 
 const HELD = [
@@ -83,29 +109,11 @@ describe("a call of a capability that holds what is in doubt", () => {
   });
 
   test("whose provider keeps the answer is asked for that, and no person", async () => {
-    const calls: string[] = [];
-    const job = await jobOfOneStep(
-      async (_, step) => {
-        calls.push("run");
-        await step.keptAs("resp-1");
-        await new Promise<never>(() => {});
-      },
-      {
-        onInDoubt: "hold",
-        timeoutMs: 5_000,
-        retry: { baseDelayMs: 1, maxDelayMs: 1 },
-        reattach(id) {
-          calls.push(id);
-          return { text: "kept" };
-        },
-      },
-    );
-    const coming = job.come();
-    await job.clock.advance(10_000);
-    await coming;
-    const again = job.come();
-    await job.clock.advance(1_000);
-    await again;
+    const { run, reattach, calls } = keeping();
+    const retry = { baseDelayMs: 1, maxDelayMs: 1 };
+    const job = await jobOfOneStep(run, { onInDoubt: "hold", timeoutMs: 5_000, retry, reattach });
+    await come(job, 10_000);
+    await come(job, 1_000);
     expect(calls).toEqual(["run", "resp-1"]);
     expect((await job.state()).status).toBe("completed");
   });
@@ -113,35 +121,15 @@ describe("a call of a capability that holds what is in doubt", () => {
   test.each(["dead-letter", "throw"] as const)(
     "whose provider keeps the answer and does not give it waits for a person in the end (%s)",
     async (onExhausted) => {
-      const calls: string[] = [];
       const usage = { inputTokens: 3 };
-      const job = await jobOfOneStep(
-        async (_, step) => {
-          calls.push("run");
-          step.usage(usage);
-          await step.keptAs("resp-1");
-          await new Promise<never>(() => {});
-        },
-        {
-          onInDoubt: "hold",
-          onExhausted,
-          timeoutMs: 5_000,
-          retry: { maxAttempts: 1 },
-          reattach(id) {
-            calls.push(id);
-            return { text: "kept" };
-          },
-        },
-      );
-      const coming = job.come();
-      await job.clock.advance(10_000);
-      await coming;
+      const { run, reattach, calls } = keeping(usage);
+      const retry = { maxAttempts: 1 };
+      const job = await jobOfOneStep(run, { onInDoubt: "hold", onExhausted, timeoutMs: 5_000, retry, reattach });
+      await come(job, 10_000);
       expect((await job.events()).slice(-2)).toMatchObject([{ ...HELD[0], estimate: usage }, HELD[1]]);
       // A person's redrive asks for the answer first.
       await redriveJob({ tenant: TENANT, jobId: job.jobId }, { stepId: "s/0" }, job.runtime);
-      const again = job.come();
-      await job.clock.advance(1_000);
-      await again;
+      await come(job, 1_000);
       expect(calls).toEqual(["run", "resp-1"]);
     },
   );
@@ -157,30 +145,12 @@ describe("a call of a capability that holds what is in doubt", () => {
 });
 
 test("a timeout that gives a step up does not make it forget the answer that its provider keeps", async () => {
-  const calls: string[] = [];
-  const job = await jobOfOneStep(
-    async (_, step) => {
-      calls.push("run");
-      await step.keptAs("resp-1");
-      await new Promise<never>(() => {});
-    },
-    {
-      timeoutMs: 5_000,
-      retry: { maxAttempts: 1 },
-      reattach(id) {
-        calls.push(id);
-        return { text: "kept" };
-      },
-    },
-  );
-  const coming = job.come();
-  await job.clock.advance(10_000);
-  await coming;
+  const { run, reattach, calls } = keeping();
+  const job = await jobOfOneStep(run, { timeoutMs: 5_000, retry: { maxAttempts: 1 }, reattach });
+  await come(job, 10_000);
   expect((await job.state()).steps.get("s/0")?.error?.name).toBe("TimeoutError");
   await redriveJob({ tenant: TENANT, jobId: job.jobId }, { stepId: "s/0" }, job.runtime);
-  const again = job.come();
-  await job.clock.advance(1_000);
-  await again;
+  await come(job, 1_000);
   expect(calls).toEqual(["run", "resp-1"]);
 });
 

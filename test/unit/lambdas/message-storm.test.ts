@@ -10,6 +10,23 @@ import { fleet, MINUTE_MS, tenant } from "./fleet.ts";
 const ended = (states: Awaited<ReturnType<Awaited<ReturnType<typeof fleet>>["states"]>>) =>
   states.filter((state) => state?.status === "completed").length;
 
+/** A capability whose provider is down until the outage is ended. */
+function providerDown() {
+  let isDown = true;
+  return {
+    end: () => {
+      isDown = false;
+    },
+    capability: {
+      provider: () => ({ name: "acme:model" }),
+      run(input: { text: string }) {
+        if (isDown) throw new ThrottledError("the provider is down");
+        return input;
+      },
+    },
+  };
+}
+
 test("a backlog of half an hour has one message for each step, however often the reconciler looks", async () => {
   const { published, calls, pass, states } = await fleet({
     jobs: 30,
@@ -47,47 +64,35 @@ test("where nobody tells how old a backlog is, a step is asked for four times an
 });
 
 test("an outage of hours does not fill the queue: what is asked for anew waits until it is asked for again", async () => {
-  let isDown = true;
+  const outage = providerDown();
   const { pass, waiting, states } = await fleet({
     jobs: 4,
     slots: 4,
     callMs: 0,
-    capability: {
-      provider: () => ({ name: "acme:model" }),
-      run(input) {
-        if (isDown) throw new ThrottledError("the provider is down");
-        return input;
-      },
-    },
+    capability: outage.capability,
   });
   const counts: number[] = [];
   await pass(30);
   await pass(150, { eachMinute: async () => void counts.push(await waiting()) });
   // The first, and those of the last two looks.
   expect(Math.max(...counts)).toBeLessThanOrEqual(4 * 3);
-  isDown = false;
+  outage.end();
   await pass(20);
   expect(ended(await states())).toBe(4);
   expect(await waiting()).toBe(0);
 }, 60_000);
 
 test("a step whose message was lost in an outage of hours is called within a quarter of an hour of its end", async () => {
-  let isDown = true;
+  const outage = providerDown();
   const { pass, states } = await fleet({
     jobs: 6,
     lost: 1,
     slots: 6,
     callMs: 0,
-    capability: {
-      provider: () => ({ name: "acme:model" }),
-      run(input) {
-        if (isDown) throw new ThrottledError("the provider is down");
-        return input;
-      },
-    },
+    capability: outage.capability,
   });
   await pass(120);
-  isDown = false;
+  outage.end();
   await pass(16);
   expect(ended(await states())).toBe(6);
 }, 60_000);
