@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { type AppOptions, defineApp } from "../../src/core/define-app.ts";
 import { defineCapability } from "../../src/core/define-capability.ts";
@@ -100,7 +100,9 @@ describe("submitting on AWS", () => {
     // What was refused is not in flight.
     for (let n = 0; n < 3; n++) expect((await submit()).status).toBe(503);
     deployment.startWorkers();
-    await expect.poll(async () => (await deployment.newRuntime().queue.stats("work")).ready).toBe(0);
+    const { queue } = deployment.newRuntime();
+    const nothingWaits = async () => (await queue.stats("work")).ready === 0;
+    await vi.waitUntil(nothingWaits, { timeout: 60_000 });
     await clock.advance(2_000);
     expect((await submit()).status).toBe(202);
   });

@@ -1,5 +1,5 @@
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 import type { Resources } from "../../src/core/resources.ts";
 import { defineApp, defineCapability, defineWorkflow, TerminalError } from "../../src/index.ts";
@@ -40,7 +40,10 @@ test("a step that is given up waits in the dead letters of its queue, with the s
   startWorkers();
   const { body } = await submit("failing", { text: "x" });
   await ended(body.id, ["dead-lettered"]);
-  const [letter, ...others] = await newRuntime().queue.deadLetters("hopeless", 10);
+  const { queue } = newRuntime();
+  // The letter follows its event.
+  await vi.waitUntil(async () => (await queue.stats("hopeless")).deadLetters > 0, { timeout: 60_000 });
+  const [letter, ...others] = await queue.deadLetters("hopeless", 10);
   expect(others).toEqual([]);
   expect(letter).toMatchObject({ reason: "TerminalError: this never works" });
   const { events: log } = (await events(body.id)).body;

@@ -96,11 +96,12 @@ test("without a collector nothing of the SDK is loaded, and the run is the same"
   expect(packages.filter((name) => SDK.includes(name))).toEqual([]);
 });
 
-test.each(["deaf", "gone"])("a collector that is %s holds up an invocation for a second at most", async (how) => {
+// How long each waits: flush-telemetry.test.ts.
+test.each(["deaf", "gone"])("a collector that is %s keeps no invocation from its end", async (how) => {
   if (how === "gone") await collector.close();
   collector.deaf = true;
   const jobs = Array.from({ length: 2 }, () => ({ workflow: "broken", input: { text: "x" }, wait: false }));
   const { jobs: ended } = await runObserved({ model: chat.model, jobs }, traced());
-  for (const { submitMs } of ended) expect(submitMs).toBeLessThan(2_500);
+  expect(ended).toHaveLength(2);
   if (how === "deaf") expect(collector.requests).toBeGreaterThan(0);
 });
