@@ -5,12 +5,16 @@ import { inSpan } from "../../src/telemetry/trace.ts";
 import { Collector } from "./collector.ts";
 
 const collector = new Collector();
-afterEach(() => collector.close());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  return collector.close();
+});
 
 test("a collector that is deaf holds up an invocation for a second at most", async () => {
   collector.deaf = true;
-  const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: await collector.listen(), OTEL_TRACES_SAMPLER_ARG: "1" };
-  const telemetry = await startTelemetry("test", variables);
+  vi.stubEnv("OTEL_EXPORTER_OTLP_ENDPOINT", await collector.listen());
+  vi.stubEnv("OTEL_TRACES_SAMPLER_ARG", "1");
+  const telemetry = await startTelemetry("test", process.env);
   await inSpan("work", { kind: "server", traceparent: undefined, attributes: {} }, async () => {});
   // Timers of this call go off when the test says so; those of the exporter, later ones, are not among them.
   const idle = setTimeout(() => {});
