@@ -49,10 +49,10 @@ describe("cancelling", () => {
   });
 
   test("ends a wait: nothing follows when its time comes", async ({ api }) => {
-    const { id } = await api.submit("trial", { mode: "naps", text: "x", size: 500 });
+    const { id } = await api.submit("trial", { mode: "naps", text: "x", size: 3_000 });
     const job = await api.command(id, "cancel");
     // One that begins to wait later is through: whatever was to come of the first has come.
-    expect(await api.run("trial", { mode: "naps", text: "later", size: 1_000 })).toMatchObject({ status: "completed" });
+    expect(await api.run("trial", { mode: "naps", text: "later", size: 3_500 })).toMatchObject({ status: "completed" });
     expect(await api.job(id)).toEqual(job);
     expect(job).toMatchObject({ status: "cancelled", steps: [], timers: [{ id: "nap", fired: false }] });
   });
