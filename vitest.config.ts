@@ -13,8 +13,8 @@ const projects = ["unit", "contract", "app", "infra", "aws", "system", "simulati
     name,
     include: [`test/${name}/**/*.test.ts`],
     retry,
-    testTimeout: SLOW.includes(name) ? 60_000 : 10_000,
-    hookTimeout: SLOW.includes(name) ? 60_000 : 10_000,
+    testTimeout: SLOW.includes(name) ? 120_000 : 20_000,
+    hookTimeout: SLOW.includes(name) ? 180_000 : 10_000,
   },
 }));
 
