@@ -5,14 +5,10 @@ import { CONCURRENCY, connectionOf } from "./test/conformance/target.ts";
 /** Projects whose tests start processes or servers, synthesize stacks, or run very many schedules. */
 const SLOW = ["contract", "infra", "aws", "system", "simulation"];
 
-/** What passes only when tried again is told of at the end of CI's output: see tools/tell-tests.ts. */
-const retry = process.env.CI ? 1 : 0;
-
 const projects = ["unit", "contract", "app", "infra", "aws", "system", "simulation"].map((name) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
-    retry,
     testTimeout: SLOW.includes(name) ? 120_000 : 20_000,
     hookTimeout: SLOW.includes(name) ? 180_000 : 10_000,
   },
@@ -23,7 +19,6 @@ const conformance = {
   test: {
     name: "conformance",
     include: ["test/conformance/*.test.ts"],
-    retry,
     globalSetup: ["test/conformance/start-target.ts"],
     setupFiles: ["test/conformance/skip-exceptions.ts"],
     sequence: { concurrent: true },

@@ -24,15 +24,15 @@ interface Report {
 const MESSAGE_LINES = 20;
 const shortened = (text: string): string => text.split("\n").slice(0, MESSAGE_LINES).join("\n    ");
 
-/** The lines to print. A file that could not be loaded has no tests to count: it counts as one failure. */
+/** The lines to print. A file that could not be loaded, or whose hook failed, has no failed test: it counts as one. */
 export function tellTests({ numPassedTests, numFailedTests, testResults }: Report): string[] {
   const lines: string[] = [];
-  let unloaded = 0;
+  let others = 0;
   for (const { name, status, message, assertionResults } of testResults) {
     const file = relative(process.cwd(), name);
-    if (status === "failed" && assertionResults.length === 0) {
-      unloaded += 1;
-      lines.push(`failed: ${file}\n    ${shortened(message)}`);
+    if (status === "failed" && !assertionResults.some((test) => test.status === "failed")) {
+      others += 1;
+      lines.push(`failed: ${file}\n    ${shortened(message || "a hook of its tests failed: see above")}`);
     }
     for (const { fullName, status: how, failureMessages } of assertionResults) {
       const [first] = failureMessages;
@@ -41,7 +41,7 @@ export function tellTests({ numPassedTests, numFailedTests, testResults }: Repor
       lines.push(`${how === "passed" ? "flaky" : "failed"}: ${file} > ${fullName}\n    ${shortened(first)}`);
     }
   }
-  return [...lines, `${numPassedTests} passed, ${numFailedTests + unloaded} failed`];
+  return [...lines, `${numPassedTests} passed, ${numFailedTests + others} failed`];
 }
 
 if (import.meta.main) {

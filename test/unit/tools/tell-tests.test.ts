@@ -29,6 +29,14 @@ test("what passed only when tried again is told as flaky, and does not count as 
   ]);
 });
 
+test("a file whose hook failed, so that its tests were skipped, is a failure", () => {
+  const testResults = [file("failed", "", [result("skipped")])];
+  expect(tellTests({ numPassedTests: 0, numFailedTests: 0, testResults })).toEqual([
+    "failed: test/a.test.ts\n    a hook of its tests failed: see above",
+    "0 passed, 1 failed",
+  ]);
+});
+
 test("a file that could not be loaded is a failure", () => {
   const testResults = [file("failed", "SyntaxError: no", [])];
   expect(tellTests({ numPassedTests: 0, numFailedTests: 0, testResults })).toEqual([
