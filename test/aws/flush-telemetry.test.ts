@@ -1,19 +1,26 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { afterEach, expect, test, vi } from "vitest";
+import { context, trace } from "@opentelemetry/api";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { startTelemetry } from "../../src/telemetry/start-telemetry.ts";
 import { inSpan } from "../../src/telemetry/trace.ts";
 import { Collector } from "./collector.ts";
 
-const collector = new Collector();
-afterEach(() => {
+let collector: Collector;
+beforeEach(() => {
+  collector = new Collector();
+});
+afterEach(async () => {
+  trace.disable();
+  context.disable();
   vi.unstubAllEnvs();
-  return collector.close();
+  await collector.close();
 });
 
-test("a collector that is deaf holds up an invocation for a second at most", async () => {
+test.each(["deaf", "gone"])("a collector that is %s holds up an invocation for a second at most", async (how) => {
   collector.deaf = true;
   vi.stubEnv("OTEL_EXPORTER_OTLP_ENDPOINT", await collector.listen());
   vi.stubEnv("OTEL_TRACES_SAMPLER_ARG", "1");
+  if (how === "gone") await collector.close();
   const telemetry = await startTelemetry("test", process.env);
   await inSpan("work", { kind: "server", traceparent: undefined, attributes: {} }, async () => {});
   // Timers of this call go off when the test says so; those of the exporter, later ones, are not among them.
@@ -28,7 +35,7 @@ test("a collector that is deaf holds up an invocation for a second at most", asy
     isFlushed = true;
   });
   setTimer.mockRestore();
-  while (collector.requests === 0 && !isFlushed) await turn();
+  if (how === "deaf") while (collector.requests === 0 && !isFlushed) await turn();
   expect(isFlushed).toBe(false);
   timers.get(1_000)?.();
   await turn();
