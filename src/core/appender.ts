@@ -4,7 +4,17 @@ import { encodeCommit } from "./commit-codec.ts";
 import type { Draft } from "./draft.ts";
 import { PublishingError } from "./errors.ts";
 import type { JobStates } from "./job-states.ts";
-import type { AppendOutcome, Blobs, Effects, EventLog, JobIndex, Snapshots, StoredCommit, Topics } from "./ports.ts";
+import type {
+  AppendOutcome,
+  Blobs,
+  Committed,
+  Effects,
+  EventLog,
+  JobIndex,
+  Snapshots,
+  StoredCommit,
+  Topics,
+} from "./ports.ts";
 import { encodeSnapshot, isSnapshotDue } from "./snapshot.ts";
 import { isEnded, type JobState } from "./state.ts";
 
@@ -14,6 +24,8 @@ export interface AppenderDeps {
   readonly blobs: Blobs;
   readonly snapshots?: Snapshots;
   readonly topics: Topics;
+  /** A commit is durable, by an append of this process. */
+  readonly onCommitted?: (commit: Committed) => void;
   /** A job has come to its end, by an append of this process. */
   readonly onEnded?: (state: JobState) => void;
   /** A head could not be changed: it stays due. */
@@ -45,7 +57,10 @@ export class Appender {
         expiresMs: draft.state.expiresMs,
       });
       if (appended) {
-        if (isEnded(draft.state)) this.#deps.onEnded?.(draft.state);
+        const { jobId, tenant, seq } = draft.state;
+        const ended = isEnded(draft.state);
+        if (ended) this.#deps.onEnded?.(draft.state);
+        this.#deps.onCommitted?.({ jobId, tenant, seq, ended });
         draft.state.size += characters;
         this.#states.keep(draft.state);
       }

@@ -203,6 +203,40 @@ export interface WorkQueue {
 /** Receive counts above which a queue sets a message aside by itself: it kills whoever takes it. */
 export const MAX_RECEIVES = 20;
 
+/** A commit that is durable, for whoever follows its job. */
+export interface Committed {
+  readonly jobId: JobId;
+  readonly tenant: TenantId;
+  /** Of its last event. */
+  readonly seq: number;
+  /** Nothing follows it: it holds the terminal event. */
+  readonly ended: boolean;
+}
+
+/** Tells followers of a job that there may be more to read. The log says what is true: it may tell late, or for nothing. */
+export interface Changes {
+  /** Begin to follow before the first read: what is committed between a read and {@link Following.next} is then known. */
+  follow(jobId: JobId): Following;
+}
+
+/** To be closed by whoever made it. */
+export interface Following {
+  /**
+   * Resolves with true when the job may have events after `afterSeq`, at once where it is known to have; with false after
+   * `withinMs` or when `signal` aborts. One call at a time.
+   */
+  next(afterSeq: number, withinMs: number, signal?: AbortSignal): Promise<boolean>;
+  close(): void;
+}
+
+/** Those to whom what is committed is pushed. Losing one of these calls only makes them late: they come back with a cursor. */
+export interface Watchers {
+  /** Begins to tell them. Never throws. */
+  committed(commit: Committed): void;
+  /** Resolves when all that was begun is done: before an invocation ends. */
+  settled(): Promise<void>;
+}
+
 /** Values too large for a commit. Content-addressed below a job: writing one twice is harmless. */
 export interface Blobs {
   put(jobId: JobId, text: string): Promise<BlobRef>;

@@ -6,6 +6,7 @@ import { type GateReason, Gates } from "./gates.ts";
 import { JobWriter } from "./job-writer.ts";
 import type {
   Blobs,
+  Changes,
   Clock,
   EventLog,
   Ids,
@@ -14,6 +15,7 @@ import type {
   LocalWorkers,
   Snapshots,
   Topics,
+  Watchers,
   WorkQueue,
 } from "./ports.ts";
 import type { Resources } from "./resources.ts";
@@ -64,6 +66,9 @@ export interface Ports {
   readonly limits: Limits;
   /** For how long a count may be used that the engine was asked for, in ms: 0 where asking again costs nothing. */
   readonly countsFreshMs: number;
+  readonly changes: Changes;
+  /** @default nothing is pushed */
+  readonly watchers?: Watchers;
   /** Where reading a whole log costs too much. */
   readonly snapshots?: Snapshots;
   /**
@@ -126,6 +131,7 @@ export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
       metrics.record("JobsEnded", 1, "Count", { workflow });
       metrics.record("JobDuration", Date.parse(updatedAt) - Date.parse(createdAt), "Milliseconds", { workflow });
     },
+    ...(ports.watchers ? { onCommitted: (commit) => ports.watchers?.committed(commit) } : {}),
     onConflict: (jobId) => {
       metrics.record("AppendConflicts", 1, "Count");
       logger.debug("append conflict", { jobId });
@@ -143,7 +149,7 @@ const NO_METRICS: Metrics = { record: () => {}, flush: () => {} };
 
 /** The ports alone: an engine may be an object of more parts. */
 function portsOf(engine: Ports): Ports {
-  const { log, index, topics, queue, blobs, snapshots, clock, ids, holder, deploySeq } = engine;
+  const { log, index, topics, queue, blobs, snapshots, clock, ids, holder, deploySeq, changes, watchers } = engine;
   const { atomicEffects, progressFlushMs, stopPollMs, limits, countsFreshMs } = engine;
   return {
     log,
@@ -152,6 +158,8 @@ function portsOf(engine: Ports): Ports {
     queue,
     blobs,
     ...(snapshots ? { snapshots } : {}),
+    changes,
+    ...(watchers ? { watchers } : {}),
     clock,
     ids,
     holder,

@@ -16,6 +16,7 @@ import type {
   WorkQueue,
 } from "../../src/core/ports.ts";
 import type { Ports } from "../../src/core/runtime.ts";
+import { PolledChanges } from "../../src/engines/aws/polled-changes.ts";
 import { refOf } from "../../src/engines/shared/blob-ref.ts";
 import type { Incarnation } from "./incarnation.ts";
 import { limitsOf } from "./limits.ts";
@@ -74,6 +75,7 @@ export function simulatedEngine(
     atomicEffects: embedded,
     progressFlushMs: embedded ? 250 : 1_000,
     limits: embedded ? limits : limitsOf(process, limits),
+    changes: new PolledChanges(clock),
     countsFreshMs: embedded ? 0 : 2_000,
     ...(embedded ? {} : { stopPollMs: 5_000 }),
     coalesce: (commit, expected) => void process.after(expected && !embedded ? COALESCE_MS : 0, commit),

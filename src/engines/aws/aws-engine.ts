@@ -9,6 +9,7 @@ import { DynamoDbJobIndex } from "./dynamodb-job-index.ts";
 import { DynamoDbLimits } from "./dynamodb-limits.ts";
 import { EventBridgeTopics } from "./eventbridge-topics.ts";
 import { functionClock } from "./function-clock.ts";
+import { PolledChanges } from "./polled-changes.ts";
 import type { QueueMetric } from "./queue-metric.ts";
 import { S3Blobs, S3Snapshots } from "./s3-blobs.ts";
 import { SqsWorkQueue } from "./sqs-work-queue.ts";
@@ -89,6 +90,7 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
     progressFlushMs: PROGRESS_FLUSH_MS,
     limits: new DynamoDbLimits(table),
     countsFreshMs: COUNTS_FRESH_MS,
+    changes: new PolledChanges(clock),
     stopPollMs: STOP_POLL_MS,
     coalesce: (commit, expected) => {
       if (expected) clock.setTimer(COALESCE_MS, commit);

@@ -6,6 +6,7 @@ import type { Blobs, Clock, Limits } from "../../core/ports.ts";
 import { KeyedIds } from "../shared/keyed-ids.ts";
 import { systemClock } from "../shared/system-clock.ts";
 import { Checkpointer } from "./checkpointer.ts";
+import { CommitFeed } from "./commit-feed.ts";
 import { type DatabaseOptions, openDatabase } from "./database.ts";
 import { FileBlobs, MemoryBlobs } from "./file-blobs.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -38,6 +39,8 @@ export interface EmbeddedEngine {
   readonly progressFlushMs: number;
   readonly limits: Limits;
   readonly countsFreshMs: number;
+  readonly changes: CommitFeed;
+  readonly watchers: CommitFeed;
   coalesce(commit: () => void, expected: boolean): void;
   /** Every holder but this process: the lock on the data directory says that the others are dead. */
   isGone(holder: string): boolean;
@@ -54,6 +57,7 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
   const index = new SqliteJobIndex(db, group);
   const queue = new SqliteWorkQueue(db, group, clock, options);
   const topics = new TopicRouter(group, queue, options.app, clock);
+  const feed = new CommitFeed(clock);
   const holder = `embedded-${randomUUID()}`;
   const checkpointer = file === undefined ? undefined : new Checkpointer(file, db, clock, options.onError);
   return {
@@ -70,6 +74,8 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
     progressFlushMs: 250,
     limits: new MemoryLimits(),
     countsFreshMs: 0,
+    changes: feed,
+    watchers: feed,
     // Calls that end in the same turn of the event loop: the parallel steps of a job often do.
     coalesce: (commit) => void setImmediate(commit),
     isGone: (other) => other !== holder,
