@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { CapabilityList } from "../../src/contract/api.ts";
 import type { Json } from "../../src/contract/json.ts";
+import type { SignalSchemas } from "../../src/core/define-workflow.ts";
 import { iso } from "../../src/core/iso.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 
@@ -33,10 +34,11 @@ export async function getCapabilities({
       ...(maxBacklog === undefined ? {} : { maxBacklog }),
     })),
   );
-  const workflows = [...app.workflows.values()].map(({ name, description, input }) => ({
+  const workflows = [...app.workflows.values()].map(({ name, description, input, signals }) => ({
     name,
     description,
-    input: z.toJSONSchema(input, { io: "input", unrepresentable: "any" }) as Json,
+    input: schemaOf(input),
+    ...(Object.keys(signals).length > 0 ? { signals: schemasOf(signals) } : {}),
   }));
   const providers = (await gates.view()).map(({ openUntilMs, ...view }) => ({
     ...view,
@@ -44,3 +46,8 @@ export async function getCapabilities({
   }));
   return { capabilities, workflows, model: resources.model, tenantLimits: app.tenantLimits, providers };
 }
+
+const schemaOf = (schema: z.ZodType): Json => z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as Json;
+
+const schemasOf = (signals: SignalSchemas): Record<string, Json> =>
+  Object.fromEntries(Object.entries(signals).map(([name, schema]) => [name, schemaOf(schema)]));

@@ -1,4 +1,4 @@
-import type { DiscardRequest, ForkRequest, JobView, RedriveRequest } from "../../src/contract/api.ts";
+import type { DiscardRequest, ForkRequest, JobView, RedriveRequest, SignalRequest } from "../../src/contract/api.ts";
 import type { Commit } from "../../src/contract/events.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { ProblemError } from "../../src/contract/problem.ts";
@@ -7,6 +7,7 @@ import {
   decideCancel,
   decideDiscard,
   decideRedrive,
+  decideSignal,
   InvalidValueError,
   NotWaitingError,
   type RedriveCommand,
@@ -32,6 +33,12 @@ export interface Of {
 /** Ends a job. Running calls of this process stop at once, those elsewhere when they next look. */
 export async function cancelJob(of: Of, reason: string | undefined, runtime: Runtime): Promise<JobView> {
   await command(of, (state) => decideCancel(state, reason), runtime);
+  return getJob(of.tenant, of.jobId, runtime);
+}
+
+/** Gives a job a signal; see {@link decideSignal}. */
+export async function signalJob(of: Of, name: string, request: SignalRequest, runtime: Runtime): Promise<JobView> {
+  await makeWork(of, (state, nowMs) => decideSignal(state, name, request, runtime.app, nowMs), runtime);
   return getJob(of.tenant, of.jobId, runtime);
 }
 

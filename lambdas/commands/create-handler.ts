@@ -4,7 +4,7 @@ import { type HttpHandler, httpHandler } from "../http-handler.ts";
 import { linkedFrom } from "../jobs/jobs.ts";
 import { accepted, unquoted } from "../submit/accepted.ts";
 import { withPolicy } from "../submit/rate-limit-headers.ts";
-import { cancelJob, discardDeadLetters, forkJob, redeliverJob, redriveJob } from "./commands.ts";
+import { cancelJob, discardDeadLetters, forkJob, redeliverJob, redriveJob, signalJob } from "./commands.ts";
 
 /** Serves what people ask of a job after it was submitted. */
 export function createHandler(runtime: Runtime): HttpHandler {
@@ -12,6 +12,13 @@ export function createHandler(runtime: Runtime): HttpHandler {
     routes.cancel,
     async ({ tenant, parameters, body, basePath }) => ({
       body: linkedFrom(basePath, await cancelJob({ tenant, ...parameters }, body.reason, runtime)),
+    }),
+    runtime,
+  );
+  const signal = httpHandler(
+    routes.signal,
+    async ({ tenant, parameters: { jobId, name }, body, basePath }) => ({
+      body: linkedFrom(basePath, await signalJob({ tenant, jobId }, name, body, runtime)),
     }),
     runtime,
   );
@@ -46,6 +53,7 @@ export function createHandler(runtime: Runtime): HttpHandler {
   );
   const handlers: ReadonlyMap<string, HttpHandler> = new Map([
     [routes.cancel.path, cancel],
+    [routes.signal.path, signal],
     [routes.redrive.path, redrive],
     [routes.discard.path, discard],
     [routes.redeliver.path, redeliver],

@@ -82,9 +82,15 @@ export function viewOf(state: JobState): JobView {
     ...(state.inputDrift.length > 0 ? { inputDrift: [...state.inputDrift] } : {}),
     steps: [...state.steps.values()].map((step) => stepView(step, isEnded(state) && step.answeredSeq === 0)),
     ...(state.timers.size > 0 ? { timers: timersOf(state) } : {}),
+    ...(state.signals.size > 0 ? { signals: signalsOf(state) } : {}),
     links: linksOf(state.jobId),
   };
 }
+
+const signalsOf = ({ signals }: JobState): JobView["signals"] =>
+  [...signals].map(([name, { receivedAt }]) =>
+    receivedAt === undefined ? { name, status: "awaited" } : { name, status: "received", receivedAt },
+  );
 
 const timersOf = ({ timers }: JobState): JobView["timers"] =>
   [...timers].map(([id, { fireAtMs, firedSeq }]) => ({ id, fireAt: iso(fireAtMs), fired: firedSeq > 0 }));

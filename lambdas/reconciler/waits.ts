@@ -1,6 +1,6 @@
 import { askedSince, type Waits } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { isOpen, type JobState, nextTimeMs } from "../../src/core/state.ts";
+import { awaitedSignals, isOpen, type JobState, nextTimeMs } from "../../src/core/state.ts";
 
 /** How long a job stands still before the reconciler looks at it, and a message is late before it may be lost, in ms. */
 export const FIRST_WAIT_MS = 60_000;
@@ -33,7 +33,7 @@ export async function oldestAgeMs(queue: Runtime["queue"], name: string): Promis
 
 /**
  * When to look at a job again, in epoch ms: after as long as it has stood still, or as what was `asked` for anew has waited,
- * and at its next time or its deadline. In a quarter of an hour at the latest, unless it only waits for a time.
+ * and at its next time or its deadline. In a quarter of an hour at the latest, unless it only waits for a time or a signal.
  */
 export function nextLookMs(state: JobState, nowMs: number, asked: boolean, isGone: Runtime["isGone"]): number {
   const steps = [...state.steps.values()];
@@ -45,6 +45,7 @@ export function nextLookMs(state: JobState, nowMs: number, asked: boolean, isGon
   // A time whose message is lost, or was too far ahead for one.
   const aheadMs = isDue ? Number.POSITIVE_INFINITY : nextMs;
   const works = steps.some(isOpen) || state.advance !== undefined;
-  const rests = !works && state.status === "running" && aheadMs < Number.POSITIVE_INFINITY;
+  const waits = aheadMs < Number.POSITIVE_INFINITY || (awaitedSignals(state).length > 0 && !isDue);
+  const rests = !works && state.status === "running" && waits;
   return Math.min(nowMs + (rests ? waitMs : Math.min(waitMs, MAX_WAIT_MS)), state.deadlineMs, aheadMs);
 }

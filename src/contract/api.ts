@@ -14,6 +14,11 @@ export const MAX_EVENTS = 1_000;
 
 const instant = z.iso.datetime();
 
+/** Whether a workflow has a signal of that name only its definition says. */
+export const SignalNameParam = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,39}$/, "must be the name of a signal: lower-case words joined by '-'");
+
 export const JobIdParam = z
   .string()
   .refine(isJobId, { error: (issue) => `got ${JSON.stringify(issue.input)}; a job id is ${JOB_ID_SHAPE}` });
@@ -102,6 +107,14 @@ export const JobStatusView = z.enum(["running", "dead-lettered", "completed", "f
 
 const links = z.object({ self: z.string(), events: z.string() });
 
+export const SignalView = z
+  .object({
+    name: z.string(),
+    status: z.enum(["awaited", "received"]),
+    receivedAt: instant.optional(),
+  })
+  .meta({ id: "Signal" });
+
 export const TimerView = z.object({ id: z.string(), fireAt: instant, fired: z.boolean() }).meta({ id: "Timer" });
 
 export const JobView = z
@@ -122,6 +135,7 @@ export const JobView = z
     inputDrift: z.array(z.string()).optional(),
     steps: z.array(StepView),
     timers: z.array(TimerView).optional(),
+    signals: z.array(SignalView).optional().describe("Those that it waits for, and those that came"),
     links,
   })
   .meta({ id: "Job" });
@@ -133,6 +147,14 @@ const optionalReason = Reason.optional().describe("For the record");
 const StepId = z.string().min(1).max(200);
 
 export const CancelRequest = z.strictObject({ reason: optionalReason }).meta({ id: "CancelRequest" });
+
+export const SignalRequest = z
+  .strictObject({
+    payload: Json.optional().describe("What the workflow's schema for this signal takes"),
+    reason: optionalReason,
+  })
+  .meta({ id: "SignalRequest" });
+export type SignalRequest = z.output<typeof SignalRequest>;
 
 /** It takes nothing: what is sent all the same is refused. */
 export const RedeliverRequest = z.strictObject({}).meta({ id: "RedeliverRequest" });
@@ -356,7 +378,17 @@ export const ProviderView = z
 export const CapabilityList = z
   .object({
     capabilities: z.array(CapabilityView),
-    workflows: z.array(z.object({ name: z.string(), description: z.string(), input: Json.describe("JSON Schema") })),
+    workflows: z.array(
+      z.object({
+        name: z.string(),
+        description: z.string(),
+        input: Json.describe("JSON Schema"),
+        signals: z
+          .record(z.string(), Json)
+          .optional()
+          .describe("JSON Schemas of what may be sent to its running jobs, by name"),
+      }),
+    ),
     tenantLimits: z
       .object({
         jobsPerMinute: z.number().int().optional(),

@@ -168,6 +168,18 @@ const stepDiscarded = z.object({
 });
 const timerSet = z.object({ type: z.literal("timer.set"), timerId: z.string(), fireAt: instant });
 const timerFired = z.object({ type: z.literal("timer.fired"), timerId: z.string() });
+const signalRequested = z.object({
+  type: z.literal("signal.requested"),
+  signal: z.string().describe("Its name: the workflow waits for it from now on"),
+});
+const signalReceived = z.object({
+  type: z.literal("signal.received"),
+  signal: z.string(),
+  payload: Json.optional(),
+  by: byFork,
+  reason,
+  refs,
+});
 const valueRecorded = z.object({ type: z.literal("value.recorded"), valueId: z.string(), value: Json });
 
 /** An event as its commit holds it: without the fields that it shares with its neighbours. */
@@ -189,6 +201,8 @@ export const EventBody = z.discriminatedUnion("type", [
   valueRecorded,
   timerSet,
   timerFired,
+  signalRequested,
+  signalReceived,
 ]);
 export type EventBody = z.infer<typeof EventBody>;
 export type EventType = EventBody["type"];

@@ -21,6 +21,8 @@ import {
   RedriveAllRequest,
   RedrivenList,
   RedriveRequest,
+  SignalNameParam,
+  SignalRequest,
   SubmitRequest,
 } from "./api.ts";
 import { Json } from "./json.ts";
@@ -117,6 +119,21 @@ export const routes = {
     bodyOptional: true,
     success: { status: 200, description: "The job, which has ended.", schema: JobView },
     problems: [404, 413, 415],
+  },
+  signal: {
+    operationId: "signalJob",
+    method: "POST",
+    path: "/v1/jobs/{jobId}/signals/{name}",
+    summary:
+      "Tells a running job what its workflow waits for, or will. The first of a name counts; the same again is harmless.",
+    lambda: "commands",
+    parameters: { jobId: JobIdParam, name: SignalNameParam },
+    query: NoQuery,
+    headers: {},
+    body: SignalRequest,
+    bodyOptional: true,
+    success: { status: 200, description: "The job, which has it on record.", schema: JobView },
+    problems: [404, 409, 413, 415, 422],
   },
   redrive: {
     operationId: "redriveJob",

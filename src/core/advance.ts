@@ -54,7 +54,7 @@ async function tryAdvance(state: JobState, app: App, data: PassData): Promise<Ad
     if (pass.waiting > 0) return { kind: "waits", events: pass.events };
     return broken(
       `workflow ${workflow.name} awaits something that is no step. Its run is called again for every result and may only ` +
-        "await job.step, job.retrieve, job.complete, job.tool, job.sleep, job.now and job.random; put other work into a capability",
+        "await job.step, job.retrieve, job.complete, job.tool, job.sleep, job.signal, job.now and job.random; put other work into a capability",
     );
   }
   if ("error" in end) return threw(end.error, pass.events);

@@ -1,4 +1,5 @@
-import type { DiscardRequest, RedriveRequest } from "../contract/api.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { DiscardRequest, RedriveRequest, SignalRequest } from "../contract/api.ts";
 import type { ErrorInfo, EventBody } from "../contract/events.ts";
 import type { Json } from "../contract/json.ts";
 import { type Violation, violations } from "../contract/problem.ts";
@@ -6,6 +7,7 @@ import { checkOutput } from "./call.ts";
 import { isMeant, type LetterFilter } from "./decided.ts";
 import type { Decision } from "./decision.ts";
 import type { App } from "./define-app.ts";
+import type { SignalSchemas } from "./define-workflow.ts";
 import { iso } from "./iso.ts";
 import { asJson } from "./pass.ts";
 import { ADVANCE_STEP, type DeadLettered, isEnded, type JobState } from "./state.ts";
@@ -57,6 +59,50 @@ export function deadLettersOf(state: JobState): WaitingLetter[] {
 export function decideCancel(state: JobState, reason: string | undefined): Decision<void> {
   if (isEnded(state)) return { events: [], result: undefined };
   return { events: [{ type: "job.cancelled", ...(reason === undefined ? {} : { reason }) }], result: undefined };
+}
+
+/**
+ * Gives a job a signal: what waits for it goes on. The same one again changes nothing. Throws {@link RefusedError} for
+ * a job that has ended or has got another payload under that name, {@link InvalidValueError} for a payload that its
+ * workflow does not take, or a signal that it does not have.
+ */
+export function decideSignal(
+  state: JobState,
+  name: string,
+  { payload, reason }: SignalRequest,
+  app: App,
+  nowMs: number,
+): Decision<void> {
+  const signals: SignalSchemas = app.workflows.get(state.workflow)?.signals ?? {};
+  const schema = Object.hasOwn(signals, name) ? signals[name] : undefined;
+  if (schema === undefined) {
+    const known = Object.keys(signals).join(", ") || "none";
+    throw new InvalidValueError(
+      `workflow ${state.workflow} takes no signal ${JSON.stringify(name)}; it takes ${known}`,
+      [{ path: "name", message: `must be one of: ${known}` }],
+    );
+  }
+  const parsed = schema.safeParse(payload);
+  if (!parsed.success) {
+    throw new InvalidValueError(`the payload is not what signal ${name} takes`, violations(parsed.error, "/payload"));
+  }
+  const given = asJson(parsed.data);
+  const before = state.signals.get(name);
+  if (before !== undefined && before.receivedSeq > 0) {
+    if (isDeepStrictEqual(before.payload, given)) return { events: [], result: undefined };
+    throw new RefusedError(
+      `job ${state.jobId} got signal ${name} with another payload at ${before.receivedAt}: the first one counts`,
+    );
+  }
+  if (isEnded(state)) throw new RefusedError(`job ${state.jobId} is ${state.status}: it takes no signal any more`);
+  if (state.deadlineMs <= nowMs) {
+    throw new RefusedError(`job ${state.jobId} is past its deadline of ${iso(state.deadlineMs)}`);
+  }
+  const because = reason === undefined ? {} : { reason };
+  return {
+    events: [{ type: "signal.received", signal: name, ...(given === undefined ? {} : { payload: given }), ...because }],
+    result: undefined,
+  };
 }
 
 export type RedriveCommand = RedriveRequest & {

@@ -7,7 +7,7 @@ export const MAX_COMMIT_BYTES = 65_536;
 /** A reference takes about half of this: a smaller value stays. */
 const MIN_VALUE_BYTES = 512;
 /** Fields that may be large, and so may be checked into the blob store. */
-const LARGE_FIELDS = ["input", "output", "result", "text"] as const;
+const LARGE_FIELDS = ["input", "output", "result", "payload", "text"] as const;
 type LargeField = (typeof LARGE_FIELDS)[number];
 type Fields = Partial<Record<LargeField, Json>> & { refs?: Record<string, BlobRef> };
 type Events = (EventBody & Fields)[];

@@ -11,11 +11,14 @@ import type { AnyCapability, CapabilityInput, CapabilityOutput } from "./define-
 import { isName, NAME_SHAPE } from "./define-capability.ts";
 import { DefinitionError } from "./errors.ts";
 
+/** What may be sent to a running job, by name: lower-case words joined by '-'. */
+export type SignalSchemas = Readonly<Record<string, z.ZodType>>;
+
 /**
  * What a workflow asks its steps of. Every method takes an id that is the step's identity for the life of the job:
  * results are handed back by id, in any order, also to code deployed after the job began.
  */
-export interface Job {
+export interface Job<Signals extends SignalSchemas = SignalSchemas> {
   readonly id: string;
   readonly tenant: string;
   /**
@@ -35,13 +38,23 @@ export interface Job {
    * embedded, a minute on AWS.
    */
   sleep(id: string, until: number | Date): Promise<void>;
+  /**
+   * Waits for a signal of this name, sent by `POST /v1/jobs/{id}/signals/{name}` or a client, and resolves with its payload,
+   * which is frozen. One that came before it was asked for counts. The wait holds nothing and outlives every process.
+   */
+  signal<K extends keyof Signals & string>(name: K): Promise<z.output<Signals[K]>>;
   /** The time at which the job first asked for it, recorded. */
   now(id: string): Promise<Date>;
   /** A number from 0 (included) to 1 (not), recorded. */
   random(id: string): Promise<number>;
 }
 
-export interface WorkflowOptions<Name extends string, I extends z.ZodType, O extends z.ZodType> {
+export interface WorkflowOptions<
+  Name extends string,
+  I extends z.ZodType,
+  O extends z.ZodType,
+  S extends SignalSchemas = SignalSchemas,
+> {
   /** Lower-case words joined by '-': what callers put in `workflow`. */
   readonly name: Name;
   readonly description?: string;
@@ -49,11 +62,13 @@ export interface WorkflowOptions<Name extends string, I extends z.ZodType, O ext
   readonly output: O;
   /** An accepted example of `input`, for the printed curl and the API document. */
   readonly example?: z.input<I>;
+  /** What `job.signal` may wait for, each with the schema of its payload. @default none */
+  readonly signals?: S;
   /**
    * Says which steps the job needs. It holds nothing while it waits: it is called again from its beginning whenever
    * a result arrives, so it must await steps only and do nothing else that lasts.
    */
-  run(job: Job, input: z.output<I>): Promise<z.input<O>>;
+  run(job: Job<S>, input: z.output<I>): Promise<z.input<O>>;
 }
 
 /** Made by {@link defineWorkflow}. */
@@ -61,12 +76,14 @@ export interface Workflow<
   Name extends string = string,
   I extends z.ZodType = z.ZodType,
   O extends z.ZodType = z.ZodType,
-> extends Omit<WorkflowOptions<Name, I, O>, "description"> {
+  S extends SignalSchemas = SignalSchemas,
+> extends Omit<WorkflowOptions<Name, I, O, S>, "description" | "signals"> {
   readonly description: string;
+  readonly signals: S;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the one place where a workflow's schemas do not matter
-export type AnyWorkflow = Workflow<string, any, any>;
+export type AnyWorkflow = Workflow<string, any, any, any>;
 
 /**
  * Defines a workflow. Throws {@link DefinitionError} for a bad name.
@@ -79,11 +96,18 @@ export type AnyWorkflow = Workflow<string, any, any>;
  *   run: (job, { text }) => job.step("summary", summarise, { text }),
  * });
  */
-export function defineWorkflow<const Name extends string, I extends z.ZodType, O extends z.ZodType>(
-  options: WorkflowOptions<Name, I, O>,
-): Workflow<Name, I, O> {
+export function defineWorkflow<
+  const Name extends string,
+  I extends z.ZodType,
+  O extends z.ZodType,
+  S extends SignalSchemas = Record<never, never>,
+>(options: WorkflowOptions<Name, I, O, S>): Workflow<Name, I, O, S> {
   if (!isName(options.name)) {
     throw new DefinitionError(`a workflow's name must be ${NAME_SHAPE}; got ${JSON.stringify(options.name)}`);
   }
-  return Object.freeze({ description: "", ...options });
+  for (const name of Object.keys(options.signals ?? {})) {
+    if (isName(name)) continue;
+    throw new DefinitionError(`a signal's name must be ${NAME_SHAPE}; got ${JSON.stringify(name)}`);
+  }
+  return Object.freeze({ description: "", signals: {} as S, ...options });
 }

@@ -85,6 +85,9 @@ export class Draft {
   }
 }
 
-/** Whether the workflow hears of it: a step's result, or that there will be none. */
+/** Whether the workflow hears of it: a step's result, that there will be none, or a signal. */
 const isAnswer = (event: EventBody): boolean =>
-  event.type === "step.completed" || event.type === "step.discarded" || (event.type === "step.failed" && event.final);
+  event.type === "step.completed" ||
+  event.type === "signal.received" ||
+  event.type === "step.discarded" ||
+  (event.type === "step.failed" && event.final);

@@ -2,6 +2,7 @@ import type { Commit, EventBody, EventOf } from "../contract/events.ts";
 import { isTerminal } from "../contract/events.ts";
 import { CorruptLogError } from "./errors.ts";
 import { advanceRecovered } from "./fold-advance.ts";
+import { signalReceived, signalRequested } from "./fold-signals.ts";
 import { applyStepEvent, endRunningSteps } from "./fold-step.ts";
 import { freeze } from "./freeze.ts";
 import { isEnded, type JobState } from "./state.ts";
@@ -76,6 +77,7 @@ function begin(event: EventOf<"job.submitted">, commit: CommitHeader): JobState 
     steps: new Map(),
     values: new Map(),
     timers: new Map(),
+    signals: new Map(),
     open: 0,
     parallel: false,
     advance: undefined,
@@ -129,6 +131,12 @@ function change(state: JobState, event: EventBody, commit: CommitHeader): void {
       advanceRecovered(state);
       return;
     }
+    case "signal.requested":
+      signalRequested(state, event);
+      return;
+    case "signal.received":
+      signalReceived(state, event, commit.time);
+      return;
     default:
       applyStepEvent(state, event, commit.commitId, commit.time);
   }

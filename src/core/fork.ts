@@ -18,7 +18,7 @@ export function keptBy(commits: readonly Commit[], after: string | undefined): K
   const timers = new Map<string, EventOf<"timer.set">>();
   const requests = new Map<string, EventOf<"step.requested">>();
   const letters = new Map<string, ErrorInfo>();
-  const answers = new Set<EventOf<"timer.fired"> | Answer>();
+  const answers = new Set<EventOf<"timer.fired"> | EventOf<"signal.received"> | Answer>();
   for (const { seq, jobId: _, tenant: __, time: ___, ...event } of commits.flatMap(eventsOf)) {
     if ("stepId" in event && event.stepId === ADVANCE_STEP) continue;
     switch (event.type) {
@@ -34,6 +34,12 @@ export function keptBy(commits: readonly Commit[], after: string | undefined): K
         answers.add(event);
         break;
       }
+      case "signal.requested":
+        values.push(event);
+        break;
+      case "signal.received":
+        answers.add({ type: event.type, signal: event.signal, payload: event.payload, by: "fork" });
+        break;
       case "step.requested":
         requests.set(event.stepId, event);
         break;

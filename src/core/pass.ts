@@ -52,6 +52,7 @@ export class Pass implements Job {
   #requests = 0;
   readonly #values = new Map<string, Json>();
   readonly #sleeps = new Map<string, Promise<void>>();
+  readonly #signals = new Map<string, Promise<never>>();
 
   /** @param keepInputs writes down what every step is asked with, for {@link drift}; a long job's passes do without. */
   constructor(state: JobState, app: App, data: PassData, keepInputs = false) {
@@ -118,6 +119,33 @@ export class Pass implements Job {
     // One that goes off now does so after all that is on record, and before those that are asked for after it.
     const seq = timer.firedSeq > 0 ? timer.firedSeq : this.#state.seq + this.events.length;
     this.#recalled.push({ seq, answer: resolve });
+    this.#inOrder = false;
+    return promise;
+  }
+
+  signal(name: string): Promise<never> {
+    const asked = this.#signals.get(name);
+    if (asked !== undefined) return asked;
+    const promise = this.broken ? never() : this.#awaited(name);
+    this.#signals.set(name, promise);
+    return promise;
+  }
+
+  #awaited(name: string): Promise<never> {
+    const signal = this.#state.signals.get(name);
+    if (signal === undefined || signal.receivedSeq === 0) {
+      const known = Object.keys(this.#app.workflows.get(this.#state.workflow)?.signals ?? {});
+      if (!known.includes(name)) {
+        return this.#break(
+          `job.signal(${JSON.stringify(name)}) waits for a signal that workflow ${this.#state.workflow} does not have; it has ${known.join(", ") || "none"}. Add it to defineWorkflow({ signals })`,
+        );
+      }
+      if (signal === undefined) this.events.push({ type: "signal.requested", signal: name });
+      this.waiting += 1;
+      return never();
+    }
+    const { promise, resolve } = Promise.withResolvers<never>();
+    this.#recalled.push({ seq: signal.receivedSeq, answer: () => resolve(signal.payload as never) });
     this.#inOrder = false;
     return promise;
   }

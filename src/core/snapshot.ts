@@ -1,17 +1,18 @@
 import { freeze } from "./freeze.ts";
-import type { JobState, StepState, TimerState } from "./state.ts";
+import type { JobState, SignalState, StepState, TimerState } from "./state.ts";
 
 /** A job is snapshotted when it has grown by this many commits, so that reading it costs the same however long it is. */
 export const COMMITS_PER_SNAPSHOT = 16;
 /** Changes with the shape of {@link JobState}: a snapshot of another version is none. */
-const SNAPSHOT_VERSION = 4;
+const SNAPSHOT_VERSION = 5;
 
 interface Snapshot {
   readonly version: number;
-  readonly state: Omit<JobState, "steps" | "values" | "timers"> & {
+  readonly state: Omit<JobState, "steps" | "values" | "timers" | "signals"> & {
     readonly steps: StepState[];
     readonly values: [string, never][];
     readonly timers: [string, TimerState][];
+    readonly signals: [string, SignalState][];
   };
 }
 
@@ -21,7 +22,7 @@ export const isSnapshotDue = (state: JobState): boolean =>
 /** A folded job as JSON text. */
 export function encodeSnapshot(state: JobState): string {
   const steps = [...state.steps.values()];
-  const maps = { steps, values: [...state.values], timers: [...state.timers] };
+  const maps = { steps, values: [...state.values], timers: [...state.timers], signals: [...state.signals] };
   return JSON.stringify({ version: SNAPSHOT_VERSION, state: { ...state, ...maps } });
 }
 
@@ -34,6 +35,7 @@ export function decodeSnapshot(text: string): JobState | undefined {
     freeze(step.result);
   }
   for (const [, value] of state.values) freeze(value);
+  for (const [, { payload }] of state.signals) freeze(payload);
   freeze(state.input);
   freeze(state.output);
   return {
@@ -41,5 +43,6 @@ export function decodeSnapshot(text: string): JobState | undefined {
     steps: new Map(state.steps.map((step) => [step.id, step])),
     values: new Map(state.values),
     timers: new Map(state.timers),
+    signals: new Map(state.signals),
   };
 }

@@ -87,6 +87,16 @@ export interface TimerState {
   firedSeq: number;
 }
 
+/** A message from outside: the first of its name counts. */
+export interface SignalState {
+  /** The seq of the event that says that the workflow waits for it; 0 before, or where it came first. */
+  requestedSeq: number;
+  /** The seq of the event that has it; 0 before. */
+  receivedSeq: number;
+  receivedAt: string | undefined;
+  payload: Json | undefined;
+}
+
 /** A job as its log tells it. Made by `fold`; changed by nothing else. */
 export interface JobState {
   readonly jobId: JobId;
@@ -118,6 +128,7 @@ export interface JobState {
   readonly steps: Map<string, StepState>;
   readonly values: Map<string, Json>;
   readonly timers: Map<string, TimerState>;
+  readonly signals: Map<string, SignalState>;
   /** Steps without an answer. */
   open: number;
   /** More than one step has been open at a time: the order of answers may matter to the workflow. */
@@ -145,6 +156,10 @@ export const isOpen = ({ status }: StepState): boolean =>
 /** Timers that have not gone off, the earliest first. */
 export const pendingTimers = (state: JobState): TimerState[] =>
   [...state.timers.values()].filter(({ firedSeq }) => firedSeq === 0).sort((a, b) => a.fireAtMs - b.fireAtMs);
+
+/** Names of the signals that the workflow waits for and that have not come. */
+export const awaitedSignals = (state: JobState): string[] =>
+  [...state.signals].flatMap(([name, { receivedSeq }]) => (receivedSeq === 0 ? [name] : []));
 
 /** When the job has something to do by itself next, in epoch ms: its start, or its next timer. */
 export function nextTimeMs(state: JobState): number | undefined {

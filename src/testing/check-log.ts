@@ -25,7 +25,7 @@ type AttemptEvent = Exclude<
 
 /**
  * Which invariants a whole log breaks, each with its number in docs/architecture.md: 1 (gapless, one terminal event and
- * the last), 2 (one completion), 3 (one live attempt, numbers that never restart), 4 (no attempt vanishes, the end of a
+ * the last), 2 (one completion, one signal of a name), 3 (one live attempt, numbers that never restart), 4 (no attempt vanishes, the end of a
  * stream before its result), 7 (attempts counted in the log). Reads nothing but what a caller of the API can read.
  *
  * @param maxAttempts of each capability
@@ -40,6 +40,7 @@ export function brokenInvariants(
   if (first === undefined) return ["1: the log is empty"];
   const steps = new Map<string, Step>();
   const values = new Set<string>();
+  const signals = new Set<string>();
   return log.flatMap((event, index) => {
     const broken: string[] = [];
     if (event.seq !== index + 1) broken.push(`1: stands at place ${index + 1}`);
@@ -49,6 +50,10 @@ export function brokenInvariants(
     if (event.type === "value.recorded") {
       if (values.has(event.valueId)) broken.push("2: the value was recorded before");
       values.add(event.valueId);
+    }
+    if (event.type === "signal.received") {
+      if (signals.has(event.signal)) broken.push("2: the signal was received before");
+      signals.add(event.signal);
     }
     if ("stepId" in event && event.stepId !== WORKFLOW_STEP) {
       const most = maxAttempts.get(event.capability) ?? Number.POSITIVE_INFINITY;

@@ -1,16 +1,18 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { z } from "zod";
+import { signalJob } from "../../lambdas/commands/commands.ts";
 import { submit } from "../../lambdas/submit/submit.ts";
 import type { ErrorInfo } from "../contract/events.ts";
 import { eventsOf, type JobEvent } from "../contract/events.ts";
 import type { JobId, TenantId } from "../contract/ids.ts";
+import type { Json } from "../contract/json.ts";
 import { defineApp } from "../core/define-app.ts";
 import type { AnyCapability, Capability, StepContext } from "../core/define-capability.ts";
-import type { Workflow } from "../core/define-workflow.ts";
+import type { SignalSchemas, Workflow } from "../core/define-workflow.ts";
 import { readCommits, readState } from "../core/read-job.ts";
 import type { Corpus, Tool } from "../core/resources.ts";
 import type { Logger } from "../core/runtime.ts";
-import { isEnded, type JobState, pendingTimers } from "../core/state.ts";
+import { awaitedSignals, isEnded, isOpen, type JobState, pendingTimers } from "../core/state.ts";
 import { noDocuments } from "../corpus/no-documents.ts";
 import { startEmbedded } from "../host/host.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -21,11 +23,13 @@ export interface RunOptions {
   // biome-ignore lint/suspicious/noExplicitAny: tools of different inputs in one list
   readonly tools?: readonly Tool<any>[];
   readonly corpus?: Corpus;
+  /** Signals that are sent once nothing but them can bring the job forward, by name. @default none */
+  readonly signals?: Readonly<Record<string, Json>>;
   /** When the job begins. @default 2030-01-01T00:00:00Z */
   readonly now?: Date;
 }
 
-/** A job that has ended, or that waits for a person. */
+/** A job that has ended, or that waits for a person, or for a signal that nobody sends. */
 export interface FinishedJob<Output> {
   readonly status: JobState["status"];
   /** The workflow's output, if completed. */
@@ -48,11 +52,12 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
  * const job = await runWorkflow(analysis, { query: "Why?" }, { capabilities: [fake(retrieval, () => ({ … })), completion] });
  * expect(job.result).toEqual({ … });
  */
-export async function runWorkflow<I extends z.ZodType, O extends z.ZodType>(
-  workflow: Workflow<string, I, O>,
+export async function runWorkflow<I extends z.ZodType, O extends z.ZodType, S extends SignalSchemas>(
+  workflow: Workflow<string, I, O, S>,
   input: z.input<I>,
   options: RunOptions,
 ): Promise<FinishedJob<z.output<O>>> {
+  const { signals = {} } = options;
   const clock = new VirtualClock(options.now?.getTime());
   const begunMs = clock.now();
   const app = defineApp({ workflows: [workflow], capabilities: options.capabilities, tools: options.tools ?? [] });
@@ -68,6 +73,13 @@ export async function runWorkflow<I extends z.ZodType, O extends z.ZodType>(
       while (!embedded.isIdle()) await turn();
       state = await readState(runtime, jobId);
       if (state === undefined || isEnded(state) || waitsForPerson(state)) break;
+      if (waitsForSignal(state)) {
+        const name = awaitedSignals(state).find((awaited) => Object.hasOwn(signals, awaited));
+        // Nobody sends what it waits for.
+        if (name === undefined) break;
+        await signalJob({ tenant, jobId }, name, { payload: signals[name] }, runtime);
+        continue;
+      }
       await clock.skip();
     }
     const { commits } = await readCommits(runtime, jobId);
@@ -82,6 +94,10 @@ export async function runWorkflow<I extends z.ZodType, O extends z.ZodType>(
     await embedded.close();
   }
 }
+
+/** It goes on with a signal, or not at all. */
+const waitsForSignal = (state: JobState): boolean =>
+  awaitedSignals(state).length > 0 && pendingTimers(state).length === 0 && ![...state.steps.values()].some(isOpen);
 
 /** Nothing but dead letters is left: no step to work on, and no wait that the workflow could go on from. */
 function waitsForPerson(state: JobState): boolean {

@@ -6,7 +6,7 @@ import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { RefusedJobError } from "../../src/core/admission.ts";
 import { iso } from "../../src/core/iso.ts";
 import { WORKFLOWS } from "./app.ts";
-import { cancel, cancelWhatIsTaken, discard, fork, moveBack, redriveDeadLetters } from "./commands.ts";
+import { cancel, cancelWhatIsTaken, discard, fork, moveBack, redriveDeadLetters, signal } from "./commands.ts";
 import type { Fleet, Member } from "./fleet.ts";
 import type { Reader, Scene, Submission } from "./scene.ts";
 import type { World } from "./world.ts";
@@ -40,6 +40,7 @@ const ACTIONS: readonly {
   { most: 3, share: 0.4, act: redriveDeadLetters, rough: true },
   { most: 3, share: 0.4, act: moveBack, rough: true },
   { most: 1, share: 0.15, act: discard, rough: true },
+  { most: 3, share: 0.5, act: signal },
   { most: 1, share: 0.1, act: fork, rough: true },
   { most: 2, share: 0.6, act: follow },
   { most: 1, share: 0.3, act: list },

@@ -122,7 +122,21 @@ export function simulatedApp(deployment: 1 | 2, limited: boolean): App {
     return [a, b];
   });
 
-  const workflows = [chain, parallel, fan, race, faulty, sleepy];
+  const asked = defineWorkflow({
+    name: "asked",
+    input: JobInput,
+    output: z.any(),
+    signals: { go: z.object({ by: z.string() }) },
+    run: async (job, { n }) => {
+      const a = await job.step("a", quick, { n });
+      // Nobody need send it.
+      const given = await Promise.race([job.signal("go"), job.sleep("patience", 4_000 * (n % 20))]);
+      const b = await job.step(given === undefined ? "without" : "with", stream, { n });
+      return [a, given, b];
+    },
+  });
+
+  const workflows = [chain, parallel, fan, race, faulty, sleepy, asked];
   if (!limited) return defineApp({ workflows, capabilities: CAPABILITIES });
   const capabilities = CAPABILITIES.map(gated);
   return defineApp({ workflows, capabilities, rates: { [RATED]: RATE }, tenantLimits: TENANT_LIMITS });
@@ -145,4 +159,5 @@ export const WORKFLOWS = [
   "faulty",
   "sleepy",
   "sleepy",
+  "asked",
 ] as const;

@@ -1,4 +1,5 @@
-import { cancelJob, discardDeadLetters, forkJob, redrive } from "../../lambdas/commands/commands.ts";
+import { isDeepStrictEqual } from "node:util";
+import { cancelJob, discardDeadLetters, forkJob, redrive, signalJob } from "../../lambdas/commands/commands.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { deadLettersOf } from "../../src/core/commands.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
@@ -74,6 +75,26 @@ export function discard(scene: Scene): void {
     () => say("has discarded"),
     (error: Error) => say(`cannot discard: ${error.message}`),
   );
+}
+
+/** Sends a signal, from two at once. Once that is answered, the job has the one of them that was taken. */
+export function signal(scene: Scene): void {
+  const { world } = scene;
+  const chosen = choose(scene, (jobId) => world.states.get(jobId)?.workflow === "asked");
+  if (chosen === undefined) return;
+  const { jobId, tenant } = chosen;
+  for (const by of ["ada", "eve"]) {
+    const { runtime, say } = choose(scene, (other) => other === jobId) ?? chosen;
+    say(`is sent a signal by ${by}`);
+    signalJob({ tenant, jobId }, "go", { payload: { by } }, runtime).then(
+      () => {
+        const payload = world.states.get(jobId)?.signals.get("go")?.payload;
+        if (isDeepStrictEqual(payload, { by })) return;
+        world.broke("5", `${world.nameOf(jobId)} took ${by}'s signal, and has ${JSON.stringify(payload)}`);
+      },
+      (error: Error) => say(`does not take ${by}'s signal: ${error.message}`),
+    );
+  }
 }
 
 /** Begins a new job with the results of one. */

@@ -256,7 +256,12 @@ export class World {
 /** One in so many schedules is about limits: they have more to do, and the others show the rest undisturbed. */
 const LIMITED_EACH = 5;
 /** What only a workflow's code can ask for. */
-const ADVANCES: readonly string[] = ["step.requested", "timer.set", "job.completed"] satisfies EventType[];
+const ADVANCES: readonly string[] = [
+  "step.requested",
+  "timer.set",
+  "signal.requested",
+  "job.completed",
+] satisfies EventType[];
 /** For so long newer code has a job to itself, less what clocks and calls may be late by. */
 const LEFT_TO_NEWER_MS = 700_000;
 /**

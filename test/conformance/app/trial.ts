@@ -9,6 +9,8 @@ const Mode = z.enum([
   "recalls",
   "naps",
   "races",
+  "is-signalled",
+  "is-signalled-late",
   "two-steps",
   "second-fails",
   "survives",
@@ -35,22 +37,29 @@ const Trial = z.object({
 });
 type Trial = z.output<typeof Trial>;
 
+const signals = {
+  approval: z.object({ by: z.string(), note: z.string().default("fine") }),
+  other: z.string().optional(),
+};
+type TrialJob = Job<typeof signals>;
+
 /** One way for a job to go in each mode. */
 export const trial = defineWorkflow({
   name: "trial",
   description: "Goes as its mode says",
   input: Trial,
   output: z.object({ text: z.string(), numbers: z.array(z.number()).optional() }),
+  signals,
   example: { mode: "fails-once", text: "again" },
   run: (job, input) => run[input.mode](job, input),
 });
 
 type Outcome = Promise<{ text: string; numbers?: number[] }>;
 
-const fated = (job: Job, { mode, text }: Trial): Outcome =>
+const fated = (job: TrialJob, { mode, text }: Trial): Outcome =>
   job.step("only", fragile, { text, fate: mode as z.infer<typeof Fate> });
 
-const run: Readonly<Record<Mode, (job: Job, input: Trial) => Outcome>> = {
+const run: Readonly<Record<Mode, (job: TrialJob, input: Trial) => Outcome>> = {
   streams: fated,
   "fails-once": fated,
   "throttled-first": fated,
@@ -75,6 +84,15 @@ const run: Readonly<Record<Mode, (job: Job, input: Trial) => Outcome>> = {
     return job.step("after", repeat, { text });
   },
   races,
+  async "is-signalled"(job) {
+    const { by, note } = await job.signal("approval");
+    return job.step("after", repeat, { text: `${by}: ${note}` });
+  },
+  async "is-signalled-late"(job, { text, size }) {
+    await job.sleep("nap", size);
+    const { by } = await job.signal("approval");
+    return { text: `${text} ${by}` };
+  },
   async "two-steps"(job, { text }) {
     const first = await job.step("first", repeat, { text });
     const second = await job.step("second", repeat, { text });
@@ -148,7 +166,7 @@ const run: Readonly<Record<Mode, (job: Job, input: Trial) => Outcome>> = {
 };
 
 /** Whoever is first, every later pass must see the same one win. Both have come to their end before the last pass. */
-async function races(job: Job, { text, size }: Trial): Outcome {
+async function races(job: TrialJob, { text, size }: Trial): Outcome {
   const slowly = job.step("slowly", slow, { ms: size }).then(() => "step");
   const nap = job.sleep("nap", size).then(() => "sleep");
   const winner = await Promise.race([slowly, nap]);
@@ -159,7 +177,7 @@ async function races(job: Job, { text, size }: Trial): Outcome {
 }
 
 /** What is not the same twice is recorded: each pass of the workflow must see the first one's. */
-async function recalls(job: Job, { text }: Trial): Outcome {
+async function recalls(job: TrialJob, { text }: Trial): Outcome {
   const before = [(await job.now("begin")).getTime(), await job.random("one"), await job.random("two")];
   for (let n = 0; n < 2; n++) await job.step(`step/${n}`, repeat, { text });
   const after = [(await job.now("begin")).getTime(), await job.random("one"), await job.random("two")];

@@ -23,6 +23,7 @@ export async function runApp(app: App, name: string, input: unknown, corpus: Cor
     sleep: async () => {},
     now: async () => new Date(0),
     random: async () => 0,
+    signal: () => Promise.reject(new Error("nobody sends a signal")),
   };
   const workflow = app.workflows.get(name);
   if (workflow === undefined) throw new Error(`no workflow ${name}`);

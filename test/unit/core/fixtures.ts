@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Commit, EventBody } from "../../../src/contract/events.ts";
 import { type CommitId, type JobId, jobIdFrom, type TenantId } from "../../../src/contract/ids.ts";
+import type { Json } from "../../../src/contract/json.ts";
 import { type App, type AppOptions, defineApp } from "../../../src/core/define-app.ts";
 import { defineCapability } from "../../../src/core/define-capability.ts";
 import { defineWorkflow, type Job } from "../../../src/core/define-workflow.ts";
@@ -105,6 +106,12 @@ export const timerSet = (timerId: string, fireInMs: number): EventBody => ({
   type: "timer.set",
   timerId,
   fireAt: at(fireInMs),
+});
+export const signalRequested = (signal: string): EventBody => ({ type: "signal.requested", signal });
+export const signalReceived = (signal: string, payload: Json = { yes: true }): EventBody => ({
+  type: "signal.received",
+  signal,
+  payload,
 });
 export const timerFired = (timerId: string): EventBody => ({ type: "timer.fired", timerId });
 

@@ -116,6 +116,21 @@ describe("whatever the log, the folded job", () => {
     });
   });
 
+  it("knows which signals came, with what, and which are awaited", () => {
+    forAll((events, { signals }) => {
+      const came = new Map(
+        events.flatMap((event, index) =>
+          event.type === "signal.received" ? [[event.signal, [index + 1, event.payload]] as const] : [],
+        ),
+      );
+      const asked = of(events, "signal.requested").map(({ signal }) => signal);
+      expect(new Set(signals.keys())).toEqual(new Set([...asked, ...came.keys()]));
+      for (const [name, { receivedSeq, payload }] of signals) {
+        expect([receivedSeq, payload]).toEqual(came.get(name) ?? [0, undefined]);
+      }
+    });
+  });
+
   it("holds a step's input as it was last put, and its result as it was given", () => {
     forAll((events, { steps }) => {
       for (const { id, input, result } of steps.values()) {
@@ -129,4 +144,10 @@ describe("whatever the log, the folded job", () => {
 });
 
 const DECISIONS: ReadonlySet<string> = new Set(["step.redriven", "step.discarded", "step.completed"]);
-const ASKED: ReadonlySet<string> = new Set(["step.requested", "value.recorded", "timer.set", "timer.fired"]);
+const ASKED: ReadonlySet<string> = new Set([
+  "step.requested",
+  "value.recorded",
+  "timer.set",
+  "timer.fired",
+  "signal.requested",
+]);

@@ -10,6 +10,8 @@ import {
   progress,
   redriven,
   requested,
+  signalReceived,
+  signalRequested,
   started,
   submitted,
   timerFired,
@@ -32,11 +34,14 @@ export function randomLog(random: () => number, length: number): Commit[] {
   const dice = new Dice(random);
   const steps = new Map<string, Told>();
   const timers = new Map<string, "set" | "fired">();
+  const signals = new Map<string, { asked: boolean; came: boolean }>();
   const workflow: Told = { attempt: 0, is: "over" };
   const groups: EventBody[][] = [beginning(dice, steps)];
   for (let n = 0; n < length; n++) {
     const events = dice.chance(0.1)
-      ? ofTimer(dice, n, timers, workflow)
+      ? dice.chance(0.5)
+        ? ofTimer(dice, n, timers, workflow)
+        : ofSignal(dice, n, signals, workflow)
       : dice.chance(0.15)
         ? ofWorkflow(dice, n, workflow)
         : ofStep(dice, n, steps, workflow);
@@ -194,6 +199,26 @@ function ofTimer(dice: Dice, n: number, timers: Map<string, "set" | "fired">, wo
   timers.set(id, timer === undefined ? "set" : "fired");
   goesOn(workflow);
   return [timer === undefined ? timerSet(id, n + dice.below(1_000)) : timerFired(id)];
+}
+
+/** Asked for and sent, in either order. */
+function ofSignal(
+  dice: Dice,
+  n: number,
+  signals: Map<string, { asked: boolean; came: boolean }>,
+  workflow: Told,
+): EventBody[] {
+  const name = `signal-${dice.below(3)}`;
+  const signal = signals.get(name) ?? { asked: false, came: false };
+  signals.set(name, signal);
+  if (!signal.came && dice.chance(0.5)) {
+    signal.came = true;
+    return [signalReceived(name, { n })];
+  }
+  if (signal.asked || signal.came) return [];
+  signal.asked = true;
+  goesOn(workflow);
+  return [signalRequested(name)];
 }
 
 function end(dice: Dice, length: number): EventBody {

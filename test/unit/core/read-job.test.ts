@@ -162,7 +162,7 @@ describe("reading a job", () => {
     snapshots.unreadable = true;
     expect({ ...(await readState(told, JOB)), size: 0 }).toEqual(state);
     snapshots.unreadable = false;
-    for (const text of ["{", '{"version":4,"state":{}}']) {
+    for (const text of ["{", '{"version":5,"state":{}}']) {
       for (const seq of snapshots.texts.keys()) snapshots.texts.set(seq, text);
       expect({ ...(await readState(told, JOB)), size: 0 }).toEqual(state);
     }

@@ -50,7 +50,7 @@ describe("a snapshot", () => {
   it("of another version is none", () => {
     const state = fold(randomLog(seededRandom(1), 3));
     if (state === undefined) throw new Error("unreachable");
-    const text = encodeSnapshot(state).replace('"version":4', '"version":0');
+    const text = encodeSnapshot(state).replace('"version":5', '"version":0');
     expect(decodeSnapshot(text)).toBeUndefined();
   });
 });

@@ -153,6 +153,8 @@ const eventOfEachType: { readonly [T in EventType]: Extract<EventBody, { type: T
   "step.discarded": { type: "step.discarded", ...step, reason: "no use" },
   "timer.set": { type: "timer.set", timerId: "pause", fireAt: time },
   "timer.fired": { type: "timer.fired", timerId: "pause" },
+  "signal.requested": { type: "signal.requested", signal: "approval" },
+  "signal.received": { type: "signal.received", signal: "approval", payload: { yes: true } },
   "value.recorded": { type: "value.recorded", valueId: "now/begin", value: 0 },
 };
 

@@ -50,6 +50,54 @@ describe("a workflow that sleeps, run to its end", () => {
   });
 });
 
+describe("a workflow that waits for a signal", () => {
+  const asks = defineWorkflow({
+    name: "asks",
+    input: Text,
+    output: Text,
+    signals: { approval: z.object({ by: z.string() }) },
+    run: async (job, input) => {
+      const winner = await Promise.race([job.signal("approval"), job.sleep("patience", 3 * HOUR_MS)]);
+      const { text } = await job.step("then", say, input);
+      return { text: `${text}: ${winner?.by ?? "nobody"}` };
+    },
+  });
+  const waits = defineWorkflow({ ...asks, run: async (job) => ({ text: (await job.signal("approval")).by }) });
+
+  test("goes on with it, or without once its patience is at its end", async () => {
+    const alone = await runWorkflow(asks, { text: "went" }, { capabilities: [say] });
+    expect(alone).toMatchObject({ status: "completed", result: { text: "went: nobody" }, elapsedMs: 3 * HOUR_MS });
+    const given = await runWorkflow(waits, { text: "" }, { capabilities: [say], signals: { approval: { by: "ada" } } });
+    expect(given).toMatchObject({ status: "completed", result: { text: "ada" }, elapsedMs: 0 });
+  });
+
+  test("ends the run where nobody sends it, and takes no other payload", async () => {
+    const job = await runWorkflow(waits, { text: "" }, { capabilities: [say] });
+    expect(job.status).toBe("running");
+    expect(typesOf(job)).toEqual(["job.submitted", "signal.requested"]);
+    const wrong = runWorkflow(waits, { text: "" }, { capabilities: [say], signals: { approval: { by: 7 } } });
+    await expect(wrong).rejects.toThrow("the payload is not what signal approval takes");
+  });
+
+  test("for one that it does not have waits for a repair", async () => {
+    const faulty = defineWorkflow({
+      name: "faulty",
+      input: Text,
+      output: Text,
+      run: (job: { signal(name: string): Promise<unknown> }) => job.signal("no-such") as Promise<never>,
+    });
+    const job = await runWorkflow(faulty, { text: "" }, { capabilities: [say] });
+    expect(job.status).toBe("dead-lettered");
+    expect(job.error?.message).toContain("it has none. Add it to defineWorkflow({ signals })");
+  });
+
+  test("has a name like every other", () => {
+    const named = (name: string) => () => defineWorkflow({ ...waits, signals: { [name]: z.string() } } as never);
+    expect(named("Approval")).toThrow("a signal's name must be");
+    expect(named("approval")).not.toThrow();
+  });
+});
+
 describe("a step that waits for a person", () => {
   test("ends the run where nothing else is left", async () => {
     const flow = defineWorkflow({
