@@ -185,11 +185,11 @@ describe("a configuration that CodeDeploy does not have is refused, and the mess
   });
 });
 
-test("one stack holds 17 capabilities and workflows together: 500 resources, of which each has up to five more", () => {
+test("one stack holds 16 capabilities and workflows together: 500 resources, of which each has up to five more", () => {
   const names = (letter: string, count: number) => Array.from({ length: count }, (_, n) => `${letter}${n}`);
   const { app } = withSetting(CANARY, {
     capabilities: Object.fromEntries(names("c", 13).map((name) => [name, {}])),
-    workflows: names("w", 4),
+    workflows: names("w", 3),
   });
   expect(app.resources.length).toBeLessThanOrEqual(500);
 });
