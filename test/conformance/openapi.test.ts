@@ -42,11 +42,12 @@ async function note(operation: Operation, response: Response): Promise<void> {
   content.examples = { ...content.examples, [`call${unique()}`]: { value: await response.json() } };
 }
 
-/** Jobs as the operations need them: one that has ended, and two that wait for a person. */
+/** Jobs as the operations need them: one that has ended, two that wait for a person, and one for a signal. */
 interface Jobs {
   readonly ended: string;
   readonly waiting: string;
   readonly discarded: string;
+  readonly signalled: string;
 }
 
 const NOBODYS = `job_${"b".repeat(26)}`;
@@ -55,7 +56,7 @@ const NOT_CALLED = ["403", "405", "429", "500", "503"];
 const LARGE = JSON.stringify({ input: "x".repeat(1_048_576) });
 
 /** Calls with the answers that are an operation's own. */
-function* ownCalls(id: string, { ended, waiting, discarded }: Jobs): Generator<Parameters<Caller["send"]>> {
+function* ownCalls(id: string, { ended, waiting, discarded, signalled }: Jobs): Generator<Parameters<Caller["send"]>> {
   const key = { "idempotency-key": unique() };
   const echo = (text: unknown) => ({ workflow: "echo", input: { text } });
   switch (id) {
@@ -66,6 +67,11 @@ function* ownCalls(id: string, { ended, waiting, discarded }: Jobs): Generator<P
       return;
     case "cancelJob":
       yield [`v1/jobs/${ended}/cancel`, { reason: "documented" }];
+      return;
+    case "signalJob":
+      yield [`v1/jobs/${signalled}/signals/approval`, { payload: { by: 7 } }];
+      yield [`v1/jobs/${signalled}/signals/approval`, { payload: { by: "documented" } }];
+      yield [`v1/jobs/${signalled}/signals/approval`, { payload: { by: "another" } }];
       return;
     case "redriveJob":
       yield [`v1/jobs/${ended}/redrive`];
@@ -100,7 +106,7 @@ async function callAll(
   { api, nobody }: { api: Caller; nobody: Caller },
 ): Promise<void> {
   const place = path.slice(1);
-  const of = (id: string): string => place.replace("{jobId}", id);
+  const of = (id: string): string => place.replace("{jobId}", id).replace("{name}", "approval");
   const call = (caller: Caller, where: string): Promise<Response> =>
     method === "get" ? caller.get(where) : caller.send(where, {});
   await note(operation, await call(api, `${of(jobs.ended)}?unknown=1`));
@@ -117,12 +123,13 @@ async function callAll(
 describe("the OpenAPI document", () => {
   test("documents every answer: each is given, and fits its schema", async ({ api, nobody }) => {
     const waits = { mode: "pays-and-fails", text: "documented" };
-    const [ended, waiting, discarded] = await Promise.all([
+    const [ended, waiting, discarded, signalled] = await Promise.all([
       api.run("trial", { mode: "streams", text: "documented" }),
       api.run("trial", waits),
       api.run("trial", waits),
+      api.submit("trial", { mode: "is-signalled", text: "documented" }),
     ]);
-    const jobs = { ended: ended.id, waiting: waiting.id, discarded: discarded.id };
+    const jobs = { ended: ended.id, waiting: waiting.id, discarded: discarded.id, signalled: signalled.id };
     await api.late(
       "the dead letters",
       () => api.deadLetters(),
