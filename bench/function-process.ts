@@ -17,6 +17,8 @@ const VARIABLES = {
   SLUICE_CAPABILITY: "completion",
   SLUICE_WORKFLOW: "analysis",
   SLUICE_KEYS_SECRET: "arn:aws:secretsmanager:us-east-1:000000000000:secret:keys",
+  SLUICE_STREAMS: "50",
+  SLUICE_WAITS: "50",
 };
 
 export interface Init {

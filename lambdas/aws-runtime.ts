@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { sqsSuffix } from "../src/contract/queue-names.ts";
 import type { App } from "../src/core/define-app.ts";
 import type { Corpus, Resources } from "../src/core/resources.ts";
-import { createRuntime, type Logger, type Metrics, type Runtime } from "../src/core/runtime.ts";
+import { createRuntime, type Logger, type Metrics, type Readers, type Runtime } from "../src/core/runtime.ts";
 import { noDocuments } from "../src/corpus/no-documents.ts";
 import { awsClients, cloudWatchClient } from "../src/engines/aws/aws-clients.ts";
 import { AWS_MAX_SKEW_MS, openAwsEngine } from "../src/engines/aws/aws-engine.ts";
@@ -14,7 +14,7 @@ import { startTelemetry } from "../src/telemetry/start-telemetry.ts";
 import { powerLogger } from "./power-logger.ts";
 import { PowerMetrics } from "./power-metrics.ts";
 
-type Writing = Environment<"submit">;
+type Writing = Environment<"commands">;
 
 export interface AwsRuntimeOptions {
   readonly app: App;
@@ -27,6 +27,8 @@ export interface AwsRuntimeOptions {
   readonly ages?: boolean;
   /** Ask CloudWatch how fast queues are worked off: all, or those whose backlog is limited. @default none */
   readonly deleted?: "all" | "limited";
+  /** @default none */
+  readonly readers?: Readers;
 }
 
 /** The runtime of a function: the app on the AWS engine. */
@@ -63,6 +65,7 @@ export async function awsRuntime(options: AwsRuntimeOptions): Promise<Runtime> {
     logger,
     metrics: await functionMetrics(stage, options.traceModels),
     maxSkewMs: AWS_MAX_SKEW_MS,
+    ...(options.readers ? { readers: options.readers } : {}),
   });
 }
 

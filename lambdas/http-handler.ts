@@ -10,7 +10,15 @@ import type { Runtime } from "../src/core/runtime.ts";
 import { flushing } from "./flushing.ts";
 import { problemResponses } from "./problem-responses.ts";
 
-export type HttpHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<APIGatewayProxyResult>;
+/** What a handler answers. Where that can go on, whoever called it ends it by a signal. */
+export interface HttpResult extends APIGatewayProxyResult {
+  /** The body, piece by piece, in place of `body`; to be iterated over once. Ends with what there is when the signal aborts. */
+  readonly stream?: (signal: AbortSignal) => AsyncIterable<string>;
+  /** Waits for a better answer; resolves with it, or with one as good as this when the signal aborts. Never rejects. */
+  readonly later?: (signal: AbortSignal) => Promise<HttpResult>;
+}
+
+export type HttpHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<HttpResult>;
 
 /** A request after every check that its route asks for. */
 export interface CheckedRequest<R extends Route> {
@@ -24,14 +32,20 @@ export interface CheckedRequest<R extends Route> {
   readonly basePath: string;
   /** W3C Trace Context, if the caller sent one. */
   readonly traceparent: string | undefined;
+  /** The `Accept` header, "" without one. */
+  readonly accept: string;
 }
 
 /** What every route's handler needs besides its use case. */
 export type HttpDeps = Pick<Runtime, "logger"> & Partial<Pick<Runtime, "metrics">>;
 
-export interface Reply {
-  readonly body: unknown;
+export interface Reply extends Pick<HttpResult, "stream"> {
+  /** @default the status of the route's success */
+  readonly status?: number;
+  /** As JSON. @default none */
+  readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly later?: (signal: AbortSignal) => Promise<Reply>;
 }
 
 /** A Lambda handler for one route (API Gateway REST proxy event): check, call, map. */
@@ -40,22 +54,29 @@ export function httpHandler<const R extends Route>(
   respond: (request: CheckedRequest<R>) => Promise<Reply> | Reply,
   { logger, metrics }: HttpDeps,
 ): HttpHandler {
-  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
+  return middy<APIGatewayProxyEvent, HttpResult>()
     .use(flushing(metrics))
     .use(problemResponses(logger))
-    .handler(async (event) => {
-      const { body, headers } = await respond(check(route, event));
-      return {
-        statusCode: route.success.status,
-        headers: { "content-type": "application/json", "cache-control": "no-store", ...headers },
-        body: JSON.stringify(body),
-      };
-    });
+    .handler(async (event) => resultOf(route, await respond(check(route, event))));
+}
+
+function resultOf(route: Route, { status, body, headers, stream, later }: Reply): HttpResult {
+  return {
+    statusCode: status ?? route.success.status,
+    headers: {
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      "cache-control": "no-store",
+      ...headers,
+    },
+    body: body === undefined ? "" : JSON.stringify(body),
+    ...(stream ? { stream } : {}),
+    ...(later ? { later: async (signal) => resultOf(route, await later(signal)) } : {}),
+  };
 }
 
 function check<R extends Route>(route: R, event: APIGatewayProxyEvent): CheckedRequest<R> {
   const wrong: Violation[] = [];
-  const sent = lowerCased(event.headers);
+  const sent = sentHeaders(event);
   const parameters = parseEach(route.parameters, event.pathParameters ?? {}, wrong);
   const query = parseQuery(route, event, wrong);
   const headers = parseEach(route.headers, sent, wrong, (name) => name.toLowerCase());
@@ -75,6 +96,7 @@ function check<R extends Route>(route: R, event: APIGatewayProxyEvent): CheckedR
     body: route.body ? bodyOf(route.body, route, event, sent["content-type"] ?? "") : undefined,
     basePath: basePathOf(route, event),
     traceparent: traceparentOf(sent.traceparent),
+    accept: sent.accept ?? "",
   };
   return checked as unknown as CheckedRequest<R>;
 }
@@ -185,8 +207,22 @@ function traceparentOf(header: string | undefined): string | undefined {
   return header !== undefined && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(header) ? header : undefined;
 }
 
-function lowerCased(headers: APIGatewayProxyEvent["headers"] | null): Record<string, string | undefined> {
-  const lower: Record<string, string | undefined> = {};
+/** Headers that are lists: a caller may send several lines of them (RFC 9110, section 5.3). */
+const LISTS = ["accept", "prefer"];
+
+/** By lower-case names. API Gateway gives the last line of each, and all lines besides. */
+function sentHeaders(event: APIGatewayProxyEvent): Record<string, string | undefined> {
+  const sent = lowerCased(event.headers);
+  const lines = lowerCased(event.multiValueHeaders);
+  for (const name of LISTS) {
+    const all = lines[name];
+    if (all !== undefined && all.length > 1) sent[name] = all.join(", ");
+  }
+  return sent;
+}
+
+function lowerCased<T>(headers: Readonly<Record<string, T>> | null | undefined): Record<string, T | undefined> {
+  const lower: Record<string, T | undefined> = {};
   for (const name in headers) lower[name.toLowerCase()] = headers[name];
   return lower;
 }

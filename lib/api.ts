@@ -15,6 +15,7 @@ import {
   Model,
   RequestAuthorizer,
   type RequestValidator,
+  ResponseTransferMode,
   RestApi,
 } from "aws-cdk-lib/aws-apigateway";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
@@ -42,9 +43,26 @@ export interface SluiceApiProps {
    * account that has one needs no other, one that has none cannot write access logs.
    */
   readonly createAccountRole: boolean;
+  readonly readers: ReaderLimits;
+}
+
+/** Callers who hold a function for as long as they read or wait: most of them at once, 0: none. */
+export interface ReaderLimits {
+  /** Readers of server-sent events. */
+  readonly streams: number;
+  /** Submissions that wait for their job's end. */
+  readonly waits: number;
+  /** Concurrent executions that the account reserves for the function that shows events, which gets no more. */
+  readonly reservedForEvents: number | undefined;
 }
 
 const TIMEOUT = Duration.seconds(15);
+/** API Gateway's own limit: an answer may wait for a job's end. */
+const SUBMIT_TIMEOUT = Duration.seconds(29);
+/** The longest that an answer can be streamed. */
+const STREAM_TIMEOUT = Duration.minutes(15);
+/** A reader is billed for the memory as long as it reads. */
+const EVENTS_MEMORY_MB = 256;
 /** A revoked key is let in for this long, besides the minute for which the authorizer keeps what it has read. */
 const AUTHORIZER_CACHE = Duration.seconds(60);
 
@@ -114,7 +132,10 @@ export class SluiceApi extends Construct {
     const integrations = new Map(
       [...this.functions].map(([name, handler]) => [
         name,
-        new LambdaIntegration(live(handler), { scopePermissionToMethod: false }),
+        new LambdaIntegration(live(handler), {
+          scopePermissionToMethod: false,
+          ...(name === "events" ? { responseTransferMode: ResponseTransferMode.STREAM, timeout: STREAM_TIMEOUT } : {}),
+        }),
       ]),
     );
     const body = new Model(this, "Body", {
@@ -140,7 +161,7 @@ export class SluiceApi extends Construct {
   }
 
   #functions(props: SluiceApiProps): ReadonlyMap<Route["lambda"], SluiceFunction> {
-    const { instance, pipeline, model } = props;
+    const { instance, pipeline, model, readers } = props;
     const common = { defaults: instance.functions, timeout: TIMEOUT };
     const { data } = instance;
     const writing = writerVariables(instance);
@@ -148,10 +169,12 @@ export class SluiceApi extends Construct {
     const submit = new SluiceFunction(this, "Submit", {
       ...common,
       kind: "submit",
-      environment: writing,
+      timeout: SUBMIT_TIMEOUT,
+      environment: { ...writing, SLUICE_WAITS: String(readers.waits) },
       description: "Accepts jobs",
     });
     data.grantBeginJobs(submit);
+    if (readers.waits > 0) data.grantPlaces(submit, "waits");
     grantAdmission(submit, props);
     const jobs = new SluiceFunction(this, "Jobs", {
       ...common,
@@ -164,10 +187,14 @@ export class SluiceApi extends Construct {
     const events = new SluiceFunction(this, "Events", {
       ...common,
       kind: "events",
-      environment: reading,
-      description: "Shows logs of jobs",
+      timeout: STREAM_TIMEOUT,
+      memoryMb: EVENTS_MEMORY_MB,
+      reservedConcurrency: readers.reservedForEvents,
+      environment: { ...reading, SLUICE_STREAMS: String(readers.streams) },
+      description: "Shows logs of jobs, also as they grow",
     });
     data.grantReadJobs(events);
+    if (readers.streams > 0) data.grantPlaces(events, "streams");
     const commands = new SluiceFunction(this, "Commands", {
       ...common,
       kind: "commands",

@@ -13,6 +13,7 @@ import {
   DEPLOYMENTS_KEY,
   JOBS_INDEX,
   JOBS_INDEX_ATTRIBUTES,
+  setKey,
   TABLE,
   WAKE_INDEX,
   WAKE_INDEX_ATTRIBUTES,
@@ -145,6 +146,12 @@ export class SluiceData extends Construct {
   /** Reserve places in buckets. */
   grantLimits(fn: IFunction): void {
     allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn);
+  }
+
+  /** Take places in one set of those who read, and give them back. */
+  grantPlaces(fn: IFunction, set: "streams" | "waits"): void {
+    const key = { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [setKey(set)] } };
+    allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn, key);
   }
 
   /** Look at circuits, and at no job. */

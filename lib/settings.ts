@@ -8,6 +8,8 @@ const flag = z.union(
   "must be true or false",
 );
 
+const count = z.coerce.number("must be a whole number").int("must be a whole number").min(0, "must not be negative");
+
 /** What `-c name=value` may say, besides what is in `lib/stages.ts`. */
 const Settings = z.object({
   stage: z.string().default("dev"),
@@ -21,6 +23,9 @@ const Settings = z.object({
   logLevel: z.enum(["DEBUG", "INFO", "WARN", "ERROR"]).optional(),
   otlpEndpoint: z.url("must be a URL").optional(),
   xray: flag.default(false),
+  streams: count.optional(),
+  waits: count.optional(),
+  reservedForEvents: count.optional(),
   gradualDeployment: z.enum(GRADUAL_DEPLOYMENT_NAMES).optional(),
   alarmTopicArn: z
     .string()

@@ -43,8 +43,12 @@ export function addStacks(
   return { data, app: stack };
 }
 
-function given({ model, logLevel, otlpEndpoint, runbookUrl, gradualDeployment }: Settings) {
+function given({ model, logLevel, otlpEndpoint, runbookUrl, gradualDeployment, ...readers }: Settings) {
+  const { streams, waits, reservedForEvents } = readers;
   return {
+    ...(streams === undefined ? {} : { streams }),
+    ...(waits === undefined ? {} : { waits }),
+    ...(reservedForEvents === undefined ? {} : { reservedForEvents }),
     ...(model === undefined ? {} : { model }),
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(otlpEndpoint === undefined ? {} : { otlpEndpoint }),

@@ -45,6 +45,8 @@ export interface SluiceFunctionProps<K extends FunctionKind> {
   readonly timeout?: Duration;
   /** In MB. Processor time is in proportion. @default 512 */
   readonly memoryMb?: number;
+  /** Executions at once that are kept for it, and that it gets at most. @default what the account has free */
+  readonly reservedConcurrency?: number | undefined;
   /** Takes messages of a queue that it may itself cause: see rule 18 of the job protocol. @default false */
   readonly consumesQueue?: boolean;
 }
@@ -61,6 +63,7 @@ export class SluiceFunction<K extends FunctionKind = FunctionKind> extends Lambd
 
   constructor(scope: Construct, id: string, props: SluiceFunctionProps<K>) {
     const { kind, defaults, environment, description, timeout, memoryMb = 512, consumesQueue = false } = props;
+    const { reservedConcurrency } = props;
     const { stage, code, logRetention: retention, removalPolicy, xray, vpc, securityGroups } = defaults;
     const logGroup = new LogGroup(scope, `${id}Logs`, { retention, removalPolicy });
     // A role without AWS's managed policies: these allow to write to any log group of the account.
@@ -82,6 +85,7 @@ export class SluiceFunction<K extends FunctionKind = FunctionKind> extends Lambd
       description,
       timeout: timeout ?? Duration.seconds(10),
       memorySize: memoryMb,
+      ...(reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: reservedConcurrency }),
       environment: {
         POWERTOOLS_LOG_LEVEL: defaults.logLevel,
         ...defaults.environment,

@@ -8,7 +8,7 @@ import { Construct } from "constructs";
 import { MAX_DEADLINE_MS } from "../src/contract/api.ts";
 import { MAX_QUEUE_PREFIX } from "../src/contract/queue-names.ts";
 import { parseModelName, UnknownModelError } from "../src/models/model-name.ts";
-import { SluiceApi } from "./api.ts";
+import { type ReaderLimits, SluiceApi } from "./api.ts";
 import {
   type AccessStatement,
   BedrockAccessError,
@@ -29,6 +29,9 @@ import { Secrets, secretPrefix } from "./secrets.ts";
 import type { FunctionDefaults, LogLevel } from "./sluice-function.ts";
 import { SynthError } from "./synth-error.ts";
 
+/** All who read are entries of one item of the table, of 20 bytes each: each coming and going writes it. */
+const MAX_READERS = 1_000;
+
 export interface SluiceProps {
   /** The app module, an absolute path: `export default defineApp({ … })`, TypeScript or JavaScript. */
   readonly app: string;
@@ -44,6 +47,15 @@ export interface SluiceProps {
   readonly secrets?: Readonly<Record<string, ISecret>>;
   /** Requests a second, and at once after a pause, before callers get 429. @default 100 and 200 */
   readonly throttle?: { readonly rate: number; readonly burst: number };
+  /**
+   * Readers of server-sent events at once, of all tenants; 0: none. Each holds one execution of a function for as long as it
+   * reads, see docs/cost.md. @default 50
+   */
+  readonly streams?: number;
+  /** Submissions at once that wait for their job's end (`Prefer: wait`); 0: none. Each holds one execution. @default 50 */
+  readonly waits?: number;
+  /** Executions that the account reserves for showing events, which then gets no more. @default none: small accounts cannot */
+  readonly reservedForEvents?: number;
   /** @default one month */
   readonly logRetention?: RetentionDays;
   /** @default INFO */
@@ -143,6 +155,7 @@ export class Sluice extends Construct {
       manifest: this.manifest,
       throttle: props.throttle ?? { rate: 100, burst: 200 },
       createAccountRole: props.createApiGatewayAccountRole ?? false,
+      readers: readersOf(props),
     });
     this.operations = new SluiceOperations(this, "Operations", {
       instance: this.pipeline.instance,
@@ -173,6 +186,18 @@ export class Sluice extends Construct {
       new CfnOutput(this, name, { value }).overrideLogicalId(`${outputPrefix(id)}${name}`);
     }
   }
+}
+
+function readersOf({ streams = 50, waits = 50, reservedForEvents }: SluiceProps): ReaderLimits {
+  for (const [name, value, least] of [
+    ["streams", streams, 0],
+    ["waits", waits, 0],
+    ["reservedForEvents", reservedForEvents ?? 1, 1],
+  ] as const) {
+    if (Number.isInteger(value) && value >= least && value <= MAX_READERS) continue;
+    throw new SynthError(`${name} must be a whole number from ${least} to ${MAX_READERS}; got ${value}`);
+  }
+  return { streams, waits, reservedForEvents };
 }
 
 /** CloudFormation takes letters and digits only; the tools that read the outputs tell instances apart by what is before. */

@@ -22,13 +22,24 @@ export interface EventPage {
   readonly ended: boolean;
 }
 
+export interface ReadEvents extends EventPage {
+  /** More are there already, for which this one had no room. */
+  readonly cut: boolean;
+}
+
+/** A page of the log, as {@link readEvents} reads it. */
+export async function getEvents(...asked: Parameters<typeof readEvents>): Promise<EventPage> {
+  const { events, next, ended } = await readEvents(...asked);
+  return { events, next, ended };
+}
+
 /** The log's events after a seq, in order. Throws a 404 for a job that is not the tenant's, a 400 for a seq beyond the end. */
-export async function getEvents(
+export async function readEvents(
   tenant: TenantId,
   jobId: JobId,
   { after, limit }: { after: number; limit: number },
   stores: JobStores,
-): Promise<EventPage> {
+): Promise<ReadEvents> {
   const commits = await commitsAfter(jobId, after, limit, stores);
   const [first] = commits;
   if (first === undefined || first.tenant !== tenant) throw noSuchJob(jobId);
@@ -52,8 +63,10 @@ export async function getEvents(
     events.push(event);
     last = event;
   }
-  // Nothing follows a terminal event (invariant 1).
-  return { events, next: events.at(-1)?.seq ?? after, ended: last !== undefined && isTerminal(last) };
+  const next = events.at(-1)?.seq ?? after;
+  // Nothing follows a terminal event (invariant 1). Where `limit` commits were read, there may be one more.
+  const cut = next < end || commits.length >= limit;
+  return { events, next, ended: last !== undefined && isTerminal(last), cut };
 }
 
 /**

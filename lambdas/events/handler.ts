@@ -1,5 +1,8 @@
 import { parseEnvironment } from "../../src/engines/aws/environment.ts";
-import { awsReads } from "../aws-reads.ts";
+import { awsEventReads } from "../aws-reads.ts";
+import { responseStreaming } from "../response-streaming.ts";
 import { createHandler } from "./create-handler.ts";
 
-export const handler = createHandler(awsReads(parseEnvironment("events", process.env), "events"));
+const reads = awsEventReads(parseEnvironment("events", process.env));
+
+export const handler = responseStreaming(createHandler(reads), reads.clock);

@@ -4,6 +4,8 @@ import {
   type ZodOpenApiObject,
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
+  type ZodOpenApiResponseObject,
+  type ZodOpenApiResponsesObject,
 } from "zod-openapi";
 import { RefusedHeaders } from "../../src/contract/api.ts";
 import { EVENT_SCHEMA_VERSION } from "../../src/contract/events.ts";
@@ -66,7 +68,6 @@ export function openApiDocument(app: App): ReturnType<typeof createDocument> {
 }
 
 function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
-  const { status, description, schema, headers } = route.success;
   const everywhere = route.public ? EVERYWHERE.filter((code) => code !== 401) : EVERYWHERE;
   const foreign = route.method === "POST" ? [FOREIGN] : [];
   const problems = [...everywhere, ...foreign, ...route.problems].sort();
@@ -91,7 +92,7 @@ function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
         }
       : {}),
     responses: {
-      [status]: { description, ...(headers ? { headers } : {}), content: { "application/json": { schema } } },
+      ...successesOf(route),
       ...Object.fromEntries(
         problems.map((code) => [
           code,
@@ -104,6 +105,20 @@ function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
       ),
     },
   };
+}
+
+/** Answers by their status; those of one status differ by their media type, and the last one's description tells of all. */
+function successesOf({ success, asked = [] }: Route): ZodOpenApiResponsesObject {
+  const responses: Record<string, ZodOpenApiResponseObject> = {};
+  for (const { status, description, schema, mediaType = "application/json", headers } of [success, ...asked]) {
+    const content = { ...responses[status]?.content, ...(schema ? { [mediaType]: { schema } } : {}) };
+    responses[status] = {
+      description,
+      ...(headers ? { headers } : {}),
+      ...(Object.keys(content).length > 0 ? { content } : {}),
+    };
+  }
+  return responses as ZodOpenApiResponsesObject;
 }
 
 const isSubmit = ({ operationId }: Route): boolean => operationId === routes.submit.operationId;

@@ -1,7 +1,7 @@
 import { ProblemError } from "../../src/contract/problem.ts";
 import type { RateLeft, RefusalReason, RefusedJobError } from "../../src/core/admission.ts";
 import type { App } from "../../src/core/define-app.ts";
-import type { HttpHandler } from "../http-handler.ts";
+import type { HttpHandler, HttpResult } from "../http-handler.ts";
 
 /**
  * What callers are told of their tenant's limits, as datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers (-10) has
@@ -15,10 +15,12 @@ const IN_FLIGHT = "jobs-in-flight";
 export function withPolicy(handler: HttpHandler, app: App): HttpHandler {
   const policy = policyOf(app);
   if (policy === undefined) return handler;
-  return async (event, context) => {
-    const result = await handler(event, context);
-    return { ...result, headers: { ...result.headers, "ratelimit-policy": policy } };
-  };
+  const withHeader = ({ later, ...result }: HttpResult): HttpResult => ({
+    ...result,
+    headers: { ...result.headers, "ratelimit-policy": policy },
+    ...(later ? { later: async (signal) => withHeader(await later(signal)) } : {}),
+  });
+  return async (event, context) => withHeader(await handler(event, context));
 }
 
 function policyOf({ tenantLimits: { jobsPerMinute, jobsInFlight } }: App): string | undefined {

@@ -56,6 +56,21 @@ export const IdempotencyKey = z
     "must be 1 to 255 visible ASCII characters, bare or in double quotes",
   );
 
+/** RFC 7240, of which `wait` is heeded; what is malformed is ignored, as there. */
+export const Prefer = z
+  .string()
+  .describe(
+    "`wait=N`: the answer waits for the job's end, at most N s, and at most 25. `respond-async` is the default",
+  );
+
+/** The longest that an answer waits for its job's end, in s. */
+export const MAX_WAIT_S = 25;
+
+const preferenceApplied = z
+  .string()
+  .optional()
+  .describe("`wait=N`: the answer waited, or would have. Missing where too many wait already");
+
 /** Of the answer to a submission. */
 export const AcceptedHeaders = z.object({
   Location: z.string().describe("Where to look for the job"),
@@ -67,6 +82,9 @@ export const AcceptedHeaders = z.object({
   RateLimit: z.string().optional().describe("Where jobs a minute are limited: what is left of them"),
   "Idempotency-Replayed": z.literal("true").optional().describe("The Idempotency-Key was used before: this is its job"),
 });
+
+/** Of the answer to a submission that may wait. */
+export const WaitedHeaders = AcceptedHeaders.extend({ "Preference-Applied": preferenceApplied });
 
 /** Of a refusal that is over in a while. */
 export const RefusedHeaders = AcceptedHeaders.pick({ "RateLimit-Policy": true, RateLimit: true }).extend({
@@ -316,14 +334,19 @@ export const ListDeadLettersQuery = z.strictObject({
   ),
 });
 
+const cursor = z
+  .string()
+  .regex(/^\d{1,10}$/, "must be a seq: a whole number from 0")
+  .transform(Number)
+  .pipe(z.number().int());
+
+/** Where a reader of server-sent events goes on; `""` where it has none yet. */
+export const LastEventId = z
+  .union([z.literal("").transform(() => undefined), cursor], "must be a seq: a whole number from 0")
+  .describe("Of server-sent events: the `id` of the last event that was read. Wins over `after`");
+
 export const EventsQuery = z.strictObject({
-  after: z
-    .string()
-    .regex(/^\d{1,10}$/, "must be a seq: a whole number from 0")
-    .transform(Number)
-    .pipe(z.number().int())
-    .default(0)
-    .describe("Events with a greater seq are returned"),
+  after: cursor.default(0).describe("Events with a greater seq are returned"),
   limit: limit(MAX_EVENTS, 200),
 });
 

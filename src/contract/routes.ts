@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import {
   AcceptedHeaders,
   CancelRequest,
@@ -13,9 +13,11 @@ import {
   JobIdParam,
   JobList,
   JobView,
+  LastEventId,
   ListDeadLettersQuery,
   ListJobsQuery,
   NoQuery,
+  Prefer,
   Redelivered,
   RedeliverRequest,
   RedriveAllRequest,
@@ -24,8 +26,22 @@ import {
   SignalNameParam,
   SignalRequest,
   SubmitRequest,
+  WaitedHeaders,
 } from "./api.ts";
 import { Json } from "./json.ts";
+
+/** An answer that is no problem. */
+export interface Success {
+  readonly status: 200 | 202 | 204;
+  readonly description: string;
+  /** @default no body */
+  readonly schema?: z.ZodType;
+  /** @default application/json */
+  readonly mediaType?: string;
+  readonly headers?: z.ZodObject;
+}
+
+export const EVENT_STREAM_MEDIA_TYPE = "text/event-stream";
 
 /**
  * The HTTP routes. Everything that must know them reads them here: the embedded server's router, the handlers'
@@ -46,12 +62,9 @@ export interface Route {
   readonly body?: z.ZodType;
   /** The body may be left out: it then is `{}`. */
   readonly bodyOptional?: boolean;
-  readonly success: {
-    readonly status: 200 | 202;
-    readonly description: string;
-    readonly schema: z.ZodType;
-    readonly headers?: z.ZodObject;
-  };
+  readonly success: Success & { readonly status: 200 | 202; readonly schema: z.ZodType };
+  /** What it answers besides, where it is asked to. */
+  readonly asked?: readonly Success[];
   /** Problems besides 400, 401, 405, 500 and 503, which every route may answer with, and 403, which every POST may. */
   readonly problems: readonly (404 | 409 | 410 | 413 | 415 | 422 | 429)[];
 }
@@ -65,9 +78,17 @@ export const routes = {
     lambda: "submit",
     parameters: {},
     query: NoQuery,
-    headers: { "Idempotency-Key": IdempotencyKey.optional() },
+    headers: { "Idempotency-Key": IdempotencyKey.optional(), Prefer: Prefer.optional() },
     body: SubmitRequest,
-    success: { status: 202, description: "Accepted, or accepted before.", schema: JobView, headers: AcceptedHeaders },
+    success: { status: 202, description: "Accepted, or accepted before.", schema: JobView, headers: WaitedHeaders },
+    asked: [
+      {
+        status: 200,
+        description: "With `Prefer: wait=N`: the job, which has ended.",
+        schema: JobView,
+        headers: WaitedHeaders.omit({ "Retry-After": true }),
+      },
+    ],
     problems: [413, 415, 422, 429],
   },
   listJobs: {
@@ -98,12 +119,21 @@ export const routes = {
     operationId: "getJobEvents",
     method: "GET",
     path: "/v1/jobs/{jobId}/events",
-    summary: "The job's log from a cursor.",
+    summary: "The job's log from a cursor: a page of it, or, with `Accept: text/event-stream`, as server-sent events.",
     lambda: "events",
     parameters: { jobId: JobIdParam },
     query: EventsQuery,
-    headers: {},
+    headers: { "Last-Event-ID": LastEventId.optional() },
     success: { status: 200, description: "Events in the order of their seq.", schema: EventPage },
+    asked: [
+      {
+        status: 200,
+        description: "Events in the order of their seq. As `text/event-stream`, those to come included.",
+        mediaType: EVENT_STREAM_MEDIA_TYPE,
+        schema: z.string(),
+      },
+      { status: 204, description: "As `text/event-stream`: the reader has the terminal event; nothing follows it." },
+    ],
     problems: [404],
   },
   cancel: {

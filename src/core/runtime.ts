@@ -80,6 +80,14 @@ export interface Ports {
   isGone(holder: string): boolean;
 }
 
+/** Those who hold a connection open while a job runs: how many of each there may be at once, over all tenants; 0: none. */
+export interface Readers {
+  /** Server-sent events. */
+  readonly streams: number;
+  /** Submissions whose answer waits for the job's end. */
+  readonly waits: number;
+}
+
 export interface RuntimeOptions {
   readonly app: App;
   readonly resources: Resources;
@@ -87,6 +95,8 @@ export interface RuntimeOptions {
   /** @default none are kept */
   readonly metrics?: Metrics;
   readonly localWorkers?: LocalWorkers;
+  /** @default none may */
+  readonly readers?: Readers;
   /** How far two clocks may be apart, in ms. @default 0 */
   readonly maxSkewMs?: number;
 }
@@ -94,6 +104,7 @@ export interface RuntimeOptions {
 /** Everything that the use cases in `lambdas/` work with. */
 export interface Runtime extends Ports, RuntimeOptions {
   readonly maxSkewMs: number;
+  readonly readers: Readers;
   readonly metrics: Metrics;
   readonly writer: JobWriter;
   readonly calls: Calls;
@@ -142,9 +153,11 @@ export function createRuntime(engine: Ports, options: RuntimeOptions): Runtime {
       logger.warn("snapshot not kept or not read", { jobId, error: (error as Error).name }),
   });
   const admission = new Admission({ app, ...ports });
-  return { ...ports, ...options, metrics, maxSkewMs: options.maxSkewMs ?? 0, writer, calls, admission, gates };
+  const { maxSkewMs = 0, readers = NO_READERS } = options;
+  return { ...ports, ...options, metrics, maxSkewMs, readers, writer, calls, admission, gates };
 }
 
+const NO_READERS: Readers = { streams: 0, waits: 0 };
 const NO_METRICS: Metrics = { record: () => {}, flush: () => {} };
 
 /** The ports alone: an engine may be an object of more parts. */

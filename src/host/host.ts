@@ -1,4 +1,3 @@
-import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ScheduledEvent } from "aws-lambda";
 import { createHandler as createAdvance } from "../../lambdas/advance/create-handler.ts";
@@ -18,13 +17,13 @@ import { advanceQueue } from "../contract/messages.ts";
 import type { App } from "../core/define-app.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Resources } from "../core/resources.ts";
-import { createRuntime, type Logger, type Runtime } from "../core/runtime.ts";
+import { createRuntime, type Logger, type Readers, type Runtime } from "../core/runtime.ts";
 import type { Synchronous } from "../engines/embedded/database.ts";
 import { openEmbeddedEngine } from "../engines/embedded/embedded-engine.ts";
 import { type Consumer, Dispatcher } from "./dispatcher.ts";
-import { httpServer } from "./http-server.ts";
+import { type HttpFront, httpServer } from "./http-server.ts";
 import { lambdaContext } from "./lambda-context.ts";
-import { StartError } from "./options.ts";
+import { DEFAULT_READERS, StartError } from "./options.ts";
 
 export interface EmbeddedOptions {
   readonly app: App;
@@ -35,6 +34,8 @@ export interface EmbeddedOptions {
   readonly synchronous?: Synchronous;
   readonly clock?: Clock;
   readonly keys?: Keys | undefined;
+  /** @default {@link DEFAULT_READERS} */
+  readonly readers?: Readers;
 }
 
 /** The engine, the handlers and the dispatcher in one process. `listen` adds the HTTP API. */
@@ -66,13 +67,19 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
   const onReady = (queue: string): void => dispatcher?.wake(queue);
   const engine = openEmbeddedEngine({ ...options, onReady, onError });
   dispatcher = new Dispatcher(engine.queue, logger);
-  const runtime = createRuntime(engine, { app, resources, logger, localWorkers: dispatcher });
+  const runtime = createRuntime(engine, {
+    app,
+    resources,
+    logger,
+    localWorkers: dispatcher,
+    readers: options.readers ?? DEFAULT_READERS,
+  });
   const handlers = httpHandlers(runtime);
   const consumers = consumersOf(app, runtime);
   dispatcher.start(consumers);
   const reconcile = createReconciler(runtime);
   const stopReconciling = reconcilePeriodically(reconcile, runtime);
-  let server: Server | undefined;
+  let front: HttpFront | undefined;
   return {
     runtime,
     handlers,
@@ -81,16 +88,15 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
     isIdle: () => dispatcher.isIdle && engine.group.isIdle,
     transactions: () => engine.group.commits,
     async listen(port, host) {
-      server = httpServer({ handlers, keys: options.keys, logger });
-      return listen(server, port, host);
+      front = httpServer({ handlers, keys: options.keys, logger, clock: runtime.clock });
+      return listen(front, port, host);
     },
     async close(graceMs = DEFAULT_GRACE_MS) {
       stopReconciling();
-      server?.closeIdleConnections();
-      const closed = server && new Promise<void>((resolve) => server?.close(() => resolve()));
+      const ended = front?.end();
       const cutOff = await dispatcher.stop(graceMs);
-      server?.closeAllConnections();
-      await closed;
+      await ended;
+      await front?.close();
       await engine.close();
       return cutOff;
     },
@@ -101,7 +107,7 @@ function httpHandlers(runtime: Runtime) {
   return {
     submit: createSubmit(runtime),
     jobs: createJobs(runtime),
-    events: createEvents(runtime),
+    events: createEvents({ ...runtime, places: { limits: runtime.limits, most: runtime.readers.streams } }),
     commands: createCommands(runtime),
     "dead-letters": createDeadLetters(runtime),
     capabilities: createCapabilities(runtime),
@@ -146,7 +152,7 @@ function reconcilePeriodically(handler: ScheduleHandler, runtime: Runtime): () =
   };
 }
 
-function listen(server: Server, port: number, host: string): Promise<string> {
+function listen({ server }: HttpFront, port: number, host: string): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const reason =

@@ -1,15 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
+import type { APIGatewayProxyEvent } from "aws-lambda";
 import createRouter, { type HTTPMethod } from "find-my-way";
 import type { Keys } from "../../lambdas/authorizer/keys.ts";
 import { errorKeys } from "../../lambdas/error-keys.ts";
-import type { HttpHandler } from "../../lambdas/http-handler.ts";
+import type { HttpHandler, HttpResult } from "../../lambdas/http-handler.ts";
 import { problemOf, problemResponse } from "../../lambdas/problem-responses.ts";
+import { writeStream } from "../../lambdas/write-stream.ts";
 import { MAX_BODY_BYTES } from "../contract/api.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { ProblemError } from "../contract/problem.ts";
 import { allRoutes, type Route } from "../contract/routes.ts";
+import type { Clock } from "../core/ports.ts";
 import type { Logger } from "../core/runtime.ts";
 import { FairGate } from "./fair-gate.ts";
 import { lambdaContext } from "./lambda-context.ts";
@@ -21,23 +23,32 @@ export interface HttpServerOptions {
   /** Without keys, only what {@link checkLocalCaller} lets through is served, and `x-tenant-id` says whose it is. */
   readonly keys: Keys | undefined;
   readonly logger: Logger;
+  readonly clock: Clock;
 }
 
-/**
- * Enough for submissions to share a sync of the disk, few enough that steps get their turn between them. An answer that
- * waits for a job's end must not hold one of these places.
- */
+export interface HttpFront {
+  readonly server: Server;
+  /** Takes no more connections, and ends what streams or waits with what there is. Resolves when that is out, or soon. */
+  end(): Promise<void>;
+  /** Cuts off whoever is still connected. Resolves when all connections are closed. */
+  close(): Promise<void>;
+}
+
+/** Enough for submissions to share a sync of the disk, few enough that steps get their turn between them. */
 const SUBMITS_AT_ONCE = 16;
 
+/** For what has been said last to readers of streams when the server ends, in ms. */
+const LAST_WORDS_MS = 1_000;
+
 /** Serves the routes by calling their handlers with API Gateway's event shape (a REST API's proxy integration). */
-export function httpServer({ handlers, keys, logger }: HttpServerOptions): Server {
+export function httpServer({ handlers, keys, logger, clock }: HttpServerOptions): HttpFront {
   const gate = new FairGate(SUBMITS_AT_ONCE);
   const router = createRouter({ ignoreTrailingSlash: false, maxParamLength: 500 });
   for (const route of allRoutes) {
     router.on(route.method, route.path.replaceAll(/\{(\w+)\}/g, ":$1"), () => {}, route);
   }
 
-  async function serve(request: IncomingMessage): Promise<APIGatewayProxyResult> {
+  async function serve(request: IncomingMessage): Promise<HttpResult> {
     const requestId = randomUUID();
     try {
       const url = targetOf(request.url ?? "/");
@@ -59,17 +70,67 @@ export function httpServer({ handlers, keys, logger }: HttpServerOptions): Serve
     }
   }
 
-  return createServer({ maxHeaderSize: 32_768, requestTimeout: 30_000 }, (request, response) => {
-    serve(request).then(
-      (result) => send(request, response, result),
-      (error: unknown) => logger.error("response failed", errorKeys(error)),
-    );
+  /** What streams or waits, and what ends it. */
+  const open = new Map<AbortController, Promise<void>>();
+  let ended = false;
+
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const result = await serve(request);
+    if (result.stream === undefined && result.later === undefined) return send(request, response, result);
+    const ending = new AbortController();
+    const abort = (): void => ending.abort();
+    response.once("close", abort);
+    if (response.closed || ended) abort();
+    const sent = goOn(request, response, result, ending.signal);
+    open.set(ending, sent);
+    try {
+      await sent;
+    } finally {
+      response.off("close", abort);
+      open.delete(ending);
+    }
+  }
+
+  async function goOn(
+    request: IncomingMessage,
+    response: ServerResponse,
+    result: HttpResult,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (result.stream === undefined) return send(request, response, (await result.later?.(signal)) ?? result);
+    response.writeHead(result.statusCode, result.headers as Record<string, string>);
+    const end = await writeStream(result.stream(signal), response, clock);
+    if (end === "stalled") logger.info("a reader was cut off that did not take its bytes", {});
+    if (!response.writableFinished && !response.closed) await new Promise((resolve) => response.once("close", resolve));
+  }
+
+  const server = createServer({ maxHeaderSize: 32_768, requestTimeout: 30_000 }, (request, response) => {
+    respond(request, response).catch((error: unknown) => logger.error("response failed", errorKeys(error)));
   });
+  let closed: Promise<void> | undefined;
+  return {
+    server,
+    async end() {
+      ended = true;
+      closed = new Promise((resolve) => server.close(() => resolve()));
+      for (const ending of open.keys()) ending.abort();
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, LAST_WORDS_MS);
+      await Promise.race([Promise.allSettled(open.values()), late.promise]);
+      clearTimeout(timer);
+    },
+    async close() {
+      server.closeAllConnections();
+      await closed;
+    },
+  };
 }
 
-function send(request: IncomingMessage, response: ServerResponse, result: APIGatewayProxyResult): void {
+function send(request: IncomingMessage, response: ServerResponse, result: HttpResult): void {
   const body = Buffer.from(result.body);
-  const headers = { ...(result.headers as Record<string, string>), "content-length": String(body.length) };
+  // A 204 must not say how long it is (RFC 9110, section 8.6).
+  const length = result.statusCode === 204 ? {} : { "content-length": String(body.length) };
+  const headers = { ...(result.headers as Record<string, string>), ...length };
   // A body that nobody read would be taken for the next request.
   response.writeHead(result.statusCode, request.complete ? headers : { ...headers, connection: "close" });
   response.end(request.method === "HEAD" ? undefined : body);

@@ -27,6 +27,7 @@ async function main(): Promise<void> {
     keys,
     dataDir: options.dataDir,
     synchronous: options.synchronous,
+    readers: options.readers,
   });
   let url: string;
   try {

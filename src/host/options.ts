@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { isTenantId, TENANT_ID_SHAPE, type TenantId } from "../contract/ids.ts";
+import type { Readers } from "../core/runtime.ts";
 
 /** How the embedded host runs. Flags win over `SLUICE_*` variables, those over the defaults. */
 export interface HostOptions {
@@ -17,6 +18,7 @@ export interface HostOptions {
   /** A file of key hashes; with it, every route but /healthz needs a key. */
   readonly keys: string | undefined;
   readonly synchronous: "FULL" | "NORMAL";
+  readonly readers: Readers;
   readonly logLevel: "DEBUG" | "INFO" | "WARN" | "ERROR";
 }
 
@@ -26,6 +28,8 @@ export class StartError extends Error {
 }
 
 export const DEFAULT_PORT = 8787;
+/** One costs about 20 KB; beyond them the steps of jobs would wait for what is told of them. */
+export const DEFAULT_READERS: Readers = { streams: 2_000, waits: 2_000 };
 const FLAGS = {
   data: { type: "string" },
   port: { type: "string" },
@@ -36,6 +40,8 @@ const FLAGS = {
   app: { type: "string" },
   keys: { type: "string" },
   synchronous: { type: "string" },
+  streams: { type: "string" },
+  waits: { type: "string" },
   "log-level": { type: "string" },
   help: { type: "boolean" },
 } as const;
@@ -52,9 +58,18 @@ export const USAGE = `Usage: npm start -- [flags]
   --corpus DIR        documents for retrieval, in place of the app's
   --model NAME        model for completions, in place of the app's
   --synchronous MODE  FULL (default): a job answered 202 survives a power cut; NORMAL: a crash only
+  --streams N         most readers of server-sent events at once (default ${DEFAULT_READERS.streams}); 0: none
+  --waits N           most callers at once whose answer waits (Prefer: wait; default ${DEFAULT_READERS.waits}); 0: none
   --log-level LEVEL   DEBUG, INFO, WARN (default) or ERROR
 
 Each flag is also a variable: SLUICE_DATA, SLUICE_PORT, SLUICE_LOG_LEVEL, …`;
+
+const count = (usual: number) =>
+  z
+    .string()
+    .regex(/^\d{1,6}$/, "must be a whole number up to 999999")
+    .transform(Number)
+    .default(usual);
 
 const Values = z.object({
   data: z.string().min(1).optional(),
@@ -71,6 +86,8 @@ const Values = z.object({
   app: z.string().min(1).default("app/sluice.ts"),
   keys: z.string().min(1).optional(),
   synchronous: z.enum(["FULL", "NORMAL"]).default("FULL"),
+  streams: count(DEFAULT_READERS.streams),
+  waits: count(DEFAULT_READERS.waits),
   "log-level": z.enum(["DEBUG", "INFO", "WARN", "ERROR"]).default("WARN"),
 });
 
@@ -91,7 +108,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): H
     });
     throw new StartError(problems.join("\n"));
   }
-  const { data, memory, "log-level": logLevel, ...rest } = parsed.data;
+  const { data, memory, streams, waits, "log-level": logLevel, ...rest } = parsed.data;
   if (memory && flags.data !== undefined)
     throw new StartError("--memory keeps nothing and --data names where to: give one of them");
   const options: HostOptions = {
@@ -100,6 +117,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): H
     model: rest.model,
     keys: rest.keys,
     logLevel,
+    readers: { streams, waits },
     dataDir: memory ? undefined : (data ?? ".sluice"),
   };
   if (!isLoopback(options.host) && options.keys === undefined) {

@@ -76,6 +76,9 @@ const invoke = (resource: string, condition = ""): string[] =>
 const through = ` if ${JSON.stringify({ StringEquals: { "bedrock:InferenceProfileArn": PROFILE } })}`;
 const nova = (region: string): string => `arn:aws:bedrock:${region}::foundation-model/amazon.nova-lite-v1:0`;
 
+const place = (set: string): string =>
+  `dynamodb:UpdateItem <Data/Table>.Arn if {"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["limit#set#${set}"]}}`;
+
 /** All that functions may do, by what they are: nothing else, and nobody else. */
 const TABLE: Readonly<Record<string, readonly string[]>> = {
   "Sluice/Deployment/Function": [
@@ -104,9 +107,9 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     `ses:SendEmail ${SES}`,
   ],
   "Sluice/Pipeline/Workflow-main/Worker": [...WRITE, ...consume("Sluice/Pipeline/Workflow-main")],
-  "Sluice/Api/Submit": BEGIN,
+  "Sluice/Api/Submit": [...BEGIN, place("waits")],
   "Sluice/Api/Jobs": [...READ, "dynamodb:Query <Data/Table>.Arn/index/jobs"],
-  "Sluice/Api/Events": READ,
+  "Sluice/Api/Events": [...READ, place("streams")],
   "Sluice/Api/Commands": WRITE,
   "Sluice/Api/DeadLetters": [...WRITE, "dynamodb:Query <Data/Table>.Arn/index/jobs"],
   "Sluice/Api/Capabilities": [
@@ -157,7 +160,7 @@ test("limits take what they must, of those that begin jobs: counts, buckets, and
     "sqs:GetQueueAttributes <Sluice/Pipeline/Capability-scarce/Topic/Queue>.Arn",
   ];
   for (const [fn, before] of [
-    ["Sluice/Api/Submit", BEGIN],
+    ["Sluice/Api/Submit", [...BEGIN, place("waits")]],
     ["Sluice/Api/Commands", BEGIN],
   ] as const) {
     expect(grantsOf(limited, `${fn}Role`)).toEqual(

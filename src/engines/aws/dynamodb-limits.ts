@@ -5,7 +5,7 @@ import { decideReservation } from "../../core/token-bucket.ts";
 import type { Item } from "./commit-item.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
 import { type Change, LimitItems, number } from "./limit-items.ts";
-import { CIRCUITS_KEY, LIMITS_PREFIX, TABLE } from "./table-schema.ts";
+import { CIRCUITS_KEY, LIMITS_PREFIX, setKey, TABLE } from "./table-schema.ts";
 
 /** Others may change a record between our look and our write. A bucket needs three tries at most, see `reserve`. */
 const MAX_TRIES = 5;
@@ -101,7 +101,7 @@ export class DynamoDbLimits implements Limits {
   }
 
   async enter(key: string, id: string, { untilMs, most, nowMs }: Entry): Promise<boolean> {
-    const at = { partition: `${LIMITS_PREFIX}set#${key}`, sort: "ids" };
+    const at = { partition: setKey(key), sort: "ids" };
     const name = shortId(id);
     const entry = { ":until": number(untilMs), ":ttl": this.#items.expiry(untilMs) };
     for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -148,7 +148,7 @@ export class DynamoDbLimits implements Limits {
 
   async leave(key: string, id: string): Promise<void> {
     await this.#items.update(
-      { partition: `${LIMITS_PREFIX}set#${key}`, sort: "ids" },
+      { partition: setKey(key), sort: "ids" },
       {
         UpdateExpression: "REMOVE m.#id",
         ConditionExpression: "attribute_exists(m.#id)",

@@ -36,11 +36,17 @@ const secrets = z
   .pipe(z.record(z.string().regex(VARIABLE), arn, "must be the ARNs of secrets by the names of variables"))
   .optional();
 
+/** How many readers of a kind there may be at once. */
+const most = z
+  .string()
+  .regex(/^\d{1,6}$/, "must be a whole number")
+  .transform(Number);
+
 /** The environment of each kind of function: what the stack sets and the function parses, once, when it starts. */
 export const ENVIRONMENTS = {
-  submit: z.object(writes),
+  submit: z.object({ ...writes, SLUICE_WAITS: most }),
   jobs: z.object({ ...stage, ...logs }),
-  events: z.object({ ...stage, ...logs }),
+  events: z.object({ ...stage, ...logs, SLUICE_STREAMS: most }),
   commands: z.object(writes),
   "dead-letters": z.object(writes),
   capabilities: z.object({ ...writes, SLUICE_MODEL: name.optional() }),

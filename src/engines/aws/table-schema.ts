@@ -16,6 +16,8 @@ export const DEPLOYMENTS_KEY = "deployments";
 
 /** What the partitions of buckets, circuits and sets of who is at work begin with: no job's. */
 export const LIMITS_PREFIX = "limit#";
+/** The partition of one set. */
+export const setKey = (key: string): string => `${LIMITS_PREFIX}set#${key}`;
 /** The partition of all circuits. */
 export const CIRCUITS_KEY = `${LIMITS_PREFIX}circuits`;
 

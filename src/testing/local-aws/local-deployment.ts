@@ -74,6 +74,10 @@ export interface Answer<T> {
   readonly body: T;
 }
 
+const eventReads = (runtime: Runtime) => ({
+  ...runtime,
+  places: { limits: runtime.limits, most: 100, heldMs: 60_000 },
+});
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const context = { getRemainingTimeInMillis: () => 30_000 } as Context;
 const POLL_MS = 25;
@@ -152,7 +156,7 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
   const http = {
     submit: createSubmit(newRuntime("Sluice/Api/Submit")),
     jobs: createJobs(newRuntime("Sluice/Api/Jobs")),
-    events: createEvents(newRuntime("Sluice/Api/Events")),
+    events: createEvents(eventReads(newRuntime("Sluice/Api/Events"))),
     commands: createCommands(newRuntime("Sluice/Api/Commands")),
     deadLetters: createDeadLetters(newRuntime("Sluice/Api/DeadLetters")),
   };

@@ -16,9 +16,9 @@ const writes = {
   SLUICE_DEPLOY_SEQ: "7",
 };
 const NEEDED: Record<FunctionKind, Record<string, string>> = {
-  submit: writes,
+  submit: { ...writes, SLUICE_WAITS: "50" },
   jobs: logs,
-  events: logs,
+  events: { ...logs, SLUICE_STREAMS: "50" },
   commands: writes,
   "dead-letters": writes,
   capabilities: writes,
@@ -48,7 +48,8 @@ describe.each(kinds)("%s", (kind) => {
   test("starts with what the stack sets, among other variables", () => {
     const parsed = parseEnvironment(kind, { ...needed, PATH: "/bin" });
     const deploySeq = "SLUICE_DEPLOY_SEQ" in needed ? { SLUICE_DEPLOY_SEQ: 7 } : {};
-    expect(parsed).toEqual({ ...needed, ...deploySeq });
+    const readers = Object.keys(needed).filter((name) => name === "SLUICE_STREAMS" || name === "SLUICE_WAITS");
+    expect(parsed).toEqual({ ...needed, ...deploySeq, ...Object.fromEntries(readers.map((name) => [name, 50])) });
   });
 
   test("names all that is missing, and nothing else, at once", () => {

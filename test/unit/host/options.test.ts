@@ -58,6 +58,12 @@ describe("options", () => {
     },
   );
 
+  test("readers are counted; 0 lets none in", () => {
+    expect(parse([]).readers).toEqual({ streams: 2_000, waits: 2_000 });
+    expect(parse(["--streams", "0"], { SLUICE_WAITS: "7" }).readers).toEqual({ streams: 0, waits: 7 });
+    expect(messageOf(() => parse(["--streams=-1"]))).toContain("--streams (SLUICE_STREAMS): must be a whole number");
+  });
+
   test("an empty variable counts as none", () => {
     expect(parse([], { SLUICE_PORT: "", SLUICE_MODEL: "", SLUICE_MEMORY: "" })).toEqual(parse([]));
   });
