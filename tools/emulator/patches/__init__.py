@@ -18,6 +18,7 @@ NAMES = [
     "secret_ref",
     "message_group",
     "path_of_the_api",
+    "response_streaming",
     "custom_resource_failure",
     "loopback_is_secure",
     "batch_actions",
