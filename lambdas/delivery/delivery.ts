@@ -1,0 +1,126 @@
+import { MAX_EVENTS } from "../../src/contract/api.ts";
+import type { JobId, TenantId } from "../../src/contract/ids.ts";
+import type { ServerMessage } from "../../src/contract/socket.ts";
+import type { JobStores } from "../../src/core/read-job.ts";
+import type { Sockets, Subscribers, Subscription } from "../../src/core/subscribers.ts";
+import { readEvents } from "../events/events.ts";
+import { type FramedEvent, framed, frameOf } from "./event-frame.ts";
+
+export interface DeliveryDeps extends JobStores {
+  readonly subscribers: Subscribers;
+  readonly sockets: Sockets;
+}
+
+interface Page {
+  readonly events: readonly FramedEvent[];
+  readonly next: number;
+  readonly ended: boolean;
+  readonly cut: boolean;
+}
+
+/** Events read at once. */
+const PAGE_EVENTS = Math.min(200, MAX_EVENTS);
+
+/**
+ * Sends a job's events to those who watch it, each from its own cursor.
+ *
+ * 1. Each subscription is fed by one loop at a time in this process; what is committed meanwhile it looks for at its end.
+ * 2. A cursor moves on after its events were handed over: a crash in between sends them again, never too few.
+ * 3. Who takes frames slowly holds up nobody but itself: its loop waits, and the log keeps what it has not got.
+ * 4. What is sent to many is read and written as JSON once.
+ */
+export class Delivery {
+  readonly #deps: DeliveryDeps;
+  readonly #fed = new Set<string>();
+  readonly #again = new Set<string>();
+
+  constructor(deps: DeliveryDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when everybody has what the log had when it was called, or is gone. Rejects as the log and the stores do. */
+  async deliver(jobId: JobId): Promise<void> {
+    const subscriptions = await this.#deps.subscribers.ofJob(jobId);
+    const idle = subscriptions.filter((subscription) => this.#take(subscription));
+    const [first] = idle;
+    if (first === undefined) return;
+    let page: Page;
+    try {
+      page = await this.#read(first.tenant, jobId, Math.min(...idle.map(({ afterSeq }) => afterSeq)));
+    } catch (error) {
+      for (const subscription of idle) this.#fed.delete(keyOf(subscription));
+      throw error;
+    }
+    const fed = await Promise.allSettled(idle.map((subscription) => this.#feed(subscription, jobId, page)));
+    for (const outcome of fed) if (outcome.status === "rejected") throw outcome.reason;
+  }
+
+  /** False where it is fed already: that loop will look once more. */
+  #take(subscription: Subscription): boolean {
+    const key = keyOf(subscription);
+    if (this.#fed.has(key)) {
+      this.#again.add(key);
+      return false;
+    }
+    this.#fed.add(key);
+    return true;
+  }
+
+  async #feed(subscription: Subscription, jobId: JobId, first: Page): Promise<void> {
+    const key = keyOf(subscription);
+    const { subscribers } = this.#deps;
+    let { afterSeq } = subscription;
+    let page = first;
+    try {
+      for (;;) {
+        for (const event of page.events) {
+          if (event.seq <= afterSeq) continue;
+          if (!(await this.#post(subscription, frameOf(subscription.id, event)))) return;
+        }
+        if (page.next > afterSeq && !(await subscribers.advance(subscription, page.next))) return;
+        afterSeq = Math.max(afterSeq, page.next);
+        if (page.ended) {
+          const { connectionId, id } = subscription;
+          const complete: ServerMessage = { type: "complete", id, jobId, seq: afterSeq };
+          if (await this.#post(subscription, JSON.stringify(complete))) {
+            await subscribers.unsubscribe(connectionId, id, jobId);
+          }
+          return;
+        }
+        if (!page.cut && !this.#again.delete(key)) return;
+        page = await this.#read(subscription.tenant, jobId, afterSeq);
+      }
+    } finally {
+      this.#fed.delete(key);
+      this.#again.delete(key);
+    }
+  }
+
+  /** False where nobody takes it any more. */
+  async #post({ connectionId }: Subscription, frame: string): Promise<boolean> {
+    const { sockets, subscribers } = this.#deps;
+    if ((await sockets.post(connectionId, frame)) === "sent") return true;
+    await subscribers.disconnect(connectionId);
+    return false;
+  }
+
+  async #read(tenant: TenantId, jobId: JobId, after: number): Promise<Page> {
+    const { events, ...page } = await readEvents(tenant, jobId, { after, limit: PAGE_EVENTS }, this.#deps);
+    return { ...page, events: events.map(framed) };
+  }
+}
+
+const keyOf = ({ connectionId, id, jobId }: Subscription): string => `${connectionId} ${id} ${jobId}`;
+
+/** Has those who watch all jobs of a tenant watch one that was just begun, from its first event. */
+export async function watchNew(
+  { jobId, tenant }: { readonly jobId: JobId; readonly tenant: TenantId },
+  subscribers: Subscribers,
+): Promise<void> {
+  const all = await subscribers.ofTenant(tenant);
+  await Promise.all(
+    all.map((subscription) =>
+      subscribers.subscribe({ ...subscription, jobId, isDerived: true, afterSeq: 0 }, Number.POSITIVE_INFINITY),
+    ),
+  );
+}

@@ -1,0 +1,53 @@
+import type {
+  APIGatewayEventWebsocketRequestContextV2,
+  APIGatewayProxyResultV2,
+  APIGatewayProxyWebsocketEventV2WithRequestContext,
+} from "aws-lambda";
+import { isJobId, isTenantId, type JobId, type TenantId } from "../../src/contract/ids.ts";
+import { SOCKET_PROTOCOL } from "../../src/contract/socket.ts";
+import { receive, type SocketDeps } from "./socket.ts";
+
+/** API Gateway's event of a WebSocket API; `$connect` has headers and what the authorizer said besides. */
+export type SocketEvent = APIGatewayProxyWebsocketEventV2WithRequestContext<
+  APIGatewayEventWebsocketRequestContextV2 & {
+    readonly authorizer?: { readonly tenant?: string; readonly jobId?: string };
+  }
+> & { readonly headers?: Readonly<Record<string, string | undefined>> };
+
+export type SocketHandler = (event: SocketEvent) => Promise<APIGatewayProxyResultV2>;
+
+/** Longer than API Gateway keeps any connection: 2 hours. */
+const CONNECTION_MS = 7_800_000;
+
+/** Serves the routes `$connect`, `$disconnect` and `$default` of a WebSocket API. */
+export function createHandler(deps: SocketDeps): SocketHandler {
+  return async ({ requestContext, headers, body = "", isBase64Encoded }) => {
+    const { connectionId, routeKey, authorizer } = requestContext;
+    switch (routeKey) {
+      case "$connect": {
+        if (!offered(headers).includes(SOCKET_PROTOCOL)) return { statusCode: 400 };
+        const { tenant, jobId } = authorizer ?? {};
+        if (tenant === undefined || !isTenantId(tenant)) return { statusCode: 401 };
+        await deps.subscribers.connect({
+          id: connectionId,
+          tenant: tenant as TenantId,
+          ...(jobId !== undefined && isJobId(jobId) ? { jobId: jobId as JobId } : {}),
+          expiresMs: deps.clock.now() + CONNECTION_MS,
+        });
+        return { statusCode: 200, headers: { "sec-websocket-protocol": SOCKET_PROTOCOL } };
+      }
+      case "$disconnect":
+        await deps.subscribers.disconnect(connectionId);
+        return { statusCode: 200 };
+      default:
+        await receive({ connectionId, text: body, isBinary: isBase64Encoded }, deps);
+        return { statusCode: 200 };
+    }
+  };
+}
+
+/** The subprotocols that the client offers (RFC 6455, section 4.1). */
+function offered(headers: SocketEvent["headers"] = {}): string[] {
+  const name = Object.keys(headers).find((each) => each.toLowerCase() === "sec-websocket-protocol");
+  return (name === undefined ? undefined : headers[name])?.split(",").map((each) => each.trim()) ?? [];
+}
