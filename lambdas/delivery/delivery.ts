@@ -110,7 +110,7 @@ export class Delivery {
   }
 }
 
-const keyOf = ({ connectionId, id, jobId }: Subscription): string => `${connectionId} ${id} ${jobId}`;
+const keyOf = ({ connectionId, id, token, jobId }: Subscription): string => `${connectionId} ${id} ${token} ${jobId}`;
 
 /** Has those who watch all jobs of a tenant watch one that was just begun, from its first event. */
 export async function watchNew(

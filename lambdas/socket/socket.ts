@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { JobId } from "../../src/contract/ids.ts";
 import { ProblemError, violations } from "../../src/contract/problem.ts";
 import {
@@ -84,7 +85,16 @@ async function subscribe(
   // What stood under this id before is over, of whatever job it was.
   await deps.subscribers.unsubscribe(connection.id, id);
   const added = await deps.subscribers.subscribe(
-    { connectionId: connection.id, id, tenant, jobId, isDerived: false, afterSeq: after, expiresMs },
+    {
+      connectionId: connection.id,
+      id,
+      token: randomUUID(),
+      tenant,
+      jobId,
+      isDerived: false,
+      afterSeq: after,
+      expiresMs,
+    },
     MAX_SUBSCRIPTIONS,
   );
   if (added === "full") {

@@ -17,6 +17,8 @@ export interface Subscription {
   readonly connectionId: string;
   /** The client's name for it. */
   readonly id: string;
+  /** Tells it from one that stood in its place before. */
+  readonly token: string;
   readonly tenant: TenantId;
   readonly jobId: JobId | undefined;
   /** It follows from one to all jobs of the tenant: it counts for nothing, and ends with its job alone. */
@@ -45,7 +47,7 @@ export interface Subscribers {
   ofJob(jobId: JobId): Promise<readonly Subscription[]>;
   /** Those to all jobs of a tenant. Strongly consistent. */
   ofTenant(tenant: TenantId): Promise<readonly Subscription[]>;
-  /** Moves a job's subscription on, never back. False where it is gone: nothing more is to be sent for it. */
+  /** Moves a job's subscription on, never back. False where it is gone, or replaced: nothing more is to be sent for it. */
   advance(subscription: Subscription, afterSeq: number): Promise<boolean>;
 }
 

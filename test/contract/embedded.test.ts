@@ -9,10 +9,12 @@ import { defineCapability } from "../../src/core/define-capability.ts";
 import { defineWorkflow } from "../../src/core/define-workflow.ts";
 import { openEmbeddedEngine } from "../../src/engines/embedded/embedded-engine.ts";
 import { MemoryLimits } from "../../src/engines/embedded/memory-limits.ts";
+import { MemorySubscribers } from "../../src/engines/embedded/memory-subscribers.ts";
 import { testBlobs } from "../../src/testing/contracts/blobs.ts";
 import { testEventLog } from "../../src/testing/contracts/event-log.ts";
 import { testJobIndex } from "../../src/testing/contracts/job-index.ts";
 import { testLimits } from "../../src/testing/contracts/limits.ts";
+import { testSubscribers } from "../../src/testing/contracts/subscribers.ts";
 import { testTopics } from "../../src/testing/contracts/topics.ts";
 import { testWorkQueue } from "../../src/testing/contracts/work-queue.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
@@ -65,3 +67,9 @@ for (const [where, factory] of [
 }
 
 testLimits("embedded", async () => ({ limits: new MemoryLimits(), close: async () => {} }));
+
+testSubscribers("embedded", async () => ({
+  subscribers: new MemorySubscribers(),
+  nowMs: Date.now(),
+  close: async () => {},
+}));

@@ -46,6 +46,7 @@ export class MemorySubscribers implements Subscribers {
     return "added";
   }
 
+  /** The same id may stand for several jobs, where it is to all of a tenant's. */
   async unsubscribe(connectionId: string, id: string, jobId?: JobId): Promise<void> {
     const subscriptions = this.#connections.get(connectionId)?.subscriptions;
     for (const [place, subscription] of subscriptions ?? []) {
@@ -66,7 +67,7 @@ export class MemorySubscribers implements Subscribers {
   async advance(subscription: Subscription, afterSeq: number): Promise<boolean> {
     const { listed, key } = this.#listOf(subscription);
     const current = listed?.get(key);
-    if (current === undefined) return false;
+    if (current?.token !== subscription.token) return false;
     if (afterSeq <= current.afterSeq) return true;
     const moved = { ...current, afterSeq };
     listed?.set(key, moved);

@@ -1,0 +1,163 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { type JobId, jobIdFrom, type TenantId } from "../../contract/ids.ts";
+import type { Connection, Subscribers, Subscription } from "../../core/subscribers.ts";
+
+export interface SubscribersUnderTest {
+  readonly subscribers: Subscribers;
+  /** By the clock that the adapter has. */
+  readonly nowMs: number;
+  close(): Promise<void>;
+}
+
+const MOST = 3;
+const newJob = (): JobId => jobIdFrom(Buffer.from(randomUUID()));
+
+/** What every {@link Subscribers} does. */
+export function testSubscribers(name: string, factory: () => Promise<SubscribersUnderTest>): void {
+  interface Scene {
+    readonly subscribers: Subscribers;
+    readonly connection: Connection;
+    readonly job: JobId;
+    to(fields?: Partial<Subscription>): Subscription;
+  }
+
+  const test = (behaviour: string, body: (scene: Scene) => Promise<void>): void =>
+    it(behaviour, async () => {
+      const { subscribers, nowMs, close } = await factory();
+      const expiresMs = nowMs + 3_600_000;
+      const connection = { id: `c-${randomUUID()}`, tenant: `t-${randomUUID()}` as TenantId, expiresMs };
+      const job = newJob();
+      const to = (fields: Partial<Subscription> = {}): Subscription => ({
+        connectionId: connection.id,
+        id: "s",
+        token: randomUUID(),
+        tenant: connection.tenant,
+        jobId: job,
+        isDerived: false,
+        afterSeq: 0,
+        expiresMs,
+        ...fields,
+      });
+      try {
+        await subscribers.connect(connection);
+        await body({ subscribers, connection, job, to });
+      } finally {
+        await close();
+      }
+    });
+
+  describe(`subscribers: ${name}`, () => {
+    test("knows a connection until it is gone", async ({ subscribers, connection }) => {
+      expect(await subscribers.connection(connection.id)).toMatchObject(connection);
+      expect(await subscribers.connection("nobody")).toBeUndefined();
+      await subscribers.disconnect(connection.id);
+      await subscribers.disconnect(connection.id);
+      expect(await subscribers.connection(connection.id)).toBeUndefined();
+    });
+
+    test("knows the only job of a ticket's connection", async ({ subscribers, connection, job }) => {
+      await subscribers.connect({ ...connection, jobId: job });
+      expect((await subscribers.connection(connection.id))?.jobId).toBe(job);
+    });
+
+    test("counts frames that were no message", async ({ subscribers, connection }) => {
+      expect(await subscribers.blame(connection.id)).toBe(1);
+      expect(await subscribers.blame(connection.id)).toBe(2);
+    });
+
+    test("finds who watches a job, and nobody else", async ({ subscribers, job, to }) => {
+      const [one, other] = [to({ afterSeq: 7 }), to({ id: "t", jobId: newJob() })];
+      expect(await subscribers.ofJob(job)).toEqual([]);
+      expect(await subscribers.subscribe(one, MOST)).toBe("added");
+      expect(await subscribers.subscribe(other, MOST)).toBe("added");
+      expect(await subscribers.ofJob(job)).toEqual([one]);
+    });
+
+    test("puts a subscription in the place of one of the same id and job", async ({ subscribers, job, to }) => {
+      await subscribers.subscribe(to({ afterSeq: 7 }), MOST);
+      const second = to({ afterSeq: 2 });
+      await subscribers.subscribe(second, MOST);
+      expect(await subscribers.ofJob(job)).toEqual([second]);
+    });
+
+    test("holds so many of a connection, not counting the one that is replaced", async ({ subscribers, to }) => {
+      for (const id of ["a", "b", "c"]) expect(await subscribers.subscribe(to({ id }), MOST)).toBe("added");
+      expect(await subscribers.subscribe(to({ id: "d" }), MOST)).toBe("full");
+      expect(await subscribers.subscribe(to({ id: "c", afterSeq: 1 }), MOST)).toBe("added");
+      await subscribers.unsubscribe(to().connectionId, "a");
+      expect(await subscribers.subscribe(to({ id: "d" }), MOST)).toBe("added");
+    });
+
+    test("does not count those that follow from one to all jobs", async ({ subscribers, job, to }) => {
+      for (const id of ["a", "b", "c"]) await subscribers.subscribe(to({ id, jobId: newJob(), isDerived: true }), 0);
+      expect(await subscribers.subscribe(to({ id: "d" }), 1)).toBe("added");
+      expect(await subscribers.ofJob(job)).toHaveLength(1);
+    });
+
+    test("takes nothing of a connection that is gone", async ({ subscribers, connection, job, to }) => {
+      await subscribers.disconnect(connection.id);
+      expect(await subscribers.subscribe(to(), MOST)).toBe("gone");
+      expect(await subscribers.ofJob(job)).toEqual([]);
+    });
+
+    test("finds who watches all jobs of a tenant", async ({ subscribers, connection, to }) => {
+      const all = to({ jobId: undefined });
+      await subscribers.subscribe(all, MOST);
+      await subscribers.subscribe(to({ id: "one" }), MOST);
+      expect(await subscribers.ofTenant(connection.tenant)).toEqual([all]);
+      expect(await subscribers.ofTenant("another" as TenantId)).toEqual([]);
+    });
+
+    test("moves a cursor on, never back", async ({ subscribers, job, to }) => {
+      const one = to();
+      await subscribers.subscribe(one, MOST);
+      expect(await subscribers.advance(one, 5)).toBe(true);
+      expect(await subscribers.advance(one, 3)).toBe(true);
+      expect(await subscribers.ofJob(job)).toEqual([{ ...one, afterSeq: 5 }]);
+    });
+
+    test("does not move the cursor of another in its place, nor of one that is gone", async ({
+      subscribers,
+      job,
+      to,
+    }) => {
+      const first = to({ afterSeq: 50 });
+      await subscribers.subscribe(first, MOST);
+      const second = to({ afterSeq: 0 });
+      await subscribers.subscribe(second, MOST);
+      expect(await subscribers.advance(first, 51)).toBe(false);
+      expect(await subscribers.ofJob(job)).toEqual([second]);
+      await subscribers.unsubscribe(second.connectionId, second.id);
+      expect(await subscribers.advance(second, 1)).toBe(false);
+      expect(await subscribers.ofJob(job)).toEqual([]);
+    });
+
+    test("forgets what stands under an id, or only its part of one job", async ({
+      subscribers,
+      connection,
+      job,
+      to,
+    }) => {
+      const other = newJob();
+      for (const jobId of [undefined, job, other]) {
+        await subscribers.subscribe(to({ id: "all", jobId, isDerived: jobId !== undefined }), MOST);
+      }
+      await subscribers.unsubscribe(connection.id, "all", job);
+      expect(await subscribers.ofJob(job)).toEqual([]);
+      expect(await subscribers.ofJob(other)).toHaveLength(1);
+      expect(await subscribers.ofTenant(connection.tenant)).toHaveLength(1);
+      await subscribers.unsubscribe(connection.id, "all");
+      expect(await subscribers.ofJob(other)).toEqual([]);
+      expect(await subscribers.ofTenant(connection.tenant)).toEqual([]);
+    });
+
+    test("forgets all of a connection that is gone", async ({ subscribers, connection, job, to }) => {
+      for (const jobId of [undefined, job])
+        await subscribers.subscribe(to({ id: `${jobId}`.slice(0, 9), jobId }), MOST);
+      await subscribers.disconnect(connection.id);
+      expect(await subscribers.ofJob(job)).toEqual([]);
+      expect(await subscribers.ofTenant(connection.tenant)).toEqual([]);
+    });
+  });
+}
