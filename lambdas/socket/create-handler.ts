@@ -1,20 +1,26 @@
-import type {
-  APIGatewayEventWebsocketRequestContextV2,
-  APIGatewayProxyResultV2,
-  APIGatewayProxyWebsocketEventV2WithRequestContext,
-} from "aws-lambda";
 import { isJobId, isTenantId, type JobId, type TenantId } from "../../src/contract/ids.ts";
 import { SOCKET_PROTOCOL } from "../../src/contract/socket.ts";
 import { receive, type SocketDeps } from "./socket.ts";
 
-/** API Gateway's event of a WebSocket API; `$connect` has headers and what the authorizer said besides. */
-export type SocketEvent = APIGatewayProxyWebsocketEventV2WithRequestContext<
-  APIGatewayEventWebsocketRequestContextV2 & {
+/** What is read of API Gateway's event of a WebSocket API; only that of `$connect` has headers (docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html). */
+export interface SocketEvent {
+  readonly requestContext: {
+    readonly connectionId: string;
+    readonly routeKey: string;
+    /** From the authorizer. `jobId`: a ticket's. */
     readonly authorizer?: { readonly tenant?: string; readonly jobId?: string };
-  }
-> & { readonly headers?: Readonly<Record<string, string | undefined>> };
+  };
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+  readonly body?: string;
+  readonly isBase64Encoded: boolean;
+}
 
-export type SocketHandler = (event: SocketEvent) => Promise<APIGatewayProxyResultV2>;
+export type SocketHandler = (event: SocketEvent) => Promise<SocketResult>;
+
+export interface SocketResult {
+  readonly statusCode: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 /** Longer than API Gateway keeps any connection: 2 hours. */
 const CONNECTION_MS = 7_800_000;

@@ -60,7 +60,7 @@ export class Appender {
         const { jobId, tenant, seq } = draft.state;
         const ended = isEnded(draft.state);
         if (ended) this.#deps.onEnded?.(draft.state);
-        this.#deps.onCommitted?.({ jobId, tenant, seq, ended });
+        this.#deps.onCommitted?.({ jobId, tenant, seq, isFirst: stored.firstSeq === 1, ended });
         draft.state.size += characters;
         this.#states.keep(draft.state);
       }

@@ -209,6 +209,8 @@ export interface Committed {
   readonly tenant: TenantId;
   /** Of its last event. */
   readonly seq: number;
+  /** The job begins with it. */
+  readonly isFirst: boolean;
   /** Nothing follows it: it holds the terminal event. */
   readonly ended: boolean;
 }

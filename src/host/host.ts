@@ -23,6 +23,7 @@ import { openEmbeddedEngine } from "../engines/embedded/embedded-engine.ts";
 import { type Consumer, Dispatcher } from "./dispatcher.ts";
 import { type HttpFront, httpServer } from "./http-server.ts";
 import { lambdaContext } from "./lambda-context.ts";
+import { Live } from "./live.ts";
 import { DEFAULT_READERS, StartError } from "./options.ts";
 
 export interface EmbeddedOptions {
@@ -79,6 +80,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
   dispatcher.start(consumers);
   const reconcile = createReconciler(runtime);
   const stopReconciling = reconcilePeriodically(reconcile, runtime);
+  const live = new Live(runtime, engine.changes, options.keys);
   let front: HttpFront | undefined;
   return {
     runtime,
@@ -89,10 +91,12 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
     transactions: () => engine.group.commits,
     async listen(port, host) {
       front = httpServer({ handlers, keys: options.keys, logger, clock: runtime.clock });
+      live.attach(front.server);
       return listen(front, port, host);
     },
     async close(graceMs = DEFAULT_GRACE_MS) {
       stopReconciling();
+      live.close();
       const ended = front?.end();
       const cutOff = await dispatcher.stop(graceMs);
       await ended;

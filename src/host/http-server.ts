@@ -13,10 +13,10 @@ import { ProblemError } from "../contract/problem.ts";
 import { allRoutes, type Route } from "../contract/routes.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Logger } from "../core/runtime.ts";
+import { callerTenant } from "./caller-tenant.ts";
 import { FairGate } from "./fair-gate.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { checkLocalCaller } from "./local-caller.ts";
-import { localTenant } from "./options.ts";
 
 export interface HttpServerOptions {
   readonly handlers: Readonly<Record<Route["lambda"], HttpHandler>>;
@@ -56,7 +56,7 @@ export function httpServer({ handlers, keys, logger, clock }: HttpServerOptions)
       const found = router.find(request.method as HTTPMethod, url.pathname);
       if (found === null) throw notFound(router, request.method ?? "", url.pathname);
       const route = found.store as Route;
-      const tenant = tenantOf(request, route, keys);
+      const tenant = route.public ? undefined : callerTenant(request, keys);
       const body = await bodyOf(request);
       const event = proxyEvent(request, url, route, found.params, tenant, body, requestId);
       const handle = () => handlers[route.lambda](event, lambdaContext(route.lambda, requestId, 29_000));
@@ -142,26 +142,6 @@ function targetOf(target: string): URL {
   if (url !== null) return url;
   const detail = `the request target must be a path or a URL; got ${JSON.stringify(target)}`;
   throw new ProblemError({ title: "Invalid request", status: 400, detail });
-}
-
-function tenantOf(request: IncomingMessage, route: Route, keys: Keys | undefined): TenantId | undefined {
-  if (route.public) return undefined;
-  if (keys === undefined) {
-    try {
-      const header = request.headers["x-tenant-id"];
-      return localTenant(Array.isArray(header) ? header.join(",") : header);
-    } catch (error) {
-      const { message } = error as Error;
-      const errors = [{ path: "x-tenant-id", message }];
-      throw new ProblemError({ title: "Invalid request", status: 400, detail: message, errors });
-    }
-  }
-  const tenant = keys.tenantOf(request.headers.authorization);
-  if (tenant !== undefined) return tenant;
-  throw new ProblemError(
-    { title: "Unauthorized", status: 401, detail: "a valid key is needed: Authorization: Bearer KEY" },
-    { "www-authenticate": "Bearer" },
-  );
 }
 
 function notFound(router: ReturnType<typeof createRouter>, method: string, path: string): ProblemError {

@@ -4,7 +4,13 @@ import { CommitFeed } from "../../../src/engines/embedded/commit-feed.ts";
 import { settle, VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 const JOB = "job_a" as JobId;
-const commit = (seq: number, jobId = JOB) => ({ jobId, tenant: "acme" as TenantId, seq, ended: false });
+const commit = (seq: number, jobId = JOB) => ({
+  jobId,
+  tenant: "acme" as TenantId,
+  seq,
+  isFirst: seq === 1,
+  ended: false,
+});
 
 const begin = () => {
   const clock = new VirtualClock();
