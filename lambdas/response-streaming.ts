@@ -26,18 +26,20 @@ const MAX_BUFFERED_CHARACTERS = 1_500_000;
  * emulator or a test, it answers with what there is at that moment; a reader of events comes back for the rest.
  */
 export function responseStreaming(handler: HttpHandler, clock: Clock): StreamingHandler | BufferedHandler {
-  const { awslambda } = globalThis as unknown as { readonly awslambda?: LambdaStreaming };
-  if (awslambda === undefined) {
+  const { awslambda } = globalThis as unknown as { readonly awslambda?: Partial<LambdaStreaming> };
+  // A package of the SDK makes the object where there is none, and puts a store of its own there.
+  const { streamifyResponse, HttpResponseStream } = awslambda ?? {};
+  if (streamifyResponse === undefined || HttpResponseStream === undefined) {
     const answer: BufferedHandler = async (event, context) => buffered(await handler(event, context));
     return answer;
   }
-  return awslambda.streamifyResponse(async (event: APIGatewayProxyEvent, stream: Writable, context: Context) => {
+  return streamifyResponse(async (event: APIGatewayProxyEvent, stream: Writable, context: Context) => {
     const result = await handler(event, context);
     const { statusCode, headers = {} } = result;
     const ending = new AbortController();
     const limitMs = Math.min(MAX_STREAM_MS, context.getRemainingTimeInMillis() - RESERVE_MS);
     const cancel = clock.setTimer(Math.max(0, limitMs), () => ending.abort());
-    const body = awslambda.HttpResponseStream.from(stream, { statusCode, headers });
+    const body = HttpResponseStream.from(stream, { statusCode, headers });
     body.once("close", () => ending.abort());
     // The runtime sends status and headers with the first write: an answer without a body has one, too.
     body.write("");
