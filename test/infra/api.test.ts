@@ -1,3 +1,4 @@
+import { Match } from "aws-cdk-lib/assertions";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Problem } from "../../src/contract/problem.ts";
 import { allRoutes } from "../../src/contract/routes.ts";
@@ -94,8 +95,53 @@ test("routes are those of the contract, each with the function that the contract
   ).toEqual(allRoutes.map(({ method, path }) => `${method} ${path}`).sort());
   for (const { operationId, lambda } of allRoutes) {
     const construct = lambda.replaceAll("-", "");
-    expect(integrations[operationId]).toContain(`<sluice/api/${construct}>.arn/invocations`);
+    const invocations = lambda === "events" ? "response-streaming-invocations" : "invocations";
+    expect(integrations[operationId]).toContain(`<sluice/api/${construct}>.arn/${invocations}`);
   }
+});
+
+describe("readers who stay", () => {
+  const integrationOf = (operation: string) =>
+    synthesized.app.ofType("AWS::ApiGateway::Method").find(({ properties }) => properties.OperationName === operation)
+      ?.properties.Integration;
+  const functionOf = (of: Synthesized, name: string) => of.app.at(`Sluice/Api/${name}`).properties;
+
+  test("get events as they come, for as long as API Gateway and the function may; nothing else streams", () => {
+    expect(integrationOf("getJobEvents")).toMatchObject({ ResponseTransferMode: "STREAM", TimeoutInMillis: 900_000 });
+    expect(functionOf(synthesized, "Events").Timeout).toBe(900);
+    const streaming = synthesized.app
+      .ofType("AWS::ApiGateway::Method")
+      .filter(({ properties }) => properties.Integration.ResponseTransferMode !== undefined);
+    expect(streaming).toHaveLength(1);
+  });
+
+  test("may wait for a job's end for as long as API Gateway does", () => {
+    expect(functionOf(synthesized, "Submit").Timeout).toBe(29);
+    expect(integrationOf("submitJob").TimeoutInMillis).toBeUndefined();
+  });
+
+  test("are 50 of each at most, and nothing is reserved, unless settings say otherwise", () => {
+    expect(functionOf(synthesized, "Events").Environment.Variables.SLUICE_STREAMS).toBe("50");
+    expect(functionOf(synthesized, "Submit").Environment.Variables.SLUICE_WAITS).toBe("50");
+    synthesized.app.template.allResourcesProperties("AWS::Lambda::Function", {
+      ReservedConcurrentExecutions: Match.absent(),
+    });
+    const other = synthesize({ context: { streams: "0", waits: "7", reservedForEvents: "20" } });
+    expect(functionOf(other, "Events")).toMatchObject({
+      ReservedConcurrentExecutions: 20,
+      Environment: { Variables: { SLUICE_STREAMS: "0" } },
+    });
+    expect(functionOf(other, "Submit").Environment.Variables.SLUICE_WAITS).toBe("7");
+  });
+
+  test.each([
+    [{ streams: "-1" }, "-c streams=…: must not be negative"],
+    [{ waits: "many" }, "-c waits=…: must be a whole number"],
+    [{ streams: "1001" }, "streams must be a whole number from 0 to 1000; got 1001"],
+    [{ reservedForEvents: "0" }, "reservedForEvents must be a whole number from 1 to 1000; got 0"],
+  ])("%j is refused", (context, message) => {
+    expect(() => synthesize({ context })).toThrow(message);
+  });
 });
 
 describe("requests", () => {

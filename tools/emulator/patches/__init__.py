@@ -18,7 +18,7 @@ NAMES = [
     "secret_ref",
     "message_group",
     "path_of_the_api",
-    "response_streaming",
+    "streaming_invocations",
     "custom_resource_failure",
     "loopback_is_secure",
     "batch_actions",
