@@ -3,9 +3,12 @@ import { defineConfig } from "vitest/config";
 import { CONCURRENCY, connectionOf } from "./test/conformance/target.ts";
 
 /** Projects whose tests start processes or servers, synthesize stacks, or run very many schedules. */
-const SLOW = ["contract", "infra", "aws", "system", "simulation"];
+const SLOW = ["contract", "infra", "aws", "system", "simulation", "client"];
 
-const projects = ["unit", "contract", "app", "infra", "aws", "system", "simulation"].map((name) => ({
+/** What passes only when tried again is told of at the end of CI's output: see tools/tell-tests.ts. */
+const retry = process.env.CI ? 1 : 0;
+
+const projects = ["unit", "contract", "app", "infra", "aws", "system", "simulation", "client"].map((name) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],

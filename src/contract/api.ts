@@ -424,5 +424,6 @@ export const CapabilityList = z
     model: z.string(),
   })
   .meta({ id: "CapabilityList" });
+export type CapabilityList = z.infer<typeof CapabilityList>;
 
 export const Health = z.object({ status: z.literal("ok") }).meta({ id: "Health" });

@@ -1,0 +1,30 @@
+/** A schema of the Standard Schema kind (standardschema.dev), of which only the types count: zod's are. */
+interface TypedSchema {
+  readonly "~standard": { readonly types?: { readonly input: unknown; readonly output: unknown } | undefined };
+}
+
+/** What a client has to know of a workflow, all of it types: `client.job<typeof analysis>(id)` brings none of its code along. */
+export interface WorkflowShape {
+  readonly name: string;
+  readonly input: TypedSchema;
+  readonly output: TypedSchema;
+}
+
+/** Stands for a workflow that the caller does not name. */
+export interface AnyWorkflow {
+  readonly name: string;
+  readonly input: AnySchema;
+  readonly output: AnySchema;
+}
+
+interface AnySchema {
+  readonly "~standard": { readonly types?: { readonly input: unknown; readonly output: unknown } };
+}
+
+type TypesOf<S extends TypedSchema> = NonNullable<S["~standard"]["types"]>;
+
+export type NameOf<W extends WorkflowShape> = W["name"];
+/** What a caller gives: before defaults and transformations. */
+export type InputOf<W extends WorkflowShape> = TypesOf<W["input"]>["input"];
+/** What a caller gets. */
+export type OutputOf<W extends WorkflowShape> = TypesOf<W["output"]>["output"];
