@@ -1,9 +1,11 @@
 import type { Channel } from "./channels/channel.ts";
 import { pollChannel } from "./channels/poll.ts";
+import { sseChannel } from "./channels/sse.ts";
 import { type Fetch, Http } from "./http.ts";
 import { type CallOptions, Job, type JobDeps, type TypedJobView } from "./job.ts";
 import { Listing } from "./listing.ts";
 import { type ChannelName, DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
+import type { TicketSource } from "./tickets.ts";
 import type { AnyWorkflow, InputOf, NameOf, WorkflowShape } from "./typed.ts";
 import type { CapabilityList, DeadLetterView, JobStatus, JobSummary, RedriveAllRequest, RedrivenList } from "./wire.ts";
 
@@ -14,6 +16,11 @@ export interface ClientOptions {
   readonly key?: string | undefined;
   /** Whose jobs, where the server needs no keys. */
   readonly tenant?: string | undefined;
+  /**
+   * In the place of a key, where there must be none: gets a ticket for a job from one's own server. With it only events can
+   * be read, live.
+   */
+  readonly ticket?: TicketSource;
   /** @default the runtime's */
   readonly fetch?: Fetch;
   /** How jobs are followed. `auto`: the best that works. @default "auto" */
@@ -71,7 +78,7 @@ export class SluiceClient {
     // The runtime's fetch wants to be called as its own.
     const doFetch: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
     this.#http = new Http(base, headers, doFetch, policy);
-    const channels: readonly Channel[] = [pollChannel(this.#http, policy)];
+    const channels: readonly Channel[] = [sseChannel(this.#http, options.ticket), pollChannel(this.#http, policy)];
     this.#deps = {
       http: this.#http,
       policy,

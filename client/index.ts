@@ -20,6 +20,6 @@ export {
 export { Listing, type Page } from "./listing.ts";
 export { type ChannelName, DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 export { TextAssembler, type TextChunk } from "./text.ts";
-export type { Ticket, TicketOptions } from "./tickets.ts";
+export type { Ticket, TicketOptions, TicketSource } from "./tickets.ts";
 export type { AnyWorkflow, InputOf, NameOf, OutputOf, WorkflowShape } from "./typed.ts";
 export * from "./wire.ts";

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from "vites
 import type { analysis } from "../../app/workflows/analysis.ts";
 import { JobEndedError, SluiceClient, SluiceError } from "../../client/index.ts";
 import { type Served, serve } from "./embedded.ts";
+import { all } from "./follower.ts";
 
 let served: Served;
 let client: SluiceClient;
@@ -11,12 +12,6 @@ beforeAll(async () => {
   client = new SluiceClient({ url: served.url, channel: "poll", retry: { pollMs: 10 } });
 });
 afterAll(() => served[Symbol.asyncDispose]());
-
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const item of items) found.push(item);
-  return found;
-}
 
 describe("a job", () => {
   test("is submitted, followed to its end, and gives its result", async () => {
