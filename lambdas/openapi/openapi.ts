@@ -69,12 +69,12 @@ export function openApiDocument(app: App): ReturnType<typeof createDocument> {
 
 function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
   const everywhere = route.public ? EVERYWHERE.filter((code) => code !== 401) : EVERYWHERE;
-  const foreign = route.method === "POST" ? [FOREIGN] : [];
+  const foreign = route.method === "GET" ? [] : [FOREIGN];
   const problems = [...everywhere, ...foreign, ...route.problems].sort();
   return {
     operationId: route.operationId,
     summary: route.summary,
-    tags: ["jobs"],
+    tags: [route.path.includes("/webhooks") ? "webhooks" : "jobs"],
     ...(route.public ? { security: [] } : {}),
     requestParams: {
       path: z.object(route.parameters),
@@ -98,7 +98,7 @@ function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
           code,
           {
             description: PROBLEMS[code] ?? "",
-            ...(route.success.status === 202 && REFUSALS.includes(code) ? { headers: RefusedHeaders } : {}),
+            ...(route.success.headers && REFUSALS.includes(code) ? { headers: RefusedHeaders } : {}),
             content: { [PROBLEM_MEDIA_TYPE]: { schema: Problem } },
           },
         ]),

@@ -4,6 +4,7 @@ import type { App } from "../../src/core/define-app.ts";
 import { ContentionError, PublishingError, UnavailableError } from "../../src/core/errors.ts";
 import { giveUp } from "../../src/core/give-up.ts";
 import { iso } from "../../src/core/iso.ts";
+import { recentNotices } from "../../src/core/notices.ts";
 import type { Head } from "../../src/core/ports.ts";
 import { asSpares, endMessages, outstanding, type Waits } from "../../src/core/publish.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
@@ -45,13 +46,13 @@ export async function reconcile(runtime: Runtime, untilMs = 0): Promise<{ readon
 }
 
 async function reconcileJob(head: Head, waits: Waits, runtime: Runtime): Promise<void> {
-  const { app, index, clock, isGone, writer, topics, logger, metrics } = runtime;
+  const { app, index, clock, isGone, writer, topics, logger, metrics, atomicEffects } = runtime;
   const { jobId } = head;
   try {
     writer.states.drop(jobId);
     const state = await writer.update(jobId, (current, nowMs) => {
       // Its head would say so, had the end been announced.
-      if (isEnded(current)) return { events: [], result: current, messages: endMessages(current) };
+      if (isEnded(current)) return { events: [], result: current, messages: endMessages(current, nowMs) };
       if (current.deadlineMs <= nowMs) {
         return { events: [{ type: "job.expired", deadline: iso(current.deadlineMs) }], result: current };
       }
@@ -76,7 +77,10 @@ async function reconcileJob(head: Head, waits: Waits, runtime: Runtime): Promise
     if (messages.length > 0) {
       logger.info("outstanding work published again", { jobId, messages: messages.length });
       metrics.record("MessagesRepublished", messages.length, "Count");
-      await topics.publish(asSpares(messages, wakeAtMs)).catch((error: unknown) => {
+    }
+    const again = [...asSpares(messages, wakeAtMs), ...(atomicEffects ? [] : recentNotices(state, nowMs))];
+    if (again.length > 0) {
+      await topics.publish(again).catch((error: unknown) => {
         throw new PublishingError(jobId, error);
       });
     }

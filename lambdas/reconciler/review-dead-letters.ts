@@ -1,4 +1,4 @@
-import { advanceQueue } from "../../src/contract/messages.ts";
+import { advanceQueue, WEBHOOKS } from "../../src/contract/messages.ts";
 import type { WaitingLetter } from "../../src/core/commands.ts";
 import { type Judgement, judgeDeadLetter } from "../../src/core/judge-dead-letter.ts";
 import type { DeadLetter, DeadLetterVerdict } from "../../src/core/ports.ts";
@@ -7,6 +7,7 @@ import { readState } from "../../src/core/read-job.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { ADVANCE_STEP } from "../../src/core/state.ts";
 import { errorKeys } from "../error-keys.ts";
+import { judgeWebhookLetter } from "./judge-webhook-letter.ts";
 import { oldestAgeMs } from "./waits.ts";
 
 /** Of a queue, in one run. */
@@ -19,13 +20,14 @@ const MAX_LETTERS = 50;
  */
 export async function reviewDeadLetters(runtime: Runtime): Promise<void> {
   const { app, queue, logger } = runtime;
-  const names = [...app.capabilities.keys(), ...[...app.workflows.keys()].map(advanceQueue)];
+  const names = [...app.capabilities.keys(), ...[...app.workflows.keys()].map(advanceQueue), WEBHOOKS];
   await Promise.all(
     names.map(async (name) => {
       // A crash after a letter was sent and before the one that it stands for was deleted leaves two.
       const seen = new Set<string>();
       let age: Promise<number> | undefined;
       const judge = async (letter: DeadLetter) => {
+        if (name === WEBHOOKS) return judgeWebhookLetter(letter, runtime);
         // Only of letters that a queue has set aside it matters, and asking costs.
         if (letter.seq === undefined) age ??= oldestAgeMs(queue, name);
         return await judgeOne(name, letter, { seen, oldestAgeMs: (await age) ?? 0 }, runtime);

@@ -3,13 +3,16 @@ import { type JobView, MAX_DEADLINE_MS, type SubmitRequest } from "../../src/con
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import type { Json } from "../../src/contract/json.ts";
 import { ProblemError, violations } from "../../src/contract/problem.ts";
+import type { Told, WebhookRequest } from "../../src/contract/webhooks.ts";
 import { type RateLeft, RefusedJobError } from "../../src/core/admission.ts";
 import type { Kept } from "../../src/core/fork.ts";
 import { iso } from "../../src/core/iso.ts";
 import { asJson } from "../../src/core/pass.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
+import { toldOf, WebhookEndpoints } from "../../src/core/webhook-endpoints.ts";
 import { inSpan, traceparentOf } from "../../src/telemetry/trace.ts";
 import { viewOf } from "../jobs/jobs.ts";
+import { checkReceiver } from "../webhooks/check-receiver.ts";
 import { refusal } from "./rate-limit-headers.ts";
 
 export interface SubmitCommand {
@@ -76,6 +79,10 @@ async function accept(command: SubmitCommand, runtime: Runtime): Promise<Submitt
       errors: [{ path: "/options/startAt", message: `got ${iso(startMs)}` }],
     });
   }
+  const own = request.options?.webhook;
+  if (own) checkReceiver(own.url, "/options/webhook/url", runtime);
+  // Asked for at once: it is there when the workflow's first pass is made.
+  const told = toldOfTenant(tenant, own, runtime);
   const forkedFrom = fork && { jobId: fork.jobId, seq: fork.kept.seq };
   const digest = digestOf({ ...request, ...(forkedFrom ? { forkedFrom } : {}) });
   const jobId = ids.jobId(tenant, idempotencyKey);
@@ -96,7 +103,7 @@ async function accept(command: SubmitCommand, runtime: Runtime): Promise<Submitt
     },
     Math.min(nowMs + FIRST_WAKE_MS, deadlineMs),
     (state) => ({ job: viewOf(state), digest: state.digest }),
-    { ...(fork ? { kept: fork.kept.events } : {}), admit: entrance.admit },
+    { ...(fork ? { kept: fork.kept.events } : {}), admit: entrance.admit, told },
   );
   const { view, created } = await beginning.catch((error: unknown) => {
     entrance.end(false);
@@ -114,6 +121,18 @@ async function accept(command: SubmitCommand, runtime: Runtime): Promise<Submitt
     });
   }
   return { job: view.job, created, left: entrance.left() };
+}
+
+/** One read of what stands for the tenant's jobs to come. */
+function toldOfTenant(
+  tenant: TenantId,
+  own: WebhookRequest | undefined,
+  { records }: Runtime,
+): Promise<readonly Told[]> {
+  const told = new WebhookEndpoints(records).of(tenant).then((endpoints) => toldOf(own, endpoints));
+  // Whoever waits for it hears of it; where something else fails first, nobody does.
+  told.catch(() => undefined);
+  return told;
 }
 
 /** When the job is to start, in epoch ms; undefined: at once. */

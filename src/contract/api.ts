@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ErrorInfo, JobEvent, Usage } from "./events.ts";
 import { isJobId, JOB_ID_SHAPE } from "./ids.ts";
 import { Json } from "./json.ts";
+import { WebhookRequest } from "./webhooks.ts";
 
 /** Bodies and parameters of the HTTP API: what handlers parse, and what the OpenAPI document is made from. */
 
@@ -42,6 +43,7 @@ export const SubmitRequest = z
           .describe(
             "No step starts before this time, in UTC or with an offset; it and the deadline together are at most 14 days away",
           ),
+        webhook: WebhookRequest.optional().describe("Is told of this job, besides the tenant's endpoints"),
       })
       .optional(),
   })
@@ -175,7 +177,7 @@ export const SignalRequest = z
 export type SignalRequest = z.output<typeof SignalRequest>;
 
 /** It takes nothing: what is sent all the same is refused. */
-export const RedeliverRequest = z.strictObject({}).meta({ id: "RedeliverRequest" });
+export const NoBody = z.strictObject({}).meta({ id: "NoBody" });
 
 /** Which dead letters of a job are meant. */
 const deadLetter = {

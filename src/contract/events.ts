@@ -75,6 +75,16 @@ const submitted = z.object({
     .object({ jobId: z.string(), seq: z.number().int().positive() })
     .optional()
     .describe("The job whose log, up to this seq, this one's results were taken from"),
+  webhooks: z
+    .array(
+      z.object({
+        webhook: z.string().describe("`own`, or the id of an endpoint, which says where it is sent"),
+        url: z.string().optional().describe("Of the job's own"),
+        events: z.array(z.string()),
+      }),
+    )
+    .optional()
+    .describe("Whom this job's events are told by webhooks, and which"),
   refs,
 });
 const jobCompleted = z.object({

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { JobId, TenantId } from "./ids.ts";
+import { WEBHOOK_EVENTS, type WebhookEvent } from "./webhooks.ts";
 
 /**
  * What travels on topics and in queues: references, never prompts or results. A message says where to look; the
@@ -29,7 +30,20 @@ export interface MessageDetail {
   readonly spareUntil?: number;
   /** The job's events were announced before: nothing is new. Workers never get such a message. */
   readonly redelivered?: boolean;
+  /** Of a message that asks for an attempt to send a webhook. */
+  readonly webhook?: WebhookAsk;
   readonly traceparent?: string;
+}
+
+/** Which event is to be told to whom. */
+export interface WebhookAsk {
+  /** See `Told`. */
+  readonly to: string;
+  readonly event: WebhookEvent;
+  /** Of the event. */
+  readonly seq: number;
+  /** From 1; goes on after a person has asked for another. */
+  readonly attempt: number;
 }
 
 export const STEPS_PER_MESSAGE = 10;
@@ -47,6 +61,14 @@ export const MessageDetail = z.object({
   alone: z.boolean().optional(),
   spareUntil: z.number().int().positive().optional(),
   redelivered: z.boolean().optional(),
+  webhook: z
+    .object({
+      to: z.string(),
+      event: z.enum(WEBHOOK_EVENTS),
+      seq: z.number().int().positive(),
+      attempt: z.number().int().positive(),
+    })
+    .optional(),
   traceparent: z.string().optional(),
 });
 
@@ -60,6 +82,9 @@ export const topics = {
   failed: (name: string): string => `ai.${name}.failed`,
   advance: (workflow: string): string => `ai.${workflow}.advance`,
 } as const;
+
+/** The queue of webhooks to send. No capability and no workflow may have its name. */
+export const WEBHOOKS = "webhooks";
 
 /** The queue on which a workflow's own advances wait when they could not be made with the result that caused them. */
 export const advanceQueue = (workflow: string): string => `${workflow}.advance`;

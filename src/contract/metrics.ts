@@ -24,5 +24,9 @@ export const METRIC_NAMES = [
   "WorkflowErrors",
   "MessagesRepublished",
   "JobsReconciled",
+  "WebhooksDelivered",
+  "WebhookAttemptsFailed",
+  "WebhooksGivenUp",
+  "WebhookDuration",
 ] as const;
 export type MetricName = (typeof METRIC_NAMES)[number];

@@ -16,10 +16,10 @@ import {
   LastEventId,
   ListDeadLettersQuery,
   ListJobsQuery,
+  NoBody,
   NoQuery,
   Prefer,
   Redelivered,
-  RedeliverRequest,
   RedriveAllRequest,
   RedrivenList,
   RedriveRequest,
@@ -29,10 +29,20 @@ import {
   WaitedHeaders,
 } from "./api.ts";
 import { Json } from "./json.ts";
+import {
+  EndpointIdParam,
+  WebhookDelivery,
+  WebhookDeliveryList,
+  WebhookEndpoint,
+  WebhookEndpointList,
+  WebhookIdParam,
+  WebhookRequest,
+  WebhookSecret,
+} from "./webhooks.ts";
 
 /** An answer that is no problem. */
 export interface Success {
-  readonly status: 200 | 202 | 204;
+  readonly status: 200 | 201 | 202 | 204;
   readonly description: string;
   /** @default no body */
   readonly schema?: z.ZodType;
@@ -49,12 +59,21 @@ export const EVENT_STREAM_MEDIA_TYPE = "text/event-stream";
  */
 export interface Route {
   readonly operationId: string;
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** Path parameters in braces, as API Gateway and OpenAPI write them. */
   readonly path: string;
   readonly summary: string;
   /** The folder under `lambdas/` that serves it. */
-  readonly lambda: "submit" | "jobs" | "events" | "commands" | "dead-letters" | "capabilities" | "openapi" | "health";
+  readonly lambda:
+    | "submit"
+    | "jobs"
+    | "events"
+    | "commands"
+    | "dead-letters"
+    | "capabilities"
+    | "openapi"
+    | "health"
+    | "webhook-endpoints";
   readonly public?: boolean;
   readonly parameters: Readonly<Record<string, z.ZodType>>;
   readonly query: z.ZodObject;
@@ -62,10 +81,10 @@ export interface Route {
   readonly body?: z.ZodType;
   /** The body may be left out: it then is `{}`. */
   readonly bodyOptional?: boolean;
-  readonly success: Success & { readonly status: 200 | 202; readonly schema: z.ZodType };
+  readonly success: Success & { readonly status: 200 | 201 | 202; readonly schema: z.ZodType };
   /** What it answers besides, where it is asked to. */
   readonly asked?: readonly Success[];
-  /** Problems besides 400, 401, 405, 500 and 503, which every route may answer with, and 403, which every POST may. */
+  /** Problems besides 400, 401, 405, 500 and 503, which every route may answer with, and 403, which every request that changes something may. */
   readonly problems: readonly (404 | 409 | 410 | 413 | 415 | 422 | 429)[];
 }
 
@@ -202,7 +221,7 @@ export const routes = {
     parameters: { jobId: JobIdParam },
     query: NoQuery,
     headers: {},
-    body: RedeliverRequest,
+    body: NoBody,
     bodyOptional: true,
     success: { status: 200, description: "Announced.", schema: Redelivered },
     problems: [404, 413, 415],
@@ -247,6 +266,109 @@ export const routes = {
     bodyOptional: true,
     success: { status: 200, description: "What was redriven.", schema: RedrivenList },
     problems: [413, 415],
+  },
+  addWebhook: {
+    operationId: "addWebhookEndpoint",
+    method: "POST",
+    path: "/v1/webhooks",
+    summary: "Has events of all jobs that the tenant submits from now on told to an endpoint.",
+    lambda: "webhook-endpoints",
+    parameters: {},
+    query: NoQuery,
+    headers: {},
+    body: WebhookRequest,
+    success: { status: 201, description: "The endpoint.", schema: WebhookEndpoint },
+    problems: [409, 413, 415],
+  },
+  listWebhooks: {
+    operationId: "listWebhookEndpoints",
+    method: "GET",
+    path: "/v1/webhooks",
+    summary: "The tenant's endpoints.",
+    lambda: "webhook-endpoints",
+    parameters: {},
+    query: NoQuery,
+    headers: {},
+    success: { status: 200, description: "All of them, the oldest first.", schema: WebhookEndpointList },
+    problems: [],
+  },
+  enableWebhook: {
+    operationId: "enableWebhookEndpoint",
+    method: "POST",
+    path: "/v1/webhooks/{endpointId}/enable",
+    summary: "Takes an endpoint into use again that was disabled because it answered 410.",
+    lambda: "webhook-endpoints",
+    parameters: { endpointId: EndpointIdParam },
+    query: NoQuery,
+    headers: {},
+    body: NoBody,
+    bodyOptional: true,
+    success: { status: 200, description: "The endpoint.", schema: WebhookEndpoint },
+    problems: [404, 413, 415],
+  },
+  deleteWebhook: {
+    operationId: "deleteWebhookEndpoint",
+    method: "DELETE",
+    path: "/v1/webhooks/{endpointId}",
+    summary: "Removes an endpoint: nothing is sent to it any more, also of jobs that run.",
+    lambda: "webhook-endpoints",
+    parameters: { endpointId: EndpointIdParam },
+    query: NoQuery,
+    headers: {},
+    success: { status: 200, description: "The endpoint as it was.", schema: WebhookEndpoint },
+    problems: [404],
+  },
+  getWebhookSecret: {
+    operationId: "getWebhookSecret",
+    method: "GET",
+    path: "/v1/webhooks/secret",
+    summary: "The secret that signs all webhooks of the tenant. The first call makes it.",
+    lambda: "webhook-endpoints",
+    parameters: {},
+    query: NoQuery,
+    headers: {},
+    success: { status: 200, description: "The secret.", schema: WebhookSecret },
+    problems: [],
+  },
+  rotateWebhookSecret: {
+    operationId: "rotateWebhookSecret",
+    method: "POST",
+    path: "/v1/webhooks/secret/rotate",
+    summary: "Makes a new secret. The old one signs beside it for 24 hours.",
+    lambda: "webhook-endpoints",
+    parameters: {},
+    query: NoQuery,
+    headers: {},
+    body: NoBody,
+    bodyOptional: true,
+    success: { status: 200, description: "Both secrets.", schema: WebhookSecret },
+    problems: [413, 415],
+  },
+  listDeliveries: {
+    operationId: "listWebhookDeliveries",
+    method: "GET",
+    path: "/v1/jobs/{jobId}/webhooks",
+    summary: "What of a job was told by webhooks, with each attempt.",
+    lambda: "webhook-endpoints",
+    parameters: { jobId: JobIdParam },
+    query: NoQuery,
+    headers: {},
+    success: { status: 200, description: "In the order of the events.", schema: WebhookDeliveryList },
+    problems: [404],
+  },
+  resendWebhook: {
+    operationId: "resendWebhook",
+    method: "POST",
+    path: "/v1/jobs/{jobId}/webhooks/{webhookId}/resend",
+    summary: "Sends a webhook once more, at once and under the same `webhook-id`; the schedule begins anew.",
+    lambda: "webhook-endpoints",
+    parameters: { jobId: JobIdParam, webhookId: WebhookIdParam },
+    query: NoQuery,
+    headers: {},
+    body: NoBody,
+    bodyOptional: true,
+    success: { status: 200, description: "The delivery, which is pending.", schema: WebhookDelivery },
+    problems: [404, 409, 413, 415],
   },
   capabilities: {
     operationId: "getCapabilities",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { WEBHOOKS } from "../contract/messages.ts";
 import type { AnyCapability } from "./define-capability.ts";
 import { isName, NAME_SHAPE } from "./define-capability.ts";
 import type { AnyWorkflow } from "./define-workflow.ts";
@@ -79,6 +80,9 @@ export function defineApp(options: AppOptions): App {
         `${JSON.stringify(name)} names a workflow and a capability; both name topics, so names must differ`,
       );
     }
+  }
+  for (const name of [...workflows.keys(), ...capabilities.keys()]) {
+    if (name === WEBHOOKS) throw new DefinitionError(`${JSON.stringify(name)} is the name of a queue of Sluice's own`);
   }
   const tools = byName("tool", options.tools ?? []);
   for (const name of tools.keys()) {

@@ -1,6 +1,7 @@
 import type { Commit, EventBody } from "../contract/events.ts";
 import type { Message } from "../contract/messages.ts";
 import { topics } from "../contract/messages.ts";
+import type { Told } from "../contract/webhooks.ts";
 import type { App } from "./define-app.ts";
 import type { AnyCapability } from "./define-capability.ts";
 import { applyEvent, type CommitHeader } from "./fold.ts";
@@ -46,6 +47,14 @@ export class Draft {
     this.#state = applyEvent(this.#state, event, this.#header);
     this.events.push(event);
     if (isAnswer(event)) this.#calls = true;
+  }
+
+  /** Puts it into the submission with which this draft begins. */
+  tell(webhooks: readonly Told[]): void {
+    const [first] = this.events;
+    if (first?.type !== "job.submitted") throw new Error("only a draft that begins a job can say whom it is told");
+    this.events[0] = { ...first, webhooks: [...webhooks] };
+    this.#state = { ...this.state, webhooks: [...webhooks] };
   }
 
   /** Claims requested steps for workers of this process that are free now: one commit instead of two, no wait. */

@@ -63,6 +63,7 @@ function begin(event: EventOf<"job.submitted">, commit: CommitHeader): JobState 
     traceparent: event.traceparent,
     startAtMs: event.startAt === undefined ? undefined : Date.parse(event.startAt),
     forkedFrom: event.forkedFrom,
+    webhooks: event.webhooks,
     seq: 1,
     updatedAt: commit.time,
     deploySeq: commit.deploySeq,

@@ -1,6 +1,7 @@
 import type { EventBody, EventOf } from "../contract/events.ts";
 import type { JobId, TenantId } from "../contract/ids.ts";
 import type { Message } from "../contract/messages.ts";
+import type { Told } from "../contract/webhooks.ts";
 import { type AdvanceDeps, advanceDraft, leaveAdvance } from "./advance-draft.ts";
 import { Appender, type AppenderDeps } from "./appender.ts";
 import type { Decide, Decision } from "./decision.ts";
@@ -43,6 +44,8 @@ export interface CreateOptions {
   readonly kept?: readonly EventBody[];
   /** Rejects where the job must not begin, as its first pass has made it: then nothing is written. */
   readonly admit?: ((state: JobState) => Promise<void>) | undefined;
+  /** Whom its events are told: found out while the workflow's first pass is made. Rejects where nobody can say. */
+  readonly told?: Promise<readonly Told[]>;
 }
 
 const MAX_TRIES = 30;
@@ -90,7 +93,7 @@ export class JobWriter {
     view: (state: JobState) => T,
     options: CreateOptions = {},
   ): Promise<{ view: T; created: boolean }> {
-    const { kept = [], admit } = options;
+    const { kept = [], admit, told } = options;
     if (this.#lanes.has(jobId) || this.states.cached(jobId)) {
       try {
         return await this.#existing(jobId, view);
@@ -107,13 +110,14 @@ export class JobWriter {
       const draft = this.#draft(jobId, tenant, 1);
       for (const event of [submitted, ...kept]) draft.add(event);
       await advanceDraft(draft, false, this.#deps);
-      const { state } = draft;
       try {
-        await admit?.(state);
+        const [webhooks = []] = await Promise.all([told, admit?.(draft.state)]);
+        if (webhooks.length > 0) draft.tell(webhooks);
       } catch (error) {
         draft.release();
         throw error;
       }
+      const { state } = draft;
       const head: Head = {
         jobId,
         tenant,

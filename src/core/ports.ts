@@ -239,6 +239,35 @@ export interface Watchers {
   settled(): Promise<void>;
 }
 
+/** Whose a record is: it lives in the same place as the job's log, or apart from all jobs. */
+export type Owner = { readonly jobId: JobId } | { readonly tenant: TenantId };
+
+/** A record as a store keeps it: `text` is what the store does not look into. */
+export interface StoredRecord {
+  readonly key: string;
+  readonly text: string;
+  /** From 1, one more with each change. */
+  readonly version: number;
+}
+
+/**
+ * Small records of a job or of a tenant beside the logs, each changed by compare-and-set: what stands for a tenant's jobs to
+ * come, and what was done about a job from outside. A log never depends on them. Reads are strongly consistent.
+ */
+export interface Records {
+  get(owner: Owner, key: string): Promise<StoredRecord | undefined>;
+  /** Those whose key begins so, by key. One query: a submission waits for it. */
+  list(owner: Owner, prefix: string): Promise<readonly StoredRecord[]>;
+  /**
+   * Replaces the record if and only if it has `expectedVersion`; 0 is that of one that is not there. False: it has not.
+   *
+   * @param expiresMs when it may be deleted, in epoch ms @default never
+   */
+  change(owner: Owner, key: string, text: string, expectedVersion: number, expiresMs?: number): Promise<boolean>;
+  /** False: it was not there. */
+  remove(owner: Owner, key: string): Promise<boolean>;
+}
+
 /** Values too large for a commit. Content-addressed below a job: writing one twice is harmless. */
 export interface Blobs {
   put(jobId: JobId, text: string): Promise<BlobRef>;

@@ -1,6 +1,8 @@
 import type { EventBody } from "../contract/events.ts";
 import { MAX_AHEAD_MS, type Message, type MessageDetail, STEPS_PER_MESSAGE, topics } from "../contract/messages.ts";
 import type { App } from "./define-app.ts";
+import { detailOf } from "./message-detail.ts";
+import { endNotices, noticesFor } from "./notices.ts";
 import {
   ADVANCE_STEP,
   isEnded,
@@ -65,6 +67,7 @@ export function messagesFor(state: JobState, events: readonly EventBody[], app: 
         break;
     }
   }
+  messages.push(...noticesFor(state, events));
   if (isEnded(state)) return messages;
   for (const [name, ids] of requested) {
     // A fork begins with steps that are answered already.
@@ -155,9 +158,12 @@ export const letterDetail = ({ spareUntil: _, ...detail }: MessageDetail, seq: n
 });
 
 /** What announces the end of a job that has ended. */
-export function endMessages(state: JobState): Message[] {
+export function endMessages(state: JobState, nowMs: number): Message[] {
   const { completed, failed } = topics;
-  return [{ topic: (state.status === "completed" ? completed : failed)(state.workflow), detail: detailOf(state) }];
+  return [
+    { topic: (state.status === "completed" ? completed : failed)(state.workflow), detail: detailOf(state) },
+    ...endNotices(state, nowMs),
+  ];
 }
 
 /** Asks a worker of the workflow's own queue to bring the job forward. */
@@ -170,13 +176,6 @@ export const advanceMessage = (state: JobState): Message => ({
 export const timeMessage = (state: JobState, at: number): Message => ({
   topic: topics.advance(state.workflow),
   detail: { ...detailOf(state), at },
-});
-
-const detailOf = (state: JobState): MessageDetail => ({
-  tenant: state.tenant,
-  jobId: state.jobId,
-  seq: state.seq,
-  ...(state.traceparent === undefined ? {} : { traceparent: state.traceparent }),
 });
 
 function stepMessages(detail: MessageDetail, capability: string, ids: readonly string[], app: App): Message[] {

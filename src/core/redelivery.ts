@@ -1,5 +1,5 @@
 import type { Commit } from "../contract/events.ts";
-import { type Message, topics } from "../contract/messages.ts";
+import { type Message, topics, WEBHOOKS } from "../contract/messages.ts";
 import type { App } from "./define-app.ts";
 import { fold } from "./fold.ts";
 import { messagesFor } from "./publish.ts";
@@ -24,7 +24,7 @@ export function announcementsOf(commits: readonly Commit[], app: App): Message[]
 
 /** By the job's own steps: those of an app change with its deployments. */
 function asksForWork({ topic, detail }: Message, { workflow, steps }: JobState): boolean {
-  if (topic === topics.advance(workflow)) return true;
+  if (topic === topics.advance(workflow) || topic === topics.requested(WEBHOOKS)) return true;
   const capability = steps.get(detail.stepIds?.[0] ?? "")?.capability;
   return capability !== undefined && topic === topics.requested(capability);
 }

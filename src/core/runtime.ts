@@ -13,6 +13,7 @@ import type {
   JobIndex,
   Limits,
   LocalWorkers,
+  Records,
   Snapshots,
   Topics,
   Watchers,
@@ -64,6 +65,7 @@ export interface Ports {
   /** The longest that streamed text waits for its record, in ms. */
   readonly progressFlushMs: number;
   readonly limits: Limits;
+  readonly records: Records;
   /** For how long a count may be used that the engine was asked for, in ms: 0 where asking again costs nothing. */
   readonly countsFreshMs: number;
   readonly changes: Changes;
@@ -99,6 +101,8 @@ export interface RuntimeOptions {
   readonly readers?: Readers;
   /** How far two clocks may be apart, in ms. @default 0 */
   readonly maxSkewMs?: number;
+  /** Webhooks may go to this machine, and there without TLS: for development. @default false */
+  readonly webhooksToLoopback?: boolean;
 }
 
 /** Everything that the use cases in `lambdas/` work with. */
@@ -162,7 +166,8 @@ const NO_METRICS: Metrics = { record: () => {}, flush: () => {} };
 
 /** The ports alone: an engine may be an object of more parts. */
 function portsOf(engine: Ports): Ports {
-  const { log, index, topics, queue, blobs, snapshots, clock, ids, holder, deploySeq, changes, watchers } = engine;
+  const { log, index, topics, queue, blobs, snapshots, clock, ids, holder, deploySeq, changes, watchers, records } =
+    engine;
   const { atomicEffects, progressFlushMs, stopPollMs, limits, countsFreshMs } = engine;
   return {
     log,
@@ -180,6 +185,7 @@ function portsOf(engine: Ports): Ports {
     atomicEffects,
     progressFlushMs,
     limits,
+    records,
     countsFreshMs,
     ...(stopPollMs === undefined ? {} : { stopPollMs }),
     coalesce: (commit, expected) => engine.coalesce(commit, expected),

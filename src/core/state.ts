@@ -111,6 +111,7 @@ export interface JobState {
   /** No step starts before, in epoch ms. */
   readonly startAtMs: number | undefined;
   readonly forkedFrom: EventOf<"job.submitted">["forkedFrom"];
+  readonly webhooks: EventOf<"job.submitted">["webhooks"];
   seq: number;
   updatedAt: string;
   /** The highest of the log: older code records, but does not advance. */

@@ -12,8 +12,10 @@ import { createHandler as createJobs } from "../../lambdas/jobs/create-handler.t
 import { createHandler as createOpenApi } from "../../lambdas/openapi/create-handler.ts";
 import { createHandler as createReconciler, type ScheduleHandler } from "../../lambdas/reconciler/create-handler.ts";
 import { createHandler as createSubmit } from "../../lambdas/submit/create-handler.ts";
+import { createHandler as createWebhookEndpoints } from "../../lambdas/webhook-endpoints/create-handler.ts";
+import { createHandler as createWebhooks } from "../../lambdas/webhooks/create-handler.ts";
 import { createHandler as createWorker } from "../../lambdas/worker/create-handler.ts";
-import { advanceQueue } from "../contract/messages.ts";
+import { advanceQueue, WEBHOOKS } from "../contract/messages.ts";
 import type { App } from "../core/define-app.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Resources } from "../core/resources.ts";
@@ -37,6 +39,8 @@ export interface EmbeddedOptions {
   readonly keys?: Keys | undefined;
   /** @default {@link DEFAULT_READERS} */
   readonly readers?: Readers;
+  /** Webhooks may go to this machine, and there without TLS: for development. @default false */
+  readonly webhooksToLoopback?: boolean;
 }
 
 /** The engine, the handlers and the dispatcher in one process. `listen` adds the HTTP API. */
@@ -59,6 +63,8 @@ export interface Embedded {
 const RECONCILE_PERIOD_MS = 5_000;
 const DEFAULT_GRACE_MS = 10_000;
 const ADVANCE_CONCURRENCY = 20;
+/** They wait for receivers, of which some may hang. */
+const WEBHOOK_CONCURRENCY = 50;
 
 /** Starts working on whatever the data directory holds. Throws `DataError` when it cannot be used. */
 export function startEmbedded(options: EmbeddedOptions): Embedded {
@@ -74,6 +80,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
     logger,
     localWorkers: dispatcher,
     readers: options.readers ?? DEFAULT_READERS,
+    webhooksToLoopback: options.webhooksToLoopback ?? false,
   });
   const handlers = httpHandlers(runtime);
   const consumers = consumersOf(app, runtime);
@@ -117,6 +124,7 @@ function httpHandlers(runtime: Runtime) {
     capabilities: createCapabilities(runtime),
     openapi: createOpenApi(runtime),
     health: createHealth(runtime),
+    "webhook-endpoints": createWebhookEndpoints(runtime),
   } as const;
 }
 
@@ -135,7 +143,14 @@ function consumersOf(app: App, runtime: Runtime): Consumer[] {
     batchSize: 10,
     visibilityMs: 60_000,
   }));
-  return [...workers, ...advances];
+  const webhooks = {
+    queue: WEBHOOKS,
+    handler: createWebhooks(runtime),
+    concurrency: WEBHOOK_CONCURRENCY,
+    batchSize: 1,
+    visibilityMs: 60_000,
+  };
+  return [...workers, ...advances, webhooks];
 }
 
 function reconcilePeriodically(handler: ScheduleHandler, runtime: Runtime): () => void {

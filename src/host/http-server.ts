@@ -145,7 +145,7 @@ function targetOf(target: string): URL {
 }
 
 function notFound(router: ReturnType<typeof createRouter>, method: string, path: string): ProblemError {
-  const allowed = ["GET", "POST"].filter((other) => router.find(other as HTTPMethod, path) !== null);
+  const allowed = ["GET", "POST", "DELETE"].filter((other) => router.find(other as HTTPMethod, path) !== null);
   if (allowed.length > 0) {
     const allow = allowed.join(", ");
     const detail = `${path} takes ${allow}; got ${method}`;

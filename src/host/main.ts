@@ -28,6 +28,7 @@ async function main(): Promise<void> {
     dataDir: options.dataDir,
     synchronous: options.synchronous,
     readers: options.readers,
+    webhooksToLoopback: options.webhooksToLoopback,
   });
   let url: string;
   try {

@@ -19,6 +19,8 @@ export interface HostOptions {
   readonly keys: string | undefined;
   readonly synchronous: "FULL" | "NORMAL";
   readonly readers: Readers;
+  /** Webhooks may go to this machine, and there without TLS. */
+  readonly webhooksToLoopback: boolean;
   readonly logLevel: "DEBUG" | "INFO" | "WARN" | "ERROR";
 }
 
@@ -42,6 +44,7 @@ const FLAGS = {
   synchronous: { type: "string" },
   streams: { type: "string" },
   waits: { type: "string" },
+  "webhooks-to-loopback": { type: "boolean" },
   "log-level": { type: "string" },
   help: { type: "boolean" },
 } as const;
@@ -60,6 +63,8 @@ export const USAGE = `Usage: npm start -- [flags]
   --synchronous MODE  FULL (default): a job answered 202 survives a power cut; NORMAL: a crash only
   --streams N         most readers of server-sent events at once (default ${DEFAULT_READERS.streams}); 0: none
   --waits N           most callers at once whose answer waits (Prefer: wait; default ${DEFAULT_READERS.waits}); 0: none
+  --webhooks-to-loopback
+                      let webhooks go to http://localhost and the like: for development
   --log-level LEVEL   DEBUG, INFO, WARN (default) or ERROR
 
 Each flag is also a variable: SLUICE_DATA, SLUICE_PORT, SLUICE_LOG_LEVEL, …`;
@@ -88,6 +93,7 @@ const Values = z.object({
   synchronous: z.enum(["FULL", "NORMAL"]).default("FULL"),
   streams: count(DEFAULT_READERS.streams),
   waits: count(DEFAULT_READERS.waits),
+  "webhooks-to-loopback": z.boolean().default(false),
   "log-level": z.enum(["DEBUG", "INFO", "WARN", "ERROR"]).default("WARN"),
 });
 
@@ -108,7 +114,8 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): H
     });
     throw new StartError(problems.join("\n"));
   }
-  const { data, memory, streams, waits, "log-level": logLevel, ...rest } = parsed.data;
+  const { data, memory, streams, waits, ...others } = parsed.data;
+  const { "log-level": logLevel, "webhooks-to-loopback": webhooksToLoopback, ...rest } = others;
   if (memory && flags.data !== undefined)
     throw new StartError("--memory keeps nothing and --data names where to: give one of them");
   const options: HostOptions = {
@@ -118,6 +125,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): H
     keys: rest.keys,
     logLevel,
     readers: { streams, waits },
+    webhooksToLoopback,
     dataDir: memory ? undefined : (data ?? ".sluice"),
   };
   if (!isLoopback(options.host) && options.keys === undefined) {
@@ -134,7 +142,8 @@ export const isLoopback = (host: string): boolean =>
 const variableOf = (name: string): string => `SLUICE_${name.toUpperCase().replaceAll("-", "_")}`;
 
 function fromVariable(name: string, value: string | undefined): unknown {
-  return name === "memory" && value !== undefined ? value === "1" || value === "true" : value;
+  const isSwitch = FLAGS[name as keyof typeof FLAGS].type === "boolean";
+  return isSwitch && value !== undefined ? value === "1" || value === "true" : value;
 }
 
 function flagsOf(argv: readonly string[]) {

@@ -10,6 +10,7 @@ import type {
   Ids,
   JobIndex,
   Outgoing,
+  Records,
   Snapshots,
   StoredCommit,
   Topics,
@@ -27,6 +28,14 @@ import type { WatchedLimits } from "./watched-limits.ts";
 const COALESCE_MS = 25;
 /** For which a message that was handed over is its worker's, in ms. */
 const CLAIMED_VISIBILITY_MS = 900_000;
+
+/** No tenant of the simulation has endpoints: what is looked up at each submission is not there. */
+const NO_RECORDS: Records = {
+  get: async () => undefined,
+  list: async () => [],
+  change: () => Promise.reject(new Error("nothing in the simulation changes records")),
+  remove: async () => false,
+};
 
 export interface EngineTraits {
   readonly deploySeq: number;
@@ -76,6 +85,7 @@ export function simulatedEngine(
     progressFlushMs: embedded ? 250 : 1_000,
     limits: embedded ? limits : limitsOf(process, limits),
     changes: new PolledChanges(clock),
+    records: NO_RECORDS,
     countsFreshMs: embedded ? 0 : 2_000,
     ...(embedded ? {} : { stopPollMs: 5_000 }),
     coalesce: (commit, expected) => void process.after(expected && !embedded ? COALESCE_MS : 0, commit),

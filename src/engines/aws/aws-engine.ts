@@ -7,6 +7,7 @@ import { type AwsClients, awsClients } from "./aws-clients.ts";
 import { DynamoDbEventLog } from "./dynamodb-event-log.ts";
 import { DynamoDbJobIndex } from "./dynamodb-job-index.ts";
 import { DynamoDbLimits } from "./dynamodb-limits.ts";
+import { DynamoDbRecords } from "./dynamodb-records.ts";
 import { EventBridgeTopics } from "./eventbridge-topics.ts";
 import { functionClock } from "./function-clock.ts";
 import { PolledChanges } from "./polled-changes.ts";
@@ -89,6 +90,7 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
     atomicEffects: false,
     progressFlushMs: PROGRESS_FLUSH_MS,
     limits: new DynamoDbLimits(table),
+    records: new DynamoDbRecords(table),
     countsFreshMs: COUNTS_FRESH_MS,
     changes: new PolledChanges(clock),
     stopPollMs: STOP_POLL_MS,

@@ -14,6 +14,9 @@ export const TABLE = {
 /** The partition in which deployments are counted: no job's. */
 export const DEPLOYMENTS_KEY = "deployments";
 
+/** What the partition of a tenant's own records begins with: no job's. */
+export const TENANT_PREFIX = "tenant#";
+
 /** What the partitions of buckets, circuits and sets of who is at work begin with: no job's. */
 export const LIMITS_PREFIX = "limit#";
 /** The partition of one set. */

@@ -42,6 +42,14 @@ CREATE TABLE dead_letters (
 CREATE INDEX dead_letters_by_queue ON dead_letters (queue, id);
 `;
 
+/** Tables that came later. What knows nothing of them is not disturbed by them, so the data's version stays. */
+const ADDED = `
+CREATE TABLE IF NOT EXISTS records (
+  owner TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, record TEXT NOT NULL, expires INTEGER,
+  PRIMARY KEY (owner, key)
+) WITHOUT ROWID, STRICT;
+`;
+
 /** An open data file and the lock that keeps other processes off it. */
 export interface OpenDatabase {
   readonly db: DatabaseSync;
@@ -54,7 +62,7 @@ export interface OpenDatabase {
 export function openDatabase({ dataDir, synchronous = "FULL" }: DatabaseOptions): OpenDatabase {
   if (dataDir === undefined) {
     const db = new DatabaseSync(":memory:");
-    db.exec(SCHEMA);
+    db.exec(SCHEMA + ADDED);
     return { db, file: undefined, close: () => db.close() };
   }
   try {
@@ -124,6 +132,7 @@ function openFile(file: string, synchronous: Synchronous): DatabaseSync {
         `BEGIN IMMEDIATE; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${DATA_VERSION}; COMMIT`,
       );
     }
+    db.exec(ADDED);
     return db;
   } catch (error) {
     db.close();

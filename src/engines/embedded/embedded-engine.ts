@@ -13,6 +13,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { MemoryLimits } from "./memory-limits.ts";
 import { SqliteEventLog } from "./sqlite-event-log.ts";
 import { SqliteJobIndex } from "./sqlite-job-index.ts";
+import { SqliteRecords } from "./sqlite-records.ts";
 import { type QueueEvents, SqliteWorkQueue } from "./sqlite-work-queue.ts";
 import { TopicRouter } from "./topic-router.ts";
 
@@ -38,6 +39,7 @@ export interface EmbeddedEngine {
   readonly atomicEffects: boolean;
   readonly progressFlushMs: number;
   readonly limits: Limits;
+  readonly records: SqliteRecords;
   readonly countsFreshMs: number;
   readonly changes: CommitFeed;
   readonly watchers: CommitFeed;
@@ -73,6 +75,7 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
     atomicEffects: true,
     progressFlushMs: 250,
     limits: new MemoryLimits(),
+    records: new SqliteRecords(db, group),
     countsFreshMs: 0,
     changes: feed,
     watchers: feed,

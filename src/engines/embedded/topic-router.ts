@@ -1,5 +1,5 @@
 import type { CommitId } from "../../contract/ids.ts";
-import { advanceQueue, type Message, topics } from "../../contract/messages.ts";
+import { advanceQueue, type Message, topics, WEBHOOKS } from "../../contract/messages.ts";
 import type { App } from "../../core/define-app.ts";
 import type { Clock, Outgoing, Topics } from "../../core/ports.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -12,11 +12,12 @@ export interface Enqueued {
   readonly claimedBy: CommitId | undefined;
 }
 
-/** Which queue listens to which topic: one a capability, one a workflow. */
+/** Which queue listens to which topic: one a capability, one a workflow, one for webhooks. */
 export function routes(app: App): ReadonlyMap<string, string> {
   return new Map([
     ...[...app.capabilities.keys()].map((name) => [topics.requested(name), name] as const),
     ...[...app.workflows.keys()].map((name) => [topics.advance(name), advanceQueue(name)] as const),
+    [topics.requested(WEBHOOKS), WEBHOOKS],
   ]);
 }
 

@@ -1,0 +1,114 @@
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  QueryCommand,
+  type QueryCommandInput,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import type { Owner, Records, StoredRecord } from "../../core/ports.ts";
+import { epochSeconds, type Item } from "./commit-item.ts";
+import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
+import { TABLE, TENANT_PREFIX } from "./table-schema.ts";
+import { asUnavailable } from "./unavailable.ts";
+
+/** What sort keys begin with: behind a job's commits, so that no read of a log comes across a record. */
+const PREFIX = "r#";
+
+/** Records as items, those of a job in its partition. `v` is the version, `b` the text. */
+export class DynamoDbRecords implements Records {
+  readonly #table: DynamoDbTable;
+
+  constructor(table: DynamoDbTable) {
+    this.#table = table;
+  }
+
+  async get(owner: Owner, key: string): Promise<StoredRecord | undefined> {
+    const [record] = await this.#query(owner, "#sk = :sk", key);
+    return record;
+  }
+
+  list(owner: Owner, prefix: string): Promise<StoredRecord[]> {
+    return this.#query(owner, "begins_with(#sk, :sk)", prefix);
+  }
+
+  /** An item past its time is not there any more, whether DynamoDB has got round to deleting it or not. */
+  async change(owner: Owner, key: string, text: string, expectedVersion: number, expiresMs?: number): Promise<boolean> {
+    const ttl = expiresMs === undefined ? undefined : { N: String(Math.ceil(expiresMs / 1_000)) };
+    const update = new UpdateItemCommand({
+      TableName: this.#table.tableName,
+      Key: keyOf(owner, key),
+      UpdateExpression: `SET b = :text, v = :next${ttl ? ", #ttl = :ttl" : " REMOVE #ttl"}`,
+      ConditionExpression:
+        expectedVersion === 0
+          ? "attribute_not_exists(v) OR #ttl <= :now"
+          : "v = :expected AND (attribute_not_exists(#ttl) OR #ttl > :now)",
+      ExpressionAttributeNames: { "#ttl": TABLE.timeToLive },
+      ExpressionAttributeValues: {
+        ":text": { S: text },
+        ":next": { N: String(expectedVersion + 1) },
+        ":now": epochSeconds(this.#table.clock),
+        ...(expectedVersion === 0 ? {} : { ":expected": { N: String(expectedVersion) } }),
+        ...(ttl ? { ":ttl": ttl } : {}),
+      },
+    });
+    return this.#onCondition(() => this.#table.client.send(update));
+  }
+
+  async remove(owner: Owner, key: string): Promise<boolean> {
+    const remove = new DeleteItemCommand({
+      TableName: this.#table.tableName,
+      Key: keyOf(owner, key),
+      ConditionExpression: "attribute_exists(v)",
+    });
+    return this.#onCondition(() => this.#table.client.send(remove));
+  }
+
+  async #onCondition(write: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await write();
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false;
+      throw asUnavailable(error);
+    }
+  }
+
+  async #query(owner: Owner, condition: string, key: string): Promise<StoredRecord[]> {
+    const records: StoredRecord[] = [];
+    let start: QueryCommandInput["ExclusiveStartKey"];
+    do {
+      const query = new QueryCommand({
+        TableName: this.#table.tableName,
+        ConsistentRead: true,
+        KeyConditionExpression: `${TABLE.partitionKey} = :pk AND ${condition}`,
+        FilterExpression: "attribute_not_exists(#ttl) OR #ttl > :now",
+        ExpressionAttributeNames: { "#sk": TABLE.sortKey, "#ttl": TABLE.timeToLive },
+        ExpressionAttributeValues: {
+          ":pk": { S: partitionOf(owner) },
+          ":sk": { S: PREFIX + key },
+          ":now": epochSeconds(this.#table.clock),
+        },
+        ...(start ? { ExclusiveStartKey: start } : {}),
+      });
+      const page = await this.#table.client.send(query).catch((error: unknown) => {
+        throw asUnavailable(error);
+      });
+      records.push(...(page.Items ?? []).map(recordOf));
+      start = page.LastEvaluatedKey;
+    } while (start);
+    return records;
+  }
+}
+
+const partitionOf = (owner: Owner): string => ("jobId" in owner ? owner.jobId : TENANT_PREFIX + owner.tenant);
+
+const keyOf = (owner: Owner, key: string): Item => ({
+  [TABLE.partitionKey]: { S: partitionOf(owner) },
+  [TABLE.sortKey]: { S: PREFIX + key },
+});
+
+const recordOf = (item: Item): StoredRecord => ({
+  key: (item[TABLE.sortKey]?.S ?? "").slice(PREFIX.length),
+  text: item.b?.S ?? "",
+  version: Number(item.v?.N),
+});
