@@ -14,11 +14,13 @@ import { startTelemetry } from "../src/telemetry/start-telemetry.ts";
 import { powerLogger } from "./power-logger.ts";
 import { PowerMetrics } from "./power-metrics.ts";
 
-type Writing = Environment<"commands">;
+type Writing = Environment<"reconciler">;
 
 export interface AwsRuntimeOptions {
   readonly app: App;
-  readonly environment: Writing & { readonly SLUICE_MODEL?: string | undefined };
+  readonly environment: Writing & { readonly SLUICE_MODEL?: string | undefined } & Partial<
+      Pick<Environment<"submit">, "SLUICE_WEBHOOKS_TO_LOOPBACK">
+    >;
   /** For functions that run capabilities. @default no documents */
   readonly corpus?: Corpus;
   /** For functions that call models, see `startTelemetry`. */
@@ -66,6 +68,7 @@ export async function awsRuntime(options: AwsRuntimeOptions): Promise<Runtime> {
     metrics: await functionMetrics(stage, options.traceModels),
     maxSkewMs: AWS_MAX_SKEW_MS,
     ...(options.readers ? { readers: options.readers } : {}),
+    webhooksToLoopback: environment.SLUICE_WEBHOOKS_TO_LOOPBACK ?? false,
   });
 }
 

@@ -26,7 +26,7 @@ import { acknowledge } from "./acknowledge.ts";
 import { allow } from "./allow.ts";
 import { problemResponses } from "./api-problems.ts";
 import type { AppManifest } from "./bundling/app-manifest.ts";
-import { type Instance, readerVariables, writerVariables } from "./instance.ts";
+import { beginnerVariables, type Instance, readerVariables, webhookVariables, writerVariables } from "./instance.ts";
 import type { SluicePipeline } from "./pipeline.ts";
 import type { QueueWorker } from "./queue-worker.ts";
 import { NO_XRAY, SluiceFunction } from "./sluice-function.ts";
@@ -165,12 +165,13 @@ export class SluiceApi extends Construct {
     const common = { defaults: instance.functions, timeout: TIMEOUT };
     const { data } = instance;
     const writing = writerVariables(instance);
+    const beginning = beginnerVariables(instance);
     const reading = readerVariables(instance);
     const submit = new SluiceFunction(this, "Submit", {
       ...common,
       kind: "submit",
       timeout: SUBMIT_TIMEOUT,
-      environment: { ...writing, SLUICE_WAITS: String(readers.waits) },
+      environment: { ...beginning, SLUICE_WAITS: String(readers.waits) },
       description: "Accepts jobs",
     });
     data.grantBeginJobs(submit);
@@ -198,7 +199,7 @@ export class SluiceApi extends Construct {
     const commands = new SluiceFunction(this, "Commands", {
       ...common,
       kind: "commands",
-      environment: writing,
+      environment: beginning,
       description: "Cancels, redrives, discards and forks jobs",
     });
     data.grantWriteJobs(commands);
@@ -220,6 +221,16 @@ export class SluiceApi extends Construct {
     data.grantReadCircuits(capabilities);
     grantBacklogs(capabilities, pipeline.capabilities.values());
     grantDeadLetters(capabilities, pipeline);
+    const endpoints = new SluiceFunction(this, "WebhookEndpoints", {
+      ...common,
+      kind: "webhook-endpoints",
+      environment: webhookVariables(instance),
+      description: "Keeps endpoints of webhooks, and shows what was sent",
+    });
+    data.grantReadJobs(endpoints);
+    data.grantRecords(endpoints);
+    data.grantRemoveRecords(endpoints);
+    allow(endpoints, ["sqs:SendMessage"], pipeline.webhooks.topicQueue.queue.queueArn);
     const openapi = new SluiceFunction(this, "OpenApi", {
       ...common,
       kind: "openapi",
@@ -240,6 +251,7 @@ export class SluiceApi extends Construct {
       ["commands", commands],
       ["dead-letters", deadLetters],
       ["capabilities", capabilities],
+      ["webhook-endpoints", endpoints],
       ["openapi", openapi],
       ["health", health],
     ]);

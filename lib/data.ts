@@ -15,6 +15,7 @@ import {
   JOBS_INDEX_ATTRIBUTES,
   setKey,
   TABLE,
+  TENANT_PREFIX,
   WAKE_INDEX,
   WAKE_INDEX_ATTRIBUTES,
 } from "../src/engines/aws/table-schema.ts";
@@ -152,6 +153,17 @@ export class SluiceData extends Construct {
   grantPlaces(fn: IFunction, set: "streams" | "waits"): void {
     const key = { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [setKey(set)] } };
     allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn, key);
+  }
+
+  /** Change records beside the logs. Reading them is what reading jobs takes. */
+  grantRecords(fn: IFunction): void {
+    allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn);
+  }
+
+  /** Remove a tenant's records, and no item of a job. */
+  grantRemoveRecords(fn: IFunction): void {
+    const key = { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [`${TENANT_PREFIX}*`] } };
+    allow(fn, ["dynamodb:DeleteItem"], this.table.tableArn, key);
   }
 
   /** Look at circuits, and at no job. */

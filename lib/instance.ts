@@ -17,6 +17,8 @@ export interface Instance {
   readonly queueUrlPrefix: string;
   /** The number of the deployment, known when it is made. */
   readonly deploySeq: string;
+  /** Webhooks may go to the machine that functions run on, and there without TLS. */
+  readonly webhooksToLoopback: boolean;
 }
 
 /** The variables of every function that writes to logs. */
@@ -27,6 +29,23 @@ export function writerVariables({ data, queueUrlPrefix, deploySeq }: Instance) {
     SLUICE_BUS: data.bus.eventBusName,
     SLUICE_QUEUE_URL_PREFIX: queueUrlPrefix,
     SLUICE_DEPLOY_SEQ: deploySeq,
+  };
+}
+
+/** The variables of every function that begins jobs. */
+export function beginnerVariables(instance: Instance) {
+  return {
+    ...writerVariables(instance),
+    SLUICE_WEBHOOKS_TO_LOOPBACK: instance.webhooksToLoopback ? "true" : undefined,
+  };
+}
+
+/** The variables of every function that has to do with webhooks. */
+export function webhookVariables(instance: Instance) {
+  return {
+    ...readerVariables(instance),
+    SLUICE_QUEUE_URL_PREFIX: instance.queueUrlPrefix,
+    SLUICE_WEBHOOKS_TO_LOOPBACK: instance.webhooksToLoopback ? "true" : undefined,
   };
 }
 

@@ -7,6 +7,7 @@ import { Capability } from "./capability.ts";
 import type { Instance } from "./instance.ts";
 import type { QueueWorker } from "./queue-worker.ts";
 import { SynthError } from "./synth-error.ts";
+import { WebhookQueue } from "./webhook-queue.ts";
 import { WorkflowQueue } from "./workflow-queue.ts";
 
 export interface SluicePipelineProps {
@@ -18,10 +19,11 @@ export interface SluicePipelineProps {
   readonly secretsOf: (capability: AppManifest["capabilities"][number]) => ReadonlyMap<string, ISecret>;
 }
 
-/** What works on jobs: for each capability and each workflow of the app, its topic, queue and worker. */
+/** What works on jobs: for each capability and each workflow of the app, its topic, queue and worker; and one for webhooks. */
 export class SluicePipeline extends Construct {
   readonly capabilities: ReadonlyMap<string, Capability>;
   readonly workflows: ReadonlyMap<string, WorkflowQueue>;
+  readonly webhooks: WebhookQueue;
   readonly instance: Instance;
 
   constructor(scope: Construct, id: string, props: SluicePipelineProps) {
@@ -51,6 +53,7 @@ export class SluicePipeline extends Construct {
         new WorkflowQueue(this, `Workflow-${name}`, { instance, workflow: name }),
       ]),
     );
+    this.webhooks = new WebhookQueue(this, "Webhooks", { instance });
   }
 
   /** Throws {@link SynthError} for a name that the app does not have. */
@@ -64,7 +67,7 @@ export class SluicePipeline extends Construct {
 
   /** Everything that has a queue. */
   get queueWorkers(): QueueWorker[] {
-    return [...this.capabilities.values(), ...this.workflows.values()];
+    return [...this.capabilities.values(), ...this.workflows.values(), this.webhooks];
   }
 
   #anyQueue(): QueueWorker {

@@ -21,6 +21,8 @@ export interface QueueWorkerProps<K extends FunctionKind> {
   readonly memoryMb: number;
   readonly batchSize: number;
   readonly maxConcurrency: number;
+  /** What its function may do besides taking messages. @default bring jobs forward to their end */
+  readonly grant?: (worker: IFunction) => void;
   /** Figures of ours for its row of the dashboard, besides those of SQS and Lambda. */
   readonly failures: IMetric[];
   readonly durations: IMetric[];
@@ -56,7 +58,8 @@ export class QueueWorker<K extends FunctionKind = FunctionKind> extends Construc
       memoryMb,
       consumesQueue: true,
     });
-    instance.data.grantWriteJobs(this.worker);
+    if (props.grant) props.grant(this.worker);
+    else instance.data.grantWriteJobs(this.worker);
     const { queue, deadLetters } = this.topicQueue;
     allow(this.worker, CONSUME, queue.queueArn);
     allow(this.worker, ["sqs:SendMessage"], deadLetters.queueArn);
@@ -68,6 +71,8 @@ export class QueueWorker<K extends FunctionKind = FunctionKind> extends Construc
   /** What takes the messages. Dead letters that waited before a deployment are no reason to roll it back: new ones are. */
   #live(name: string, { releases, monitoring }: Instance): IFunction {
     if (releases === undefined) return this.worker;
+    // Its dead letters are receivers' faults.
+    if (this.worker.kind === "webhooks") return releases.live(this.worker);
     const deadLetters = addAlarm(this, "NewDeadLettersAlarm", monitoring, {
       metric: this.topicQueue.deadLetters.metricNumberOfMessagesSent({ period: METRIC_PERIOD }),
       meaning: `Workers of ${name} have given work up: a deployment that runs is rolled back.`,

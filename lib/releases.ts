@@ -27,6 +27,9 @@ const ALIAS = "live";
 /** Those of them that write to logs of jobs, under the number of their deployment. */
 const WRITERS: readonly FunctionKind[] = ["submit", "commands", "dead-letters", "worker"];
 
+/** Those that no request of the API calls. */
+const OF_QUEUES: readonly FunctionKind[] = ["worker", "webhooks"];
+
 /**
  * Has CodeDeploy bring a new version of each function to its callers, and take it back when an alarm goes off meanwhile.
  *
@@ -93,7 +96,7 @@ export class Releases extends Construct {
   /** Has every function behind the API rolled back by an alarm of the API's. */
   watchApi(alarm: IAlarm): void {
     if (!this.#watches) return;
-    for (const { kind, group } of this.#groups) if (kind !== "worker") group.addAlarm(alarm);
+    for (const { kind, group } of this.#groups) if (!OF_QUEUES.includes(kind)) group.addAlarm(alarm);
   }
 
   /** Has every function that runs workflows rolled back by an alarm of a workflow's. */

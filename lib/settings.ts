@@ -33,6 +33,7 @@ const Settings = z.object({
     .optional(),
   runbookUrl: z.url("must be a URL").optional(),
   createApiGatewayAccountRole: flag.default(false),
+  webhooksToLoopback: flag.default(false),
 });
 export type Settings = z.output<typeof Settings>;
 

@@ -32,6 +32,7 @@ export function addStacks(
       logRetention: stage.logRetention,
       createApiGatewayAccountRole: settings.createApiGatewayAccountRole,
       xray: settings.xray,
+      webhooksToLoopback: settings.webhooksToLoopback,
       ...given(settings),
     },
     alarmTopicArn: settings.alarmTopicArn,

@@ -74,6 +74,11 @@ export interface SluiceProps {
    * says, and roll them back by alarms; see docs/deploy.md. @default all functions change at once
    */
   readonly gradualDeployment?: GradualDeployment;
+  /**
+   * Let webhooks go to `http://localhost` and the like. For an emulator whose functions run on the machine of their receivers:
+   * on AWS no receiver is on a function's machine, but Lambda's own interface is. @default false
+   */
+  readonly webhooksToLoopback?: boolean;
   /** Who is told of alarms. @default nobody: they are seen in the console only */
   readonly alarmActions?: readonly IAlarmAction[];
   /** The address of your copy of `docs/runbook.md`. @default that path */
@@ -140,6 +145,7 @@ export class Sluice extends Construct {
         new Releases(this, "Releases", { configuration, monitoring, numberedBy: deployment.changesWith }),
       queuePrefix: Names.uniqueResourceName(this, { maxLength: MAX_QUEUE_PREFIX, separator: "-" }),
       deploySeq: deployment.value,
+      webhooksToLoopback: props.webhooksToLoopback ?? false,
     };
     this.pipeline = new SluicePipeline(this, "Pipeline", {
       instance,

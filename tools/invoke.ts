@@ -10,8 +10,18 @@ import { createLogger } from "../src/host/logger.ts";
  * `npm run invoke -- NAME [EVENT.json]`: calls one handler with an event on the embedded engine, in memory unless
  * `--data` names a directory, and prints what it returns. `{{jobId}}` in an event is a job submitted for it.
  */
-const HTTP = ["submit", "jobs", "events", "commands", "dead-letters", "capabilities", "openapi", "health"] as const;
-const NAMES = [...HTTP, "worker", "advance", "reconciler"] as const;
+const HTTP = [
+  "submit",
+  "jobs",
+  "events",
+  "commands",
+  "dead-letters",
+  "capabilities",
+  "openapi",
+  "health",
+  "webhook-endpoints",
+] as const;
+const NAMES = [...HTTP, "worker", "advance", "webhooks", "reconciler"] as const;
 type Name = (typeof NAMES)[number];
 
 async function main(): Promise<void> {
@@ -46,7 +56,7 @@ type Embedded = ReturnType<typeof startEmbedded>;
 
 function handlerOf(name: Name, event: unknown, { handlers, consumers, reconcile }: Embedded) {
   if (name === "reconciler") return reconcile;
-  if (name !== "worker" && name !== "advance") return handlers[name];
+  if (name !== "worker" && name !== "advance" && name !== "webhooks") return handlers[name];
   const queue = (event as { Records?: { eventSourceARN?: string }[] }).Records?.[0]?.eventSourceARN?.split(":").at(-1);
   const consumer = consumers.find((candidate) => candidate.queue === queue);
   if (consumer === undefined) {

@@ -20,7 +20,7 @@ import { noSuchJob } from "../jobs/jobs.ts";
 import { checkReceiver } from "../webhooks/check-receiver.ts";
 import type { WebhookDeps } from "../webhooks/send-webhook.ts";
 
-export type EndpointDeps = Omit<WebhookDeps, "metrics">;
+export type EndpointDeps = Omit<WebhookDeps, "random">;
 
 /** Adds an endpoint. A 409 where the tenant has {@link MAX_ENDPOINTS} already, a 400 for a URL that none may have. */
 export async function addEndpoint(

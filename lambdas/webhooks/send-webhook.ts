@@ -20,8 +20,10 @@ import { webhookBody } from "./webhook-body.ts";
 
 /** What sending webhooks takes: nothing of the app, and nothing that could write to a log. */
 export type WebhookDeps = JobStores &
-  Pick<Runtime, "records" | "queue" | "clock" | "ids" | "holder" | "isGone" | "logger" | "metrics"> &
-  Pick<Runtime, "webhooksToLoopback">;
+  Pick<Runtime, "records" | "queue" | "clock" | "holder" | "isGone" | "logger" | "metrics" | "webhooksToLoopback"> & {
+    /** From 0 (included) to 1 (not), for jitter. */
+    readonly random: () => number;
+  };
 
 interface Ask {
   readonly detail: MessageDetail;
@@ -97,7 +99,7 @@ async function attempt(
   if (!(await deliveries.change(jobId, begun, version, state.expiresMs))) return { retryAfterMs: CONFLICT_WAIT_MS };
   if (!("url" in receiver)) return DONE;
   const outcome = await post(receiver.url, begun, state, endsAtMs, deps);
-  const after = decideOutcome(begun, outcome, clock.now(), deps.ids.random());
+  const after = decideOutcome(begun, outcome, clock.now(), deps.random());
   // It is on record, though the answer said otherwise, or another has taken it over: what comes of it, a second look tells.
   if (!(await deliveries.change(jobId, after, version + 1, state.expiresMs))) return { retryAfterMs: CONFLICT_WAIT_MS };
   observe(after, outcome, deps);

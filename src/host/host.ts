@@ -145,7 +145,7 @@ function consumersOf(app: App, runtime: Runtime): Consumer[] {
   }));
   const webhooks = {
     queue: WEBHOOKS,
-    handler: createWebhooks(runtime),
+    handler: createWebhooks({ ...runtime, random: () => runtime.ids.random() }),
     concurrency: WEBHOOK_CONCURRENCY,
     batchSize: 1,
     visibilityMs: 60_000,

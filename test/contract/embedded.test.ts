@@ -14,6 +14,7 @@ import { testBlobs } from "../../src/testing/contracts/blobs.ts";
 import { testEventLog } from "../../src/testing/contracts/event-log.ts";
 import { testJobIndex } from "../../src/testing/contracts/job-index.ts";
 import { testLimits } from "../../src/testing/contracts/limits.ts";
+import { testRecords } from "../../src/testing/contracts/records.ts";
 import { testSubscribers } from "../../src/testing/contracts/subscribers.ts";
 import { testTopics } from "../../src/testing/contracts/topics.ts";
 import { testWorkQueue } from "../../src/testing/contracts/work-queue.ts";
@@ -63,6 +64,7 @@ for (const [where, factory] of [
   testWorkQueue(where, factory);
   testTopics(where, factory);
   testBlobs(where, factory);
+  testRecords(where, factory);
   testLimits(where, factory);
 }
 

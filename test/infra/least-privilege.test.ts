@@ -53,6 +53,7 @@ const BEGIN = [
   "s3:PutObject <Data/Bucket>.Arn/jobs/*",
 ];
 const WRITE = [...BEGIN, "dynamodb:UpdateItem <Data/Table>.Arn"];
+const RECORDS = "dynamodb:UpdateItem <Data/Table>.Arn";
 const CORPUS = ["s3:GetObject <Data/Bucket>.Arn/corpus/index"];
 const consume = (line: string): string[] => [
   ...["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility", "SendMessage"].map(
@@ -108,6 +109,14 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   ],
   "Sluice/Pipeline/Workflow-main/Worker": [...WRITE, ...consume("Sluice/Pipeline/Workflow-main")],
   "Sluice/Api/Submit": [...BEGIN, place("waits")],
+  // No log is written, nothing published, no model called.
+  "Sluice/Pipeline/Webhooks/Worker": [...READ, RECORDS, ...consume("Sluice/Pipeline/Webhooks")],
+  "Sluice/Api/WebhookEndpoints": [
+    ...READ,
+    RECORDS,
+    'dynamodb:DeleteItem <Data/Table>.Arn if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["tenant#*"]}}',
+    "sqs:SendMessage <Sluice/Pipeline/Webhooks/Topic/Queue>.Arn",
+  ],
   "Sluice/Api/Jobs": [...READ, "dynamodb:Query <Data/Table>.Arn/index/jobs"],
   "Sluice/Api/Events": [...READ, place("streams")],
   "Sluice/Api/Commands": WRITE,
@@ -125,7 +134,8 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     "dynamodb:Query <Data/Table>.Arn/index/wake",
     ...BACKLOGS,
     "sqs:GetQueueAttributes <Sluice/Pipeline/Workflow-main/Topic/Queue>.Arn",
-    ...["Capability-plain", "Capability-thinker", "Capability-mailer", "Workflow-main"].flatMap(review),
+    "sqs:GetQueueAttributes <Sluice/Pipeline/Webhooks/Topic/Queue>.Arn",
+    ...["Capability-plain", "Capability-thinker", "Capability-mailer", "Workflow-main", "Webhooks"].flatMap(review),
   ],
 };
 

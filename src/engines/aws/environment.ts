@@ -23,6 +23,14 @@ const writes = {
     .regex(/^[1-9]\d{0,14}$/, "must be a whole number above 0")
     .transform(Number),
 };
+/** For emulators: where functions run on the machine of their receivers. */
+const loopback = {
+  SLUICE_WEBHOOKS_TO_LOOPBACK: z
+    .enum(["true", "false"])
+    .transform((text) => text === "true")
+    .optional(),
+};
+const webhooks = { ...stage, ...logs, SLUICE_QUEUE_URL_PREFIX: writes.SLUICE_QUEUE_URL_PREFIX, ...loopback };
 const secrets = z
   .string()
   .transform((text, context) => {
@@ -44,10 +52,10 @@ const most = z
 
 /** The environment of each kind of function: what the stack sets and the function parses, once, when it starts. */
 export const ENVIRONMENTS = {
-  submit: z.object({ ...writes, SLUICE_WAITS: most }),
+  submit: z.object({ ...writes, ...loopback, SLUICE_WAITS: most }),
   jobs: z.object({ ...stage, ...logs }),
   events: z.object({ ...stage, ...logs, SLUICE_STREAMS: most }),
-  commands: z.object(writes),
+  commands: z.object({ ...writes, ...loopback }),
   "dead-letters": z.object(writes),
   capabilities: z.object({ ...writes, SLUICE_MODEL: name.optional() }),
   openapi: z.object(stage),
@@ -61,6 +69,8 @@ export const ENVIRONMENTS = {
   }),
   advance: z.object({ ...writes, SLUICE_WORKFLOW: name }),
   reconciler: z.object(writes),
+  webhooks: z.object(webhooks),
+  "webhook-endpoints": z.object(webhooks),
   deployment: z.object({ ...stage, SLUICE_TABLE: name }),
 } as const;
 

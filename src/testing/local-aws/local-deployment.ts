@@ -7,10 +7,12 @@ import { createHandler as createEvents } from "../../../lambdas/events/create-ha
 import { createHandler as createJobs } from "../../../lambdas/jobs/create-handler.ts";
 import { createHandler as createReconciler } from "../../../lambdas/reconciler/create-handler.ts";
 import { createHandler as createSubmit } from "../../../lambdas/submit/create-handler.ts";
+import { createHandler as createWebhookEndpoints } from "../../../lambdas/webhook-endpoints/create-handler.ts";
+import { createHandler as createWebhooks } from "../../../lambdas/webhooks/create-handler.ts";
 import { createHandler as createWorker } from "../../../lambdas/worker/create-handler.ts";
 import type { DeadLetterList, JobView, RedrivenList } from "../../contract/api.ts";
 import type { JobEvent } from "../../contract/events.ts";
-import { advanceQueue, topics } from "../../contract/messages.ts";
+import { advanceQueue, topics, WEBHOOKS } from "../../contract/messages.ts";
 import { sqsSuffix } from "../../contract/queue-names.ts";
 import type { App } from "../../core/define-app.ts";
 import type { Clock } from "../../core/ports.ts";
@@ -51,9 +53,22 @@ export interface LocalDeployment {
   readonly aws: LocalAws;
   readonly errors: unknown[];
   newRuntime(): Runtime;
-  submit(workflow: string, input: unknown, headers?: Record<string, string>, tenant?: string): Promise<Answer<JobView>>;
+  submit(
+    workflow: string,
+    input: unknown,
+    headers?: Record<string, string>,
+    tenant?: string,
+    options?: object,
+  ): Promise<Answer<JobView>>;
   job(id: string, tenant?: string): Promise<Answer<JobView>>;
   events(id: string, after?: number): Promise<Answer<{ events: JobEvent[]; ended: boolean }>>;
+  /** What a tenant says and asks about webhooks; a resource of its routes. */
+  webhooks<T>(
+    method: "GET" | "POST" | "DELETE",
+    resource: string,
+    parameters?: object,
+    body?: object,
+  ): Promise<Answer<T>>;
   /** What a person asks of a job, such as `cancel`. */
   command(name: Command, id: string, body?: object): Promise<Answer<JobView>>;
   deadLetters(): Promise<Answer<z.infer<typeof DeadLetterList>>>;
@@ -87,6 +102,7 @@ const API_FUNCTIONS = {
   events: "Events",
   commands: "Commands",
   deadLetters: "DeadLetters",
+  webhooks: "WebhookEndpoints",
 } as const;
 const json = (body: object | undefined, headers: Record<string, string> = {}) => ({
   headers: { "content-type": "application/json", ...headers },
@@ -110,6 +126,7 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
   const queues = [
     ...[...app.capabilities.keys()].map((name) => ({ name, topic: topics.requested(name) })),
     ...[...app.workflows.keys()].map((name) => ({ name: advanceQueue(name), topic: topics.advance(name) })),
+    { name: WEBHOOKS, topic: topics.requested(WEBHOOKS) },
   ];
   const aws = await startLocalAws({ queues });
   const errors: unknown[] = [];
@@ -120,6 +137,7 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
       logger,
       ...(newMetrics ? { metrics: newMetrics() } : {}),
       maxSkewMs: AWS_MAX_SKEW_MS,
+      webhooksToLoopback: true,
     });
   const poller = (
     queue: string,
@@ -152,6 +170,7 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
     ...[...app.workflows.keys()].map((name) =>
       poller(advanceQueue(name), `Workflow-${name}`, (runtime) => createAdvance(runtime, name)),
     ),
+    poller(WEBHOOKS, "Webhooks", (runtime) => createWebhooks({ ...runtime, random: () => runtime.ids.random() })),
   ];
   const http = {
     submit: createSubmit(newRuntime("Sluice/Api/Submit")),
@@ -159,6 +178,7 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
     events: createEvents(eventReads(newRuntime("Sluice/Api/Events"))),
     commands: createCommands(newRuntime("Sluice/Api/Commands")),
     deadLetters: createDeadLetters(newRuntime("Sluice/Api/DeadLetters")),
+    webhooks: createWebhookEndpoints(newRuntime("Sluice/Api/WebhookEndpoints")),
   };
   const reconciler = createReconciler(newRuntime("Sluice/Operations/Reconciler"));
   const call = async <T>(name: keyof typeof http, event: Partial<APIGatewayProxyEvent>, tenant = "acme") => {
@@ -172,12 +192,12 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
     aws,
     errors,
     newRuntime,
-    submit: (workflow, input, headers = {}, tenant) =>
+    submit: (workflow, input, headers = {}, tenant, options) =>
       call(
         "submit",
         {
           resource: "/v1/jobs",
-          ...json({ workflow, input }, headers),
+          ...json({ workflow, input, ...(options ? { options } : {}) }, headers),
         },
         tenant,
       ),
@@ -188,6 +208,8 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
         pathParameters: { jobId },
         queryStringParameters: { after: String(after), limit: "1000" },
       }),
+    webhooks: (httpMethod, resource, parameters = {}, body) =>
+      call("webhooks", { httpMethod, resource, pathParameters: { ...parameters }, ...json(body) }),
     command: (name, jobId, body) =>
       call("commands", { resource: `/v1/jobs/{jobId}/${name}`, pathParameters: { jobId }, ...json(body) }),
     deadLetters: () => call("deadLetters", { resource: "/v1/dead-letters" }),
