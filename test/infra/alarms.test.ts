@@ -53,7 +53,7 @@ describe("every alarm", () => {
   });
 
   test("is one of the list: four for each queue, eleven for the whole", () => {
-    expect(alarms()).toHaveLength(4 * 3 + 11);
+    expect(alarms()).toHaveLength(4 * 4 + 11);
     const paragraphs = alarms().map(({ properties }) => properties.AlarmDescription.split("#")[1]);
     // What watches a deployment is there only where that is gradual.
     expect(new Set([...paragraphs, "deployments-and-their-number"])).toEqual(new Set(PARAGRAPHS));

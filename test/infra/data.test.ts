@@ -47,6 +47,9 @@ const LOCKED = {
     "Sluice/Pipeline/Workflow-analysis/Topic/Queue": "SluicePipelineWorkflowanalysisTopicQueue58A682A6",
     "Sluice/Pipeline/Workflow-analysis/Topic/DeadLetters": "SluicePipelineWorkflowanalysisTopicDeadLettersC8FBAEEA",
     "Sluice/Pipeline/Workflow-analysis/Topic/Undelivered": "SluicePipelineWorkflowanalysisTopicUndelivered7D19AE30",
+    "Sluice/Pipeline/Webhooks/Topic/Queue": "SluicePipelineWebhooksTopicQueueE5CC1F45",
+    "Sluice/Pipeline/Webhooks/Topic/DeadLetters": "SluicePipelineWebhooksTopicDeadLetters2584F323",
+    "Sluice/Pipeline/Webhooks/Topic/Undelivered": "SluicePipelineWebhooksTopicUndeliveredDB5D8472",
   },
 } as const;
 
@@ -79,6 +82,8 @@ describe("what holds state keeps its logical id", () => {
       "tool",
       "analysis_advance_dead",
       "analysis_advance",
+      "webhooks_dead",
+      "webhooks",
     ]);
   });
 });

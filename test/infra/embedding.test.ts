@@ -99,7 +99,7 @@ describe("several instances", () => {
     for (const id of ["Blue", "Green"]) new Sluice(stack, id, { app });
     const mine = new SynthesizedStack(stack);
     expect(new Set(names(mine)).size).toBe(names(mine).length);
-    expect(names(mine)).toHaveLength(8);
+    expect(names(mine)).toHaveLength(12);
     expect(Object.keys(mine.json.Outputs)).toEqual(expect.arrayContaining(["BlueApiUrl", "GreenApiUrl"]));
     const apis = mine.ofType("AWS::ApiGateway::RestApi").map(({ properties }) => properties.Name);
     expect(new Set(apis).size).toBe(2);

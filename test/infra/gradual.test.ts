@@ -9,15 +9,24 @@ import { cdkApp, labelled, type Resource, type Synthesized, synthesize } from ".
 const CANARY = "LambdaCanary10Percent5Minutes";
 const ADDED = ["Version", "Alias"].map((name) => `AWS::Lambda::${name}`);
 const CODE_DEPLOY = ["Application", "DeploymentConfig", "DeploymentGroup"].map((name) => `AWS::CodeDeploy::${name}`);
-const API = ["Submit", "Jobs", "Events", "Commands", "DeadLetters", "Capabilities", "OpenApi", "Health"].map(
-  (name) => `Sluice/Api/${name}`,
-);
+const API = [
+  "Submit",
+  "Jobs",
+  "Events",
+  "Commands",
+  "DeadLetters",
+  "Capabilities",
+  "OpenApi",
+  "Health",
+  "WebhookEndpoints",
+].map((name) => `Sluice/Api/${name}`);
 const AUTHORIZER = "Sluice/Api/AuthorizerFunction";
 const RECONCILER = "Sluice/Operations/Reconciler";
 const LINES = ["Sluice/Pipeline/Capability-echo", "Sluice/Pipeline/Workflow-main"];
 const WORKERS = LINES.map((line) => `${line}/Worker`);
 const [CAPABILITY = "", ADVANCE = ""] = WORKERS;
-const RELEASED = [...API, AUTHORIZER, CAPABILITY].sort();
+const SENDER = "Sluice/Pipeline/Webhooks/Worker";
+const RELEASED = [...API, AUTHORIZER, CAPABILITY, SENDER].sort();
 const WRITERS = ["Submit", "Commands", "DeadLetters"].map((name) => `Sluice/Api/${name}`).concat(CAPABILITY);
 /** They have new code at once. */
 const NEWEST = [RECONCILER, ADVANCE];
@@ -117,10 +126,11 @@ describe("with it", () => {
   test("the function's errors roll it back, what a worker gives up does, a workflow that throws, and 5XX of the API for what is behind it", () => {
     const [ofCapability, ofWorkflow] = LINES.map((line) => `<${line}/NewDeadLettersAlarm>`);
     const serverErrors = "<Sluice/Operations/ServerErrorsAlarm>";
-    const more = new Map(WRITERS.map((fn) => [fn, [ofWorkflow, serverErrors]])).set(CAPABILITY, [
-      ofCapability,
-      ofWorkflow,
-    ]);
+    const more = new Map<string, (string | undefined)[]>(WRITERS.map((fn) => [fn, [ofWorkflow, serverErrors]])).set(
+      CAPABILITY,
+      [ofCapability, ofWorkflow],
+    );
+    more.set(SENDER, []);
     for (const fn of RELEASED) {
       const { AlarmConfiguration, AutoRollbackConfiguration } = on.app.at(`${fn}/Deployments`).properties;
       const names = (labelled(on, AlarmConfiguration.Alarms) as { Name: string }[]).map(({ Name }) => Name);
@@ -185,11 +195,11 @@ describe("a configuration that CodeDeploy does not have is refused, and the mess
   });
 });
 
-test("one stack holds 16 capabilities and workflows together: 500 resources, of which each has up to five more", () => {
+test("one stack holds 14 capabilities and workflows together: 500 resources, of which each has up to five more", () => {
   const names = (letter: string, count: number) => Array.from({ length: count }, (_, n) => `${letter}${n}`);
   const { app } = withSetting(CANARY, {
-    capabilities: Object.fromEntries(names("c", 13).map((name) => [name, {}])),
-    workflows: names("w", 3),
+    capabilities: Object.fromEntries(names("c", 10).map((name) => [name, {}])),
+    workflows: names("w", 4),
   });
   expect(app.resources.length).toBeLessThanOrEqual(500);
 });

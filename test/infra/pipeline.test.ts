@@ -1,6 +1,6 @@
 import { Match } from "aws-cdk-lib/assertions";
 import { beforeAll, describe, expect, test } from "vitest";
-import { advanceQueue, topics } from "../../src/contract/messages.ts";
+import { advanceQueue, topics, WEBHOOKS } from "../../src/contract/messages.ts";
 import { sqsDeadLetterSuffix, sqsSuffix } from "../../src/contract/queue-names.ts";
 import { MAX_RECEIVES } from "../../src/core/ports.ts";
 import { appSource, writeApp } from "./app-files.ts";
@@ -35,6 +35,7 @@ const lines = (): [path: string, queue: string, topic: string][] => [
     advanceQueue(name),
     topics.advance(name),
   ]),
+  ["Sluice/Pipeline/Webhooks", WEBHOOKS, topics.requested(WEBHOOKS)],
 ];
 
 // biome-ignore lint/suspicious/noExplicitAny: properties of a resource

@@ -28,6 +28,8 @@ const NEEDED: Record<FunctionKind, Record<string, string>> = {
   worker: { ...writes, SLUICE_CAPABILITY: "completion" },
   advance: { ...writes, SLUICE_WORKFLOW: "analysis" },
   reconciler: writes,
+  webhooks: { ...logs, SLUICE_QUEUE_URL_PREFIX: writes.SLUICE_QUEUE_URL_PREFIX },
+  "webhook-endpoints": { ...logs, SLUICE_QUEUE_URL_PREFIX: writes.SLUICE_QUEUE_URL_PREFIX },
   deployment: { SLUICE_STAGE: "dev", SLUICE_TABLE: "table" },
 };
 const kinds = Object.keys(ENVIRONMENTS) as FunctionKind[];
