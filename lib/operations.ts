@@ -35,13 +35,7 @@ export interface SluiceOperationsProps {
 
 const RECONCILE_EVERY = Duration.minutes(1);
 /** What reviewing dead letters takes. */
-const REVIEW = [
-  "sqs:GetQueueAttributes",
-  "sqs:ReceiveMessage",
-  "sqs:ChangeMessageVisibility",
-  "sqs:DeleteMessage",
-  "sqs:SendMessage",
-];
+const REVIEW = ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"];
 const CONCURRENCY_PERCENT = 80;
 
 /** What keeps an instance running and shows how it is: the reconciler, the alarms of the whole, the dashboard. */
@@ -62,8 +56,12 @@ export class SluiceOperations extends Construct {
     });
     instance.data.grantWriteJobs(this.reconciler);
     instance.data.grantWakeUps(this.reconciler);
-    grantBacklogs(this.reconciler, pipeline.queueWorkers);
-    for (const { topicQueue } of pipeline.queueWorkers) allow(this.reconciler, REVIEW, topicQueue.deadLetters.queueArn);
+    grantBacklogs(this.reconciler, pipeline.ofJobs);
+    for (const { topicQueue } of pipeline.ofJobs) {
+      allow(this.reconciler, [...REVIEW, "sqs:SendMessage"], topicQueue.deadLetters.queueArn);
+    }
+    // These are never put into the place of another.
+    allow(this.reconciler, REVIEW, pipeline.webhooks.topicQueue.deadLetters.queueArn);
     // The next run makes a lost one good. Lambda would try each again twice, and keep what it throttles for six hours, to run
     // all of it at once (docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
     const runs = new EventInvokeConfig(this, "Runs", {

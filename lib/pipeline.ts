@@ -65,9 +65,14 @@ export class SluicePipeline extends Construct {
     );
   }
 
+  /** Everything whose queue brings jobs forward. */
+  get ofJobs(): QueueWorker[] {
+    return [...this.capabilities.values(), ...this.workflows.values()];
+  }
+
   /** Everything that has a queue. */
   get queueWorkers(): QueueWorker[] {
-    return [...this.capabilities.values(), ...this.workflows.values(), this.webhooks];
+    return [...this.ofJobs, this.webhooks];
   }
 
   #anyQueue(): QueueWorker {

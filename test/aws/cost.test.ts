@@ -23,11 +23,12 @@ test.each(["cold", "warm"] as const)(
     }
     expect(late.writeUnits).toBeLessThanOrEqual(4 * early.writeUnits);
     expect(late.readUnits).toBeLessThanOrEqual(4 * early.readUnits);
-    // The item, and its copies in both indexes.
+    // The item, and its copies in both indexes; and a look at what stands for the tenant's jobs to come.
     expect(submit).toMatchObject({
       writes: 1,
       writeUnits: 3,
-      reads: 0,
+      reads: 1,
+      readUnits: 1,
       s3Gets: 0,
       putEvents: 1,
       entries: 2,

@@ -10,13 +10,19 @@ import authorizerEvent from "../../lambdas/authorizer/event.json" with { type: "
 import deploymentEvent from "../../lambdas/deployment/event.json" with { type: "json" };
 import type { JobView, RedrivenList } from "../../src/contract/api.ts";
 import { CORPUS_KEY } from "../../src/contract/bucket-keys.ts";
-import { advanceQueue, EVENT_SOURCE, topics } from "../../src/contract/messages.ts";
+import { type JobId, jobIdFrom, type TenantId } from "../../src/contract/ids.ts";
+import { advanceQueue, EVENT_SOURCE, topics, WEBHOOKS } from "../../src/contract/messages.ts";
 import { sqsDeadLetterSuffix } from "../../src/contract/queue-names.ts";
+import { Deliveries } from "../../src/core/deliveries.ts";
 import { ADVANCE_STEP } from "../../src/core/state.ts";
+import type { DeliveryRecord } from "../../src/core/webhook-delivery.ts";
 import { buildIndex } from "../../src/corpus/build-index.ts";
+import { DynamoDbRecords } from "../../src/engines/aws/dynamodb-records.ts";
+import { systemClock } from "../../src/engines/shared/system-clock.ts";
 import type { AccessLine, Statement } from "../../tools/emulator/access-log.ts";
 import { ACKNOWLEDGED } from "../../tools/emulator/acknowledged-actions.ts";
 import { compare, describeComparison } from "../../tools/emulator/least-privilege.ts";
+import { startReceiver } from "../channels/webhook-receiver.ts";
 import { SCRATCH } from "../infra/scratch.ts";
 import app, { text } from "./stack/app.ts";
 import type { FunctionProcess } from "./stack/function-process.ts";
@@ -42,7 +48,9 @@ beforeAll(async () => {
       stack.startWorker(`Sluice/Pipeline/Capability-${name}/Worker`, name),
     ),
     stack.startWorker("Sluice/Pipeline/Workflow-ways/Worker", advanceQueue("ways")),
+    stack.startWorker("Sluice/Pipeline/Webhooks/Worker", WEBHOOKS),
   ]);
+  await useWebhooks();
   await useApi();
   lines = stack.lines();
 }, 120_000);
@@ -163,6 +171,59 @@ async function useApi(): Promise<void> {
   await meetNewerCode(chains[0] ?? "");
   await reconcile();
   for (const id of chains) await until(id, "dead-lettered");
+}
+
+/** A webhook that is taken, one that is given up, and what a tenant asks about them. */
+async function useWebhooks(): Promise<void> {
+  await using receiver = await startReceiver((response, n, { path }) =>
+    response.writeHead(path === "/down" ? 500 : n > 1 ? 200 : 503).end(),
+  );
+  const [submit, endpoints] = await Promise.all([
+    stack.start("Sluice/Api/Submit"),
+    stack.start("Sluice/Api/WebhookEndpoints"),
+  ]);
+  const { dynamoDb: client } = stack.aws.clients;
+  const deliveries = new Deliveries(new DynamoDbRecords({ client, tableName: stack.aws.table, clock: systemClock }));
+  const ask = (httpMethod: string, resource: string, pathParameters: object = {}, body: object = {}) =>
+    call(endpoints, resource, { httpMethod, pathParameters, ...json(body) });
+  const at = (path: string) => ({ url: `${receiver.url}${path}` });
+  const begin = async (path: string): Promise<JobId> => {
+    // A result that is in the blob store.
+    const input = { way: "find", query: "What keeps a queue?", note: text(150_000) };
+    const request = json({ workflow: "ways", input, options: { webhook: at(path) } });
+    return ((await call(submit, "/v1/jobs", request)) as JobView).id as JobId;
+  };
+  const told = async (jobId: JobId, wanted: (record: DeliveryRecord) => boolean): Promise<DeliveryRecord> => {
+    for (;;) {
+      const [record] = await deliveries.of(jobId);
+      if (record && wanted(record)) return record;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  };
+  const endpoint = (await ask("POST", "/v1/webhooks", {}, at("/unused"))) as { id: string };
+  await ask("DELETE", "/v1/webhooks/{endpointId}", { endpointId: endpoint.id });
+  const [taken, down] = [await begin("/taken"), await begin("/down")];
+  const { id } = await told(taken, ({ status }) => status === "delivered");
+  await ask("POST", "/v1/jobs/{jobId}/webhooks/{webhookId}/resend", { jobId: taken, webhookId: id });
+  // Its ninth failure is behind it: the one that comes is the last.
+  const failing = await told(down, ({ attempts }) => attempts.length > 0);
+  const stored = await deliveries.get(down, failing.id);
+  const { running: _, ...record } = { ...(stored?.record ?? failing), made: 9 };
+  await deliveries.change(down, record, stored?.version ?? 0, Date.now() + 60 * MINUTE_MS);
+  const { webhook: to, event, seq } = failing;
+  const detail = { tenant: "acme" as TenantId, jobId: down, seq, webhook: { to, event, seq, attempt: 10 } };
+  await send(WEBHOOKS, JSON.stringify({ source: EVENT_SOURCE, "detail-type": topics.requested(WEBHOOKS), detail }));
+  await told(down, ({ status }) => status === "failed");
+  // A message of nobody's, and dead letters of which one means nothing any more.
+  await send(WEBHOOKS, "no event");
+  const gone = { ...detail, jobId: jobIdFrom(Buffer.alloc(17)) };
+  const letter = { source: EVENT_SOURCE, "detail-type": topics.requested(WEBHOOKS), detail: gone };
+  const QueueUrl = stack.aws.queueUrlPrefix + sqsDeadLetterSuffix(WEBHOOKS);
+  await stack.aws.clients.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(letter) }));
+}
+
+async function send(queue: string, MessageBody: string): Promise<void> {
+  await stack.aws.clients.sqs.send(new SendMessageCommand({ QueueUrl: stack.aws.queueUrlPrefix + queue, MessageBody }));
 }
 
 const keyOf = (input: object): string => createHash("sha256").update(JSON.stringify(input)).digest("hex");

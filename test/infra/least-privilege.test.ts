@@ -134,8 +134,8 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     "dynamodb:Query <Data/Table>.Arn/index/wake",
     ...BACKLOGS,
     "sqs:GetQueueAttributes <Sluice/Pipeline/Workflow-main/Topic/Queue>.Arn",
-    "sqs:GetQueueAttributes <Sluice/Pipeline/Webhooks/Topic/Queue>.Arn",
-    ...["Capability-plain", "Capability-thinker", "Capability-mailer", "Workflow-main", "Webhooks"].flatMap(review),
+    ...["Capability-plain", "Capability-thinker", "Capability-mailer", "Workflow-main"].flatMap(review),
+    ...review("Webhooks").filter((grant) => !grant.startsWith("sqs:SendMessage")),
   ],
 };
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { advanceQueue, topics } from "../../../src/contract/messages.ts";
+import { advanceQueue, topics, WEBHOOKS } from "../../../src/contract/messages.ts";
 import { sqsSuffix } from "../../../src/contract/queue-names.ts";
 import type { App } from "../../../src/core/define-app.ts";
 import { LambdaPoller } from "../../../src/testing/local-aws/lambda-poller.ts";
@@ -63,8 +63,9 @@ export class LocalStack {
     const queues = [
       ...[...app.capabilities.keys()].map((name) => ({ name, topic: topics.requested(name) })),
       ...[...app.workflows.keys()].map((name) => ({ name: advanceQueue(name), topic: topics.advance(name) })),
+      { name: WEBHOOKS, topic: topics.requested(WEBHOOKS) },
     ];
-    const synthesized = synthesize({ context: { app: appFile }, credentials: CREDENTIALS });
+    const synthesized = synthesize({ context: { app: appFile, webhooksToLoopback: "true" }, credentials: CREDENTIALS });
     const aws = await startLocalAws({ queues });
     const secrets = new SecretsManager();
     const { dynamoDb: dynamodb, sqs, s3, eventBridge: events } = aws.endpoints;
