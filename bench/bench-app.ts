@@ -74,5 +74,16 @@ export function benchApp(times: StepTimes, onRun: OnRun | undefined = undefined,
     },
   });
 
-  return defineApp({ workflows: [chain, long, wide], capabilities: [retrieve, complete, tool, compose] });
+  /** A job in which nothing happens for a while. */
+  const nap = defineWorkflow({
+    name: "nap",
+    input: z.object({ ms: z.number() }),
+    output: z.object({ ms: z.number() }),
+    async run(job, { ms }) {
+      await job.sleep("nap", ms);
+      return { ms };
+    },
+  });
+
+  return defineApp({ workflows: [chain, long, wide, nap], capabilities: [retrieve, complete, tool, compose] });
 }

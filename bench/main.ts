@@ -7,11 +7,14 @@ import { claim } from "./benchmarks/claim.ts";
 import { coldStart } from "./benchmarks/cold-start.ts";
 import { disk } from "./benchmarks/disk.ts";
 import { fairness } from "./benchmarks/fairness.ts";
+import { firstToken } from "./benchmarks/first-token.ts";
 import { functions } from "./benchmarks/functions.ts";
 import { latency } from "./benchmarks/latency.ts";
+import { live } from "./benchmarks/live.ts";
 import { nextStep } from "./benchmarks/next-step.ts";
 import { startAndSize } from "./benchmarks/start-and-size.ts";
 import { throughput } from "./benchmarks/throughput.ts";
+import { waiting } from "./benchmarks/waiting.ts";
 import { wide } from "./benchmarks/wide.ts";
 import { type Check, checksTable, formatTable, type Report } from "./report.ts";
 
@@ -22,6 +25,9 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Report> | 
   "next-step": nextStep,
   wide,
   fairness,
+  live,
+  waiting,
+  "first-token": firstToken,
   aws,
   functions,
   "cold-start": coldStart,

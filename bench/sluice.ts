@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { memoryOf, start, stop } from "./children.ts";
 import { type Answer, HttpClient } from "./http-client.ts";
-import type { FromServer, ServerOptions, ServerStats, StepRun, ToServer } from "./server.ts";
+import type { CommitTime, FromServer, ServerOptions, ServerStats, StepRun, ToServer } from "./server.ts";
 
 /** Real disk, unlike a temporary folder on many machines; ignored by git and by npm. */
 const DATA_ROOT = join(import.meta.dirname, "../node_modules/.cache/sluice-bench");
@@ -115,6 +115,11 @@ export class Sluice {
   /** The runs of steps since the last call. */
   runs(): Promise<StepRun[]> {
     return this.#ask("runs") as Promise<StepRun[]>;
+  }
+
+  /** The commits since the last call. */
+  commits(): Promise<CommitTime[]> {
+    return this.#ask("commits") as Promise<CommitTime[]>;
   }
 
   memory(): { nowMb: number; peakMb: number } {

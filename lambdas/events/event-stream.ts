@@ -1,13 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { MAX_EVENTS } from "../../src/contract/api.ts";
-import type { JobEvent } from "../../src/contract/events.ts";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { ProblemError } from "../../src/contract/problem.ts";
 import type { Changes, Clock, Following } from "../../src/core/ports.ts";
 import type { JobStores } from "../../src/core/read-job.ts";
 import type { Logger } from "../../src/core/runtime.ts";
 import { type Places, takePlace } from "../places.ts";
-import { type ReadEvents, readEvents } from "./events.ts";
+import type { FrameReader, Frames } from "./frames.ts";
 
 /** While nothing happens, a comment this often: proxies and readers know that the connection lives. */
 const HEARTBEAT_MS = 15_000;
@@ -41,19 +39,20 @@ export type EventStream = (signal: AbortSignal) => AsyncGenerator<string>;
 export async function openEventStream(
   request: EventStreamRequest,
   deps: EventStreamDeps,
+  reader: FrameReader,
 ): Promise<EventStream | undefined> {
   // Before the first read, so that no commit falls between.
   const following = deps.changes.follow(request.jobId);
   try {
-    const first = await readPage(request, request.after, deps);
-    if (first.ended && first.events.length === 0) {
+    const first = await reader.read(request.tenant, request.jobId, request.after);
+    if (first.ended && first.text === "") {
       following.close();
       return undefined;
     }
     const leave = await takePlace("streams", randomUUID(), deps);
     if (leave === undefined) throw full();
     const read = [first];
-    return (signal) => framesOf(request, read, { deps, following, leave, signal });
+    return (signal) => framesOf(request, read, { deps, reader, following, leave, signal });
   } catch (error) {
     following.close();
     throw error;
@@ -62,27 +61,27 @@ export async function openEventStream(
 
 interface Open {
   readonly deps: EventStreamDeps;
+  readonly reader: FrameReader;
   readonly following: Following;
   readonly leave: () => void;
   readonly signal: AbortSignal;
 }
 
-/** @param read the first page; taken out, so that it does not stay in memory for as long as the stream */
+/** @param read the first frames; taken out, so that it does not stay in memory for as long as the stream */
 async function* framesOf(
   request: EventStreamRequest,
-  read: ReadEvents[],
-  { deps, following, leave, signal }: Open,
+  read: Frames[],
+  { deps: { clock }, reader, following, leave, signal }: Open,
 ): AsyncGenerator<string> {
-  const { clock } = deps;
-  let after = request.after;
+  let { after } = request;
   try {
     yield `retry: ${RETRY_MS}\n\n`;
     let sentMs = clock.now();
     for (;;) {
-      const { events, next, ended, cut } = read.pop() ?? (await readPage(request, after, deps));
+      const { text, next, ended, cut } = read.pop() ?? (await reader.read(request.tenant, request.jobId, after));
       after = next;
-      if (events.length > 0) {
-        yield events.map(frameOf).join("");
+      if (text !== "") {
+        yield text;
         sentMs = clock.now();
       }
       if (ended) return;
@@ -98,13 +97,6 @@ async function* framesOf(
     leave();
   }
 }
-
-const readPage = ({ tenant, jobId }: EventStreamRequest, after: number, deps: EventStreamDeps): Promise<ReadEvents> =>
-  readEvents(tenant, jobId, { after, limit: MAX_EVENTS }, deps);
-
-/** JSON has no line breaks of its own. */
-const frameOf = (event: JobEvent): string =>
-  `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 
 const full = (): ProblemError =>
   new ProblemError(

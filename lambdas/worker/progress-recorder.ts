@@ -8,7 +8,7 @@ import type { Runtime } from "../../src/core/runtime.ts";
 import { holds } from "./holds.ts";
 import { untilRecorded } from "./until-recorded.ts";
 
-/** A chunk is recorded after the engine's time or this many characters, whichever comes first. */
+/** A chunk is recorded after the engine's time, which may be shorter for the first, or this many characters, whichever comes first. */
 const FLUSH_CHARACTERS = 4_096;
 
 /** An attempt, and until when what it came to may be recorded, in epoch ms. */
@@ -41,10 +41,12 @@ export class ProgressRecorder {
 
   add(text: string): void {
     if (text === "") return;
+    const { clock, progressFlushMs, firstProgressMs = progressFlushMs } = this.#runtime;
+    const flushMs = this.#streamed ? progressFlushMs : firstProgressMs;
     this.#streamed = true;
     this.#pending += text;
     if (this.#pending.length >= FLUSH_CHARACTERS) this.#flush();
-    else this.#cancel ??= this.#runtime.clock.setTimer(this.#runtime.progressFlushMs, () => this.#flush());
+    else this.#cancel ??= clock.setTimer(flushMs, () => this.#flush());
   }
 
   /** Resolves when it is durable that the provider keeps the answer under this id. */

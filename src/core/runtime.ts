@@ -64,6 +64,8 @@ export interface Ports {
   readonly stopPollMs?: number;
   /** The longest that streamed text waits for its record, in ms. */
   readonly progressFlushMs: number;
+  /** The same of an attempt's first text, for which somebody may be waiting, in ms. @default `progressFlushMs` */
+  readonly firstProgressMs?: number;
   readonly limits: Limits;
   readonly records: Records;
   /** For how long a count may be used that the engine was asked for, in ms: 0 where asking again costs nothing. */
@@ -168,7 +170,7 @@ const NO_METRICS: Metrics = { record: () => {}, flush: () => {} };
 function portsOf(engine: Ports): Ports {
   const { log, index, topics, queue, blobs, snapshots, clock, ids, holder, deploySeq, changes, watchers, records } =
     engine;
-  const { atomicEffects, progressFlushMs, stopPollMs, limits, countsFreshMs } = engine;
+  const { atomicEffects, progressFlushMs, firstProgressMs, stopPollMs, limits, countsFreshMs } = engine;
   return {
     log,
     index,
@@ -188,6 +190,7 @@ function portsOf(engine: Ports): Ports {
     records,
     countsFreshMs,
     ...(stopPollMs === undefined ? {} : { stopPollMs }),
+    ...(firstProgressMs === undefined ? {} : { firstProgressMs }),
     coalesce: (commit, expected) => engine.coalesce(commit, expected),
     isGone: (other) => engine.isGone(other),
   };

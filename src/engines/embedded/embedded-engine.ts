@@ -38,6 +38,7 @@ export interface EmbeddedEngine {
   readonly holder: string;
   readonly atomicEffects: boolean;
   readonly progressFlushMs: number;
+  readonly firstProgressMs: number;
   readonly limits: Limits;
   readonly records: SqliteRecords;
   readonly countsFreshMs: number;
@@ -73,7 +74,8 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
     deploySeq: nextDeploySeq(db),
     holder,
     atomicEffects: true,
-    progressFlushMs: 250,
+    progressFlushMs: 200,
+    firstProgressMs: 20,
     limits: new MemoryLimits(),
     records: new SqliteRecords(db, group),
     countsFreshMs: 0,

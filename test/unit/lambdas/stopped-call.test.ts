@@ -188,7 +188,7 @@ test("the end of a worker's time aborts the call, keeps what it had streamed, an
     },
     { provider: () => ({ name: "acme:model" }), tenantConcurrency: 1 },
   );
-  const runtime = job.runtimeOf("worker-1", { progressFlushMs: 60_000 });
+  const runtime = job.runtimeOf("worker-1", { progressFlushMs: 60_000, firstProgressMs: 60_000 });
   const coming = job.come(runtime, { endsAtMs: job.clock.now() + 30_000 });
   await settle();
   const { limits } = job.engine;
