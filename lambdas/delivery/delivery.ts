@@ -80,11 +80,8 @@ export class Delivery {
         if (page.next > afterSeq && !(await subscribers.advance(subscription, page.next))) return;
         afterSeq = Math.max(afterSeq, page.next);
         if (page.ended) {
-          const { connectionId, id } = subscription;
-          const complete: ServerMessage = { type: "complete", id, jobId, seq: afterSeq };
-          if (await this.#post(subscription, JSON.stringify(complete))) {
-            await subscribers.unsubscribe(connectionId, id, jobId);
-          }
+          const complete: ServerMessage = { type: "complete", id: subscription.id, jobId, seq: afterSeq };
+          if (await this.#post(subscription, JSON.stringify(complete))) await subscribers.end(subscription);
           return;
         }
         if (!page.cut && !this.#again.delete(key)) return;
@@ -112,7 +109,7 @@ export class Delivery {
 
 const keyOf = ({ connectionId, id, token, jobId }: Subscription): string => `${connectionId} ${id} ${token} ${jobId}`;
 
-/** Has those who watch all jobs of a tenant watch one that was just begun, from its first event. */
+/** Has those who watch all jobs of a tenant watch one that was just begun, from its first event. Safe to call again. */
 export async function watchNew(
   { jobId, tenant }: { readonly jobId: JobId; readonly tenant: TenantId },
   subscribers: Subscribers,

@@ -37,12 +37,14 @@ export interface Subscribers {
   /** How many frames of this connection were no message, this one included. */
   blame(id: string): Promise<number>;
   /**
-   * Adds a subscription, in the place of one of the same connection, id and job. `full`: nothing was done, since the
-   * connection has `most` that are not derived; `gone`: since it is not there.
+   * Adds a subscription, in the place of one of the same connection, id and job; one with the same token stays, with its
+   * cursor. `full`: nothing was done, since the connection has `most` that are not derived; `gone`: since it is not there.
    */
   subscribe(subscription: Subscription, most: number): Promise<"added" | "full" | "gone">;
-  /** Forgets what stands under a connection's id; with a job, only that job's. */
-  unsubscribe(connectionId: string, id: string, jobId?: JobId): Promise<void>;
+  /** Forgets what stands under a connection's id, with all that is derived from it. */
+  unsubscribe(connectionId: string, id: string): Promise<void>;
+  /** Nothing more will come of a job's subscription: forgets it, but not what has taken its place. */
+  end(subscription: Subscription): Promise<void>;
   /** Strongly consistent: whoever has subscribed before is among them. */
   ofJob(jobId: JobId): Promise<readonly Subscription[]>;
   /** Those to all jobs of a tenant. Strongly consistent. */

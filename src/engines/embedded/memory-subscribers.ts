@@ -38,6 +38,7 @@ export class MemorySubscribers implements Subscribers {
     const kept = this.#connections.get(subscription.connectionId);
     if (kept === undefined) return "gone";
     const place = placeOf(subscription);
+    if (kept.subscriptions.get(place)?.token === subscription.token) return "added";
     const others = [...kept.subscriptions].filter(([other, { isDerived }]) => other !== place && !isDerived);
     if (!subscription.isDerived && others.length >= most) return "full";
     kept.subscriptions.set(place, subscription);
@@ -47,13 +48,15 @@ export class MemorySubscribers implements Subscribers {
   }
 
   /** The same id may stand for several jobs, where it is to all of a tenant's. */
-  async unsubscribe(connectionId: string, id: string, jobId?: JobId): Promise<void> {
-    const subscriptions = this.#connections.get(connectionId)?.subscriptions;
-    for (const [place, subscription] of subscriptions ?? []) {
-      if (subscription.id !== id || (jobId !== undefined && subscription.jobId !== jobId)) continue;
-      subscriptions?.delete(place);
-      this.#unlist(subscription);
+  async unsubscribe(connectionId: string, id: string): Promise<void> {
+    for (const subscription of this.#connections.get(connectionId)?.subscriptions.values() ?? []) {
+      if (subscription.id === id) this.#forget(subscription);
     }
+  }
+
+  async end(subscription: Subscription): Promise<void> {
+    const { listed, key } = this.#listOf(subscription);
+    if (listed?.get(key)?.token === subscription.token) this.#forget(subscription);
   }
 
   async ofJob(jobId: JobId): Promise<readonly Subscription[]> {
@@ -73,6 +76,11 @@ export class MemorySubscribers implements Subscribers {
     listed?.set(key, moved);
     this.#connections.get(current.connectionId)?.subscriptions.set(placeOf(current), moved);
     return true;
+  }
+
+  #forget(subscription: Subscription): void {
+    this.#connections.get(subscription.connectionId)?.subscriptions.delete(placeOf(subscription));
+    this.#unlist(subscription);
   }
 
   #unlist(subscription: Subscription): void {

@@ -133,17 +133,42 @@ export function testSubscribers(name: string, factory: () => Promise<Subscribers
       expect(await subscribers.ofJob(job)).toEqual([]);
     });
 
-    test("forgets what stands under an id, or only its part of one job", async ({
+    test("ends a job's subscription, but not another in its place", async ({ subscribers, job, to }) => {
+      const [first, second] = [to(), to()];
+      await subscribers.subscribe(first, MOST);
+      await subscribers.subscribe(second, MOST);
+      await subscribers.end(first);
+      expect(await subscribers.ofJob(job)).toEqual([second]);
+      await subscribers.end(second);
+      await subscribers.end(second);
+      expect(await subscribers.ofJob(job)).toEqual([]);
+      for (const id of ["a", "b", "c"]) expect(await subscribers.subscribe(to({ id }), MOST)).toBe("added");
+    });
+
+    test("follows a job of all only once, however often it is said that it has begun", async ({
+      subscribers,
+      job,
+      to,
+    }) => {
+      const derived = to({ id: "all", isDerived: true });
+      await subscribers.subscribe(to({ id: "all", jobId: undefined, token: derived.token }), MOST);
+      await subscribers.subscribe(derived, MOST);
+      await subscribers.advance(derived, 4);
+      expect(await subscribers.subscribe(derived, MOST)).toBe("added");
+      expect(await subscribers.ofJob(job)).toEqual([{ ...derived, afterSeq: 4 }]);
+    });
+
+    test("forgets what stands under an id, or only what has ended of it", async ({
       subscribers,
       connection,
       job,
       to,
     }) => {
       const other = newJob();
-      for (const jobId of [undefined, job, other]) {
-        await subscribers.subscribe(to({ id: "all", jobId, isDerived: jobId !== undefined }), MOST);
-      }
-      await subscribers.unsubscribe(connection.id, "all", job);
+      const all = to({ id: "all", jobId: undefined });
+      const derived = [job, other].map((jobId) => ({ ...all, jobId, isDerived: true }));
+      for (const each of [all, ...derived]) await subscribers.subscribe(each, MOST);
+      await subscribers.end({ ...all, jobId: job, isDerived: true });
       expect(await subscribers.ofJob(job)).toEqual([]);
       expect(await subscribers.ofJob(other)).toHaveLength(1);
       expect(await subscribers.ofTenant(connection.tenant)).toHaveLength(1);
