@@ -1,6 +1,7 @@
 import type { Channel } from "./channels/channel.ts";
 import { pollChannel } from "./channels/poll.ts";
 import { sseChannel } from "./channels/sse.ts";
+import { type WebSocketConstructor, webSocketChannel } from "./channels/websocket.ts";
 import { type Fetch, Http } from "./http.ts";
 import { type CallOptions, Job, type JobDeps, type TypedJobView } from "./job.ts";
 import { Listing } from "./listing.ts";
@@ -23,6 +24,10 @@ export interface ClientOptions {
   readonly ticket?: TicketSource;
   /** @default the runtime's */
   readonly fetch?: Fetch;
+  /** @default the runtime's, which Node has from 22 on */
+  readonly WebSocket?: WebSocketConstructor;
+  /** @default what a ticket says */
+  readonly webSocketUrl?: string | URL;
   /** How jobs are followed. `auto`: the best that works. @default "auto" */
   readonly channel?: ChannelName | "auto";
   /** In the place of {@link DEFAULT_RETRY}'s. */
@@ -78,7 +83,17 @@ export class SluiceClient {
     // The runtime's fetch wants to be called as its own.
     const doFetch: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
     this.#http = new Http(base, headers, doFetch, policy);
-    const channels: readonly Channel[] = [sseChannel(this.#http, options.ticket), pollChannel(this.#http, policy)];
+    const channels: readonly Channel[] = [
+      webSocketChannel({
+        http: this.#http,
+        policy,
+        WebSocket: options.WebSocket ?? globalThis.WebSocket,
+        url: options.webSocketUrl,
+        ticketOf: options.ticket,
+      }),
+      sseChannel(this.#http, options.ticket),
+      pollChannel(this.#http, policy),
+    ];
     this.#deps = {
       http: this.#http,
       policy,

@@ -33,6 +33,7 @@ export async function* follow(
   policy: RetryPolicy,
   { after = 0, signal }: FollowOptions = {},
 ): AsyncGenerator<Update, void, undefined> {
+  const patience = { firstMs: policy.connectMs, silenceMs: policy.silenceMs };
   let cursor = after;
   let standing = standingOn(
     policy,
@@ -49,7 +50,7 @@ export async function* follow(
     let error: unknown;
     let isClimbing = false;
     try {
-      for await (const frame of watched(channel.open(jobId, cursor, scope.signal), policy.silenceMs, scope)) {
+      for await (const frame of watched(channel.open(jobId, cursor, scope.signal), patience, scope)) {
         heardMs = performance.now();
         if (frame.type === "event") {
           const { seq } = frame.event;

@@ -1,3 +1,4 @@
+export type { WebSocketConstructor, WebSocketLike } from "./channels/websocket.ts";
 /** The client of Sluice: submits jobs, follows them live, goes on by itself after whatever breaks. Runs in Node and in browsers. */
 export {
   type ClientOptions,

@@ -5,7 +5,7 @@ import type { Http } from "./http.ts";
 import type { ChannelName, RetryPolicy } from "./retry.ts";
 import { pause } from "./scope.ts";
 import { TextAssembler, type TextChunk } from "./text.ts";
-import { requestTicket, type Ticket, type TicketOptions } from "./tickets.ts";
+import { type Ticket, type TicketOptions, ticketRequest } from "./tickets.ts";
 import type { AnyWorkflow, OutputOf, WorkflowShape } from "./typed.ts";
 import {
   type DiscardRequest,
@@ -136,8 +136,8 @@ export class Job<W extends WorkflowShape = AnyWorkflow> {
   }
 
   /** For a reader that has no key, such as a page in a browser: lets it read this job's events. */
-  ticket(options: TicketOptions = {}): Promise<Ticket> {
-    return requestTicket(this.#deps.http, this.id, options);
+  async ticket(options: TicketOptions = {}): Promise<Ticket> {
+    return (await this.#deps.http.json<Ticket>(ticketRequest(this.id, options))).body;
   }
 
   async #post(path: string, body: object, repeatable: boolean, signal: AbortSignal | undefined) {

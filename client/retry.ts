@@ -11,6 +11,8 @@ export interface RetryPolicy {
   readonly maxRetryAfterMs: number;
   /** For a request's whole answer. */
   readonly requestTimeoutMs: number;
+  /** For a reader's connection to stand. */
+  readonly connectMs: number;
   /** A live connection on which nothing came for so long is taken for dead. Servers say something each 15 s. */
   readonly silenceMs: number;
   /** A WebSocket on which nothing came for so long is asked whether it lives. */
@@ -36,6 +38,7 @@ export const DEFAULT_RETRY: RetryPolicy = {
   maxDelayMs: 10_000,
   maxRetryAfterMs: 60_000,
   requestTimeoutMs: 30_000,
+  connectMs: 15_000,
   silenceMs: 40_000,
   pingMs: 20_000,
   resubscribeMs: 60_000,

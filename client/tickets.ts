@@ -1,4 +1,4 @@
-import type { Http } from "./http.ts";
+import type { JsonRequest } from "./http.ts";
 
 /** As good as a key for reading one job's events: over SSE until it expires, for a WebSocket once. */
 export interface Ticket {
@@ -18,13 +18,11 @@ export interface TicketOptions {
 /** Gets a ticket for a job: from the server with a key, or, in a browser, from one's own server, which has the key. */
 export type TicketSource = (jobId: string, signal?: AbortSignal) => Promise<Ticket | string>;
 
-export async function requestTicket(http: Http, jobId: string, options: TicketOptions = {}): Promise<Ticket> {
-  const { body } = await http.json<Ticket>({
-    method: "POST",
-    path: "v1/tickets",
-    body: { jobId, ...(options.ttlSeconds !== undefined && { ttlSeconds: options.ttlSeconds }) },
-    signal: options.signal,
-    repeatable: true,
-  });
-  return body;
-}
+/** Asking twice makes two tickets, which harms nobody. */
+export const ticketRequest = (jobId: string, { ttlSeconds, signal }: TicketOptions = {}): JsonRequest => ({
+  method: "POST",
+  path: "v1/tickets",
+  body: { jobId, ttlSeconds },
+  signal,
+  repeatable: true,
+});

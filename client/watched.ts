@@ -1,15 +1,26 @@
 import { ConnectionError } from "./errors.ts";
 import type { Scope } from "./scope.ts";
 
+export interface Patience {
+  readonly firstMs: number;
+  readonly silenceMs: number;
+}
+
 /**
  * The items of a source that must not be silent. Throws {@link ConnectionError} when none comes for `silenceMs` while one is
- * waited for, and closes the scope in which the source works however it ends. It does not wait for a source that hangs.
+ * waited for, the first for `firstMs`, and closes the scope in which the source works however it ends. It does not wait for a source that hangs.
  */
-export async function* watched<T>(source: AsyncIterable<T>, silenceMs: number, scope: Scope): AsyncGenerator<T> {
+export async function* watched<T>(
+  source: AsyncIterable<T>,
+  { firstMs, silenceMs }: Patience,
+  scope: Scope,
+): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
+  let patienceMs = firstMs;
   try {
     for (;;) {
-      const item = await within(iterator.next(), silenceMs, scope.signal);
+      const item = await within(iterator.next(), patienceMs, scope.signal);
+      patienceMs = silenceMs;
       if (item.done) return;
       yield item.value;
     }

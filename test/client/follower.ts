@@ -10,6 +10,7 @@ export const JOB_ID = "job_aaaaaaaaaaaaaaaaaaaaaaaaaa";
 export const HASTY: Partial<RetryPolicy> = {
   baseDelayMs: 2,
   maxDelayMs: 20,
+  connectMs: 300,
   silenceMs: 300,
   pingMs: 100,
   resubscribeMs: 250,

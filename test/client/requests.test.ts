@@ -1,0 +1,73 @@
+import { describe, expect, test } from "vitest";
+import { ConnectionError, SluiceClient } from "../../client/index.ts";
+import { all, HASTY, httpSide, JOB_ID, json, problem } from "./follower.ts";
+
+const accepted = { id: JOB_ID, status: "running", seq: 1 };
+const clientOf = (url: string) => new SluiceClient({ url, key: "k", retry: HASTY });
+
+describe("a submission", () => {
+  test("whose answer is lost is sent again with its idempotency key", async () => {
+    const keys: unknown[] = [];
+    await using side = await httpSide((request, response) => {
+      keys.push(request.headers["idempotency-key"]);
+      expect(request.headers.authorization).toBe("Bearer k");
+      if (keys.length === 1) return void response.destroy();
+      if (keys.length === 2)
+        return void response.writeHead(202, { "content-length": 100 }).write("{", () => response.destroy());
+      if (keys.length === 3) return; // says nothing
+      json(response, 202, accepted);
+    });
+    const job = await clientOf(side.url).submit("echoes", { text: "x" });
+    expect(job.id).toBe(JOB_ID);
+    expect(keys).toHaveLength(4);
+    expect(new Set(keys).size).toBe(1);
+    expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test("that is refused for a while is sent again, at most five times", async () => {
+    await using side = await httpSide((_, response) => json(response, 503, problem(503, "Busy")));
+    await expect(clientOf(side.url).submit("echoes", {})).rejects.toMatchObject({ status: 503 });
+    expect(side.asked).toHaveLength(5);
+  });
+
+  test("is told how long to wait where that is long", async () => {
+    await using side = await httpSide((_, response) =>
+      json(response, 429, problem(429, "Too many"), { "retry-after": "3600" }),
+    );
+    await expect(clientOf(side.url).submit("echoes", {})).rejects.toMatchObject({ retryAfterMs: 3_600_000 });
+    expect(side.asked).toHaveLength(1);
+  });
+});
+
+test("a redrive is sent again only where it says which dead letters it means", async () => {
+  await using side = await httpSide((_, response) => void response.destroy());
+  const job = clientOf(side.url).job(JOB_ID);
+  await expect(job.redrive({ stepId: "draft" })).rejects.toThrow(ConnectionError);
+  expect(side.asked).toHaveLength(1);
+  await expect(job.redrive({ asOf: 7 })).rejects.toThrow(ConnectionError);
+  expect(side.asked).toHaveLength(6);
+});
+
+test("a server that is not there is named", async () => {
+  const side = await httpSide(() => {});
+  await side[Symbol.asyncDispose]();
+  await expect(clientOf(side.url).get(JOB_ID)).rejects.toThrow(
+    /127\.0\.0\.1:\d+\/v1\/jobs\/job_a+ does not answer: .*REFUSED/,
+  );
+});
+
+test("a page that is none of Sluice's is no answer, and a gateway's refusal is quoted", async () => {
+  await using side = await httpSide((request, response) => {
+    if (request.url?.includes("dead")) return json(response, 403, { message: "Forbidden" });
+    response.writeHead(200, { "content-type": "text/html" }).end("<html>");
+  });
+  await expect(clientOf(side.url).get(JOB_ID)).rejects.toThrow(/text\/html/);
+  expect(side.asked).toHaveLength(1);
+  await expect(all(clientOf(side.url).deadLetters())).rejects.toThrow("403 Refused: Forbidden");
+});
+
+test("a URL with a path keeps it", async () => {
+  await using side = await httpSide((_, response) => json(response, 200, accepted));
+  await clientOf(`${side.url}/prod`).get(JOB_ID);
+  expect(side.asked).toEqual([`GET /prod/v1/jobs/${JOB_ID}`]);
+});
