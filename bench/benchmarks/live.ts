@@ -1,10 +1,11 @@
 import type { StepTimes } from "../bench-app.ts";
 import { type Channel, type Reader, sharedNow } from "../channels/channel.ts";
 import { eventStream } from "../channels/event-stream.ts";
+import { webSocket } from "../channels/web-socket.ts";
 import { type Check, percentile, type Report } from "../report.ts";
 import { Sluice } from "../sluice.ts";
 
-const CHANNELS: readonly Channel[] = [eventStream];
+const CHANNELS: readonly Channel[] = [eventStream, webSocket];
 /** About 16 s a job: readers come and go at the rate at which jobs do. */
 const SLOW: StepTimes = { retrieveMs: 2_000, completeMs: 8_000, toolMs: 4_000, composeMs: 2_000 };
 const QUICK: StepTimes = { retrieveMs: 100, completeMs: 200, toolMs: 100, composeMs: 20 };
