@@ -50,7 +50,6 @@ export class Http {
       try {
         return await this.once<T>(request);
       } catch (error) {
-        request.signal?.throwIfAborted();
         const delayMs = retryDelay(this.#policy, { attempt, error, repeatable }, Math.random());
         if (delayMs === undefined) throw error;
         await pause(delayMs, request.signal);

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { ConnectionError, SluiceClient } from "../../client/index.ts";
 import { all, HASTY, httpSide, JOB_ID, json, problem } from "./follower.ts";
@@ -37,6 +38,27 @@ describe("a submission", () => {
     await expect(clientOf(side.url).submit("echoes", {})).rejects.toMatchObject({ retryAfterMs: 3_600_000 });
     expect(side.asked).toHaveLength(1);
   });
+});
+
+test("a fork whose answer is lost is sent again with its idempotency key", async () => {
+  const keys: unknown[] = [];
+  await using side = await httpSide((request, response) => {
+    keys.push(request.headers["idempotency-key"]);
+    if (keys.length === 1) response.destroy();
+    else json(response, 202, accepted);
+  });
+  await clientOf(side.url).job(JOB_ID).fork();
+  expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+  expect(keys[1]).toBe(keys[0]);
+});
+
+test("a signal that lives long is left as it was", async () => {
+  const { signal } = new AbortController();
+  await using side = await httpSide((_, response) => json(response, 200, { events: [], next: 7, ended: true }));
+  const client = clientOf(side.url);
+  await client.get(JOB_ID, { signal });
+  await all(client.job(JOB_ID).events({ channel: "poll", after: 7, signal }));
+  expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 
 test("a redrive is sent again only where it says which dead letters it means", async () => {

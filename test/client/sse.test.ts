@@ -21,6 +21,8 @@ import {
 const log = logOf(40);
 const reader = (url: string, channel: ChannelName | "auto" = "sse") =>
   new SluiceClient({ url, channel, retry: HASTY }).job(JOB_ID);
+const streamsOf = (asked: readonly string[]) =>
+  asked.filter((line) => line.includes("/events") && !line.includes("limit="));
 const OK = { "content-type": "text/event-stream" };
 
 test("the real server's stream has the same events as polling, and its text", async () => {
@@ -53,12 +55,14 @@ describe("a stream", () => {
   });
 
   test("that comes byte by byte is read as one that comes at once", async () => {
-    await using side = await httpSide((_, response) => {
-      response.writeHead(200, OK);
-      for (const byte of Buffer.from(log.slice(-2).map(frameOf).join(""))) response.write(Buffer.of(byte));
-      response.end();
+    const bytes = Buffer.from(log.slice(-2).map(frameOf).join(""));
+    const body = ReadableStream.from([...bytes].map((byte) => Uint8Array.of(byte)));
+    const client = new SluiceClient({
+      url: "http://127.0.0.1",
+      channel: "sse",
+      fetch: async () => new Response(body, { headers: OK }),
     });
-    expect(await all(reader(side.url).events({ after: 38 }))).toEqual(log.slice(-2));
+    expect(await all(client.job(JOB_ID).events({ after: 38 }))).toEqual(log.slice(-2));
   });
 
   test("that skips an event is read again from before it", async () => {
@@ -71,15 +75,18 @@ describe("a stream", () => {
     expect(side.asked.at(-1)).toContain("after=3");
   });
 
-  test("that falls silent without ending is left, also in the middle of an event", async () => {
+  test("that falls silent without ending is left and closed, also in the middle of an event", async () => {
     let connections = 0;
+    const closed = Promise.withResolvers<void>();
     await using side = await httpSide((request, response) => {
+      response.on("close", () => closed.resolve());
       const text = log.slice(afterOf(request)).map(frameOf).join("");
       response.writeHead(200, OK);
       response.write(++connections === 1 ? text.slice(0, 500) : text);
     });
     expect(await seqsOf(reader(side.url).events())).toEqual(upTo(40));
     expect(connections).toBe(2);
+    await closed.promise;
   });
 
   test("whose answer never begins is left", async () => {
@@ -130,6 +137,7 @@ describe("a reader that may choose", () => {
   test("polls where the server does not stream", async () => {
     await using side = await httpSide((request, response) => page(response, log, afterOf(request)));
     expect(await seqsOf(reader(side.url, "auto").events())).toEqual(upTo(40));
+    expect(streamsOf(side.asked)).toHaveLength(1);
   });
 
   test("polls at once where there is no place for one more stream, and later streams again", async () => {
@@ -145,8 +153,7 @@ describe("a reader that may choose", () => {
     });
     const client = new SluiceClient({ url: side.url, retry: { ...HASTY, climbMs: 100 } });
     expect(await seqsOf(client.job(JOB_ID).events())).toEqual(upTo(40));
-    const streams = side.asked.filter((line) => line.startsWith("GET") && !line.includes("limit="));
-    expect(streams.length).toBeGreaterThan(1);
+    expect(streamsOf(side.asked).length).toBeGreaterThan(1);
   });
 
   test("keeps its cursor when a stream breaks for good", async () => {

@@ -132,6 +132,18 @@ describe("a WebSocket", () => {
     expect(side.asked.filter((line) => line.startsWith("UPGRADE"))).toHaveLength(1);
   });
 
+  test("on which nothing comes but pongs is no silence", async () => {
+    let pings = 0;
+    await using side = await socketSide((socket, frame, connection) => {
+      if (frame.type !== "ping") return;
+      if (++pings < 8) return say(socket, { type: "pong" });
+      proper(socket, { ...frame, type: "subscribe", after: 0 }, connection);
+    });
+    const retry = { ...HASTY, resubscribeMs: 60_000 };
+    expect(await seqsOf(reader(side.url, { retry }).events())).toEqual(upTo(40));
+    expect(side.asked.filter((line) => line.startsWith("UPGRADE"))).toHaveLength(1);
+  });
+
   test("that says the log has ended before all of it came is left for another", async () => {
     await using side = await socketSide((socket, frame, connection) => {
       if (connection > 1) return proper(socket, frame, connection);
