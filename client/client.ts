@@ -8,7 +8,15 @@ import { Listing } from "./listing.ts";
 import { type ChannelName, DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import type { TicketSource } from "./tickets.ts";
 import type { AnyWorkflow, InputOf, NameOf, WorkflowShape } from "./typed.ts";
-import type { CapabilityList, DeadLetterView, JobStatus, JobSummary, RedriveAllRequest, RedrivenList } from "./wire.ts";
+import type {
+  CapabilityList,
+  DeadLetterView,
+  JobStatus,
+  JobSummary,
+  RedriveAllRequest,
+  RedrivenList,
+  WebhookRequest,
+} from "./wire.ts";
 
 export interface ClientOptions {
   /** The URL below which `v1/jobs` is. */
@@ -41,6 +49,8 @@ export interface SubmitOptions extends CallOptions {
   readonly deadlineMs?: number;
   /** No step starts before. */
   readonly startAt?: string | Date;
+  /** Is told of this job, besides the tenant's endpoints. */
+  readonly webhook?: WebhookRequest;
   /** The server waits with its answer for the job's end, at most so long (up to 25). @default 0 */
   readonly waitSeconds?: number;
 }
@@ -106,9 +116,9 @@ export class SluiceClient {
   async submit<W extends WorkflowShape = AnyWorkflow>(
     workflow: NameOf<W>,
     input: InputOf<W>,
-    { idempotencyKey = crypto.randomUUID(), deadlineMs, startAt, waitSeconds = 0, signal }: SubmitOptions = {},
+    { idempotencyKey = crypto.randomUUID(), deadlineMs, startAt, webhook, waitSeconds = 0, signal }: SubmitOptions = {},
   ): Promise<Job<W>> {
-    const options = { deadlineMs, startAt: startAt instanceof Date ? startAt.toISOString() : startAt };
+    const options = { deadlineMs, startAt: startAt instanceof Date ? startAt.toISOString() : startAt, webhook };
     const { body } = await this.#http.json<TypedJobView<W>>({
       method: "POST",
       path: "v1/jobs",

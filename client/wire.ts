@@ -13,6 +13,7 @@ export type {
 export type { ErrorInfo, EventType, JobEvent, Usage } from "../src/contract/events.ts";
 export type { Json } from "../src/contract/json.ts";
 export type { Problem, Violation } from "../src/contract/problem.ts";
+export type { WebhookRequest } from "../src/contract/webhooks.ts";
 
 import type { JobView } from "../src/contract/api.ts";
 import type { JobEvent, TERMINAL_EVENTS } from "../src/contract/events.ts";

@@ -150,7 +150,7 @@ async function ticketOfServer(http: Http, jobId: string, signal: AbortSignal) {
   } catch (error) {
     // Whether there is no such job, the next channel finds out.
     if (error instanceof SluiceError && (error.status === 404 || error.status === 405)) {
-      throw new UnavailableError("the server gives no tickets", { cause: error });
+      throw new UnavailableError(`the server gives no ticket: ${error.message}`, { cause: error });
     }
     throw error;
   }
