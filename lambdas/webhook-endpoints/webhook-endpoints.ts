@@ -10,6 +10,7 @@ import {
   type WebhookRequest,
 } from "../../src/contract/webhooks.ts";
 import { Deliveries } from "../../src/core/deliveries.ts";
+import { ContentionError } from "../../src/core/errors.ts";
 import { iso } from "../../src/core/iso.ts";
 import { detailOf } from "../../src/core/message-detail.ts";
 import { readState } from "../../src/core/read-job.ts";
@@ -19,6 +20,8 @@ import { WebhookEndpoints } from "../../src/core/webhook-endpoints.ts";
 import { noSuchJob } from "../jobs/jobs.ts";
 import { checkReceiver } from "../webhooks/check-receiver.ts";
 import type { WebhookDeps } from "../webhooks/send-webhook.ts";
+
+const MAX_TRIES = 5;
 
 export type EndpointDeps = Omit<WebhookDeps, "random">;
 
@@ -65,7 +68,7 @@ export async function listDeliveries(tenant: TenantId, jobId: JobId, deps: Endpo
 
 /**
  * Has a webhook sent once more. On record first and then asked for: where the latter fails, a repeat of the request asks again.
- * A 409 while an attempt is being made, and where another request was faster.
+ * While an attempt is being made there is nothing to ask for.
  */
 export async function resendWebhook(
   tenant: TenantId,
@@ -75,27 +78,24 @@ export async function resendWebhook(
 ): Promise<WebhookDelivery> {
   const state = await jobOf(tenant, jobId, deps);
   const deliveries = new Deliveries(deps.records);
-  const stored = await deliveries.get(jobId, id);
-  if (stored === undefined) {
-    const detail = `job ${jobId} has no webhook ${id}`;
-    throw new ProblemError({ title: "No such webhook", status: 404, detail });
+  for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    const stored = await deliveries.get(jobId, id);
+    if (stored === undefined) {
+      const detail = `job ${jobId} has no webhook ${id}`;
+      throw new ProblemError({ title: "No such webhook", status: 404, detail });
+    }
+    const { running, ...record } = stored.record;
+    if (running && running.untilMs > deps.clock.now() && !deps.isGone(running.holder))
+      return deliveryView(stored.record);
+    const asked = reopened(record);
+    if (!(await deliveries.change(jobId, asked, stored.version, state.expiresMs))) continue;
+    const { webhook: to, event, seq, made } = asked;
+    const detail = { ...detailOf(state), webhook: { to, event, seq, attempt: made + 1 } };
+    await deps.queue.defer(WEBHOOKS, { topic: topics.requested(WEBHOOKS), detail }, 0);
+    return deliveryView(asked);
   }
-  const { running } = stored.record;
-  if (running && running.untilMs > deps.clock.now() && !deps.isGone(running.holder)) {
-    throw conflict(`attempt ${running.attempt} of ${id} is being made; see how it ends first`);
-  }
-  const { running: _, ...record } = reopened(stored.record);
-  if (!(await deliveries.change(jobId, record, stored.version, state.expiresMs))) {
-    throw conflict(`${id} has changed meanwhile; look at it and ask again`);
-  }
-  const { webhook: to, event, seq, made } = record;
-  const detail = { ...detailOf(state), webhook: { to, event, seq, attempt: made + 1 } };
-  await deps.queue.defer(WEBHOOKS, { topic: topics.requested(WEBHOOKS), detail }, 0);
-  return deliveryView(record);
+  throw new ContentionError(`webhook ${id} could not be changed: ${MAX_TRIES} times another was faster`);
 }
-
-const conflict = (detail: string): ProblemError =>
-  new ProblemError({ title: "Conflict with the webhook's state", status: 409, detail });
 
 async function jobOf(tenant: TenantId, jobId: JobId, deps: EndpointDeps): Promise<JobState> {
   const state = await readState(deps, jobId);

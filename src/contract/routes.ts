@@ -368,7 +368,7 @@ export const routes = {
     body: NoBody,
     bodyOptional: true,
     success: { status: 200, description: "The delivery, which is pending.", schema: WebhookDelivery },
-    problems: [404, 409, 413, 415],
+    problems: [404, 413, 415],
   },
   capabilities: {
     operationId: "getCapabilities",

@@ -112,8 +112,8 @@ export class Caller {
     return this.#until(id, ({ status }) => status === "expired", this.patience.expireMs);
   }
 
-  async run(workflow: string, input: unknown): Promise<JobView> {
-    return this.settled((await this.submit(workflow, input)).id);
+  async run(workflow: string, input: unknown, options?: object): Promise<JobView> {
+    return this.settled((await this.submit(workflow, input, options)).id);
   }
 
   /** Reads until it is as wanted: what is read may be behind what has happened. */

@@ -1,5 +1,12 @@
 import { createConfig, lintFromString } from "@redocly/openapi-core";
 import { describe, expect } from "vitest";
+import {
+  MAX_ENDPOINTS,
+  type WebhookDelivery,
+  WebhookDeliveryList,
+  WebhookEndpoint,
+  WebhookEndpointList,
+} from "../../src/contract/webhooks.ts";
 import type { Caller } from "./caller.ts";
 import { test, unique } from "./suite.ts";
 
@@ -62,15 +69,24 @@ interface Jobs {
   readonly waiting: string;
   readonly discarded: string;
   readonly signalled: string;
+  /** Of the one that has ended; nobody is there to take it. */
+  readonly webhook: string;
+  readonly endpoint: string;
 }
 
+const NOWHERE = "https://sluice.invalid/";
+
 const NOBODYS = `job_${"b".repeat(26)}`;
+const NO_ENDPOINT = `we_${"b".repeat(26)}`;
 /** What no call here brings about: a foreign web page, a method that there is not, limits that are reached, what has failed. */
 const NOT_CALLED = ["403", "405", "429", "500", "503"];
 const LARGE = JSON.stringify({ input: "x".repeat(1_048_576) });
 
 /** Calls with the answers that are an operation's own. */
-function* ownCalls(id: string, { ended, waiting, discarded, signalled }: Jobs): Generator<Parameters<Caller["send"]>> {
+function* ownCalls(
+  id: string,
+  { ended, waiting, discarded, signalled, webhook, endpoint }: Jobs,
+): Generator<Parameters<Caller["send"]>> {
   const key = { "idempotency-key": unique() };
   const echo = (text: unknown) => ({ workflow: "echo", input: { text } });
   switch (id) {
@@ -109,9 +125,36 @@ function* ownCalls(id: string, { ended, waiting, discarded, signalled }: Jobs): 
     case "redriveDeadLetters":
       yield ["v1/dead-letters/redrive", { error: unique() }];
       return;
+    case "addWebhookEndpoint":
+      // With the one that is there, one too many.
+      for (let n = 1; n <= MAX_ENDPOINTS; n++) yield ["v1/webhooks", { url: NOWHERE, events: ["job.expired"] }];
+      return;
+    case "enableWebhookEndpoint":
+      yield [`v1/webhooks/${endpoint}/enable`];
+      return;
+    case "rotateWebhookSecret":
+      yield ["v1/webhooks/secret/rotate"];
+      return;
+    case "resendWebhook":
+      yield [`v1/jobs/${ended}/webhooks/${webhook}/resend`];
+      return;
     default:
       throw new Error(`no call of ${id} is documented here`);
   }
+}
+
+async function deliveriesOf(api: Caller, jobId: string): Promise<WebhookDelivery[]> {
+  const response = await api.get(`v1/jobs/${jobId}/webhooks`);
+  return WebhookDeliveryList.parse(await response.json()).deliveries;
+}
+
+async function endpointsOf(api: Caller): Promise<WebhookEndpoint[]> {
+  return WebhookEndpointList.parse(await (await api.get("v1/webhooks")).json()).endpoints;
+}
+
+async function addEndpoint(api: Caller): Promise<string> {
+  const response = await api.send("v1/webhooks", { url: NOWHERE, events: ["job.expired"] });
+  return WebhookEndpoint.parse(await response.json()).id;
 }
 
 /** Calls for the answers that many operations share, and then for those that are its own. */
@@ -121,22 +164,28 @@ async function callAll(
   { api, nobody }: { api: Caller; nobody: Caller },
 ): Promise<void> {
   const place = path.slice(1);
-  const of = (id: string): string => place.replace("{jobId}", id).replace("{name}", "approval");
+  const of = (id: string, endpoint: string): string =>
+    place
+      .replace("{jobId}", id)
+      .replace("{name}", "approval")
+      .replace("{webhookId}", jobs.webhook)
+      .replace("{endpointId}", endpoint);
+  const known = of(jobs.ended, jobs.endpoint);
   const call = (caller: Caller, where: string): Promise<Response> =>
-    method === "get" ? caller.get(where) : caller.send(where, {});
-  await note(operation, await call(api, `${of(jobs.ended)}?unknown=1`));
-  if ("401" in operation.responses) await note(operation, await call(nobody, of(jobs.ended)));
-  if ("404" in operation.responses) await note(operation, await call(api, of(NOBODYS)));
-  if ("413" in operation.responses) await note(operation, await api.send(of(jobs.ended), LARGE));
+    method === "post" ? caller.send(where, {}) : caller.call(where, { method: method.toUpperCase() });
+  await note(operation, await call(api, `${known}?unknown=1`));
+  if ("401" in operation.responses) await note(operation, await call(nobody, known));
+  if ("404" in operation.responses) await note(operation, await call(api, of(NOBODYS, NO_ENDPOINT)));
+  if ("413" in operation.responses) await note(operation, await api.send(known, LARGE));
   if ("415" in operation.responses) {
-    await note(operation, await api.send(of(jobs.ended), "text", { "content-type": "text/plain" }));
+    await note(operation, await api.send(known, "text", { "content-type": "text/plain" }));
   }
   if (operation.operationId === "getJobEvents") {
     const accept = "text/event-stream";
-    await note(operation, await api.get(of(jobs.ended), { accept }));
-    await note(operation, await api.get(of(jobs.ended), { accept, "last-event-id": String(jobs.seq) }));
+    await note(operation, await api.get(known, { accept }));
+    await note(operation, await api.get(known, { accept, "last-event-id": String(jobs.seq) }));
   }
-  if (method === "get") return note(operation, await api.get(of(jobs.ended)));
+  if (method !== "post") return note(operation, await call(api, known));
   for (const own of ownCalls(operation.operationId, jobs)) await note(operation, await api.send(...own));
 }
 
@@ -144,17 +193,25 @@ describe("the OpenAPI document", () => {
   test("documents every answer: each is given, and fits its schema", async ({ api, nobody }) => {
     const waits = { mode: "pays-and-fails", text: "documented" };
     const [ended, waiting, discarded, signalled] = await Promise.all([
-      api.run("trial", { mode: "streams", text: "documented" }),
+      api.run("trial", { mode: "streams", text: "documented" }, { webhook: { url: NOWHERE } }),
       api.run("trial", waits),
       api.run("trial", waits),
       api.submit("trial", { mode: "is-signalled", text: "documented" }),
     ]);
+    const [webhook] = await api.late(
+      "its delivery",
+      () => deliveriesOf(api, ended.id),
+      (all) => all.length > 0,
+    );
+    const endpoint = await addEndpoint(api);
     const jobs = {
       ended: ended.id,
       seq: ended.seq,
       waiting: waiting.id,
       discarded: discarded.id,
       signalled: signalled.id,
+      webhook: webhook?.id ?? "",
+      endpoint,
     };
     await api.late(
       "the dead letters",
@@ -176,6 +233,9 @@ describe("the OpenAPI document", () => {
       }
     }
     expect(await lint(document)).toEqual([]);
+    for (const { id, url } of await endpointsOf(api)) {
+      if (url === NOWHERE) await api.call(`v1/webhooks/${id}`, { method: "DELETE" });
+    }
   });
 
   test("has examples of submissions that are accepted", async ({ api }) => {

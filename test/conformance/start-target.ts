@@ -31,7 +31,19 @@ export async function startEmbedded(app: string): Promise<{ readonly connection:
   writeFileSync(keys, JSON.stringify({ keys: [entry("conformance-one", key), entry("conformance-two", otherKey)] }));
   const child = spawn(
     process.execPath,
-    ["src/host/main.ts", "--memory", "--port", "0", "--app", app, "--keys", keys, "--log-level", "ERROR"],
+    [
+      "src/host/main.ts",
+      "--memory",
+      "--port",
+      "0",
+      "--app",
+      app,
+      "--keys",
+      keys,
+      "--webhooks-to-loopback",
+      "--log-level",
+      "ERROR",
+    ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   const stop = async (): Promise<void> => {

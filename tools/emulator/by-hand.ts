@@ -15,7 +15,7 @@ const stateOf = (dir: string): string => `${dir}.up.json`;
 const instanceOf = ({ port, dir }: EmulatorOptions, app: string): Instance => {
   const work = join(dir, "work");
   mkdirSync(work, { recursive: true });
-  return new Instance({ port, dir: work, stage: "dev", app });
+  return new Instance({ port, dir: work, stage: "dev", app, webhooksToLoopback: true });
 };
 
 /** Starts the emulator for work by hand and deploys an app; it stays until {@link down}. */

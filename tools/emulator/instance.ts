@@ -15,6 +15,8 @@ export interface InstanceOptions {
   readonly name?: string;
   /** By its path. @default that of the project */
   readonly app?: string;
+  /** Its webhooks may go to this machine, which its functions run on. @default false */
+  readonly webhooksToLoopback?: boolean;
 }
 
 /** An instance on the emulator, deployed and removed with the commands that users have. */
@@ -44,11 +46,12 @@ export class Instance {
   }
 
   #context(more: Readonly<Record<string, string>> = {}): string[] {
-    const { stage, name, app } = this.#options;
+    const { stage, name, app, webhooksToLoopback } = this.#options;
     const settings = {
       stage,
       ...(name === undefined ? {} : { instance: name }),
       ...(app === undefined ? {} : { app }),
+      ...(webhooksToLoopback ? { webhooksToLoopback: "true" } : {}),
       ...more,
     };
     return Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]);

@@ -38,7 +38,14 @@ export async function runAll(steps: Steps, options: EmulatorOptions): Promise<vo
   const emulator = await startEmulator(steps, options);
   const work = join(dir, "work");
   mkdirSync(work, { recursive: true });
-  const dev = new Instance({ port, dir: work, stage: "dev", name: "conformance", app: CONFORMANCE_APP });
+  const dev = new Instance({
+    port,
+    dir: work,
+    stage: "dev",
+    name: "conformance",
+    app: CONFORMANCE_APP,
+    webhooksToLoopback: true,
+  });
   try {
     await steps.step("cdk bootstrap", () => bootstrap(options));
     await steps.step("npm run deploy: the suite's app, in dev", () => dev.deploy());
