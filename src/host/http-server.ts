@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { APIGatewayProxyEvent } from "aws-lambda";
 import createRouter, { type HTTPMethod } from "find-my-way";
@@ -37,6 +38,8 @@ export interface HttpFront {
 /** Enough for submissions to share a sync of the disk, few enough that steps get their turn between them. */
 const SUBMITS_AT_ONCE = 16;
 
+/** For how long what is sent after its answer is taken from a caller, in ms. */
+const LINGER_MS = 2_000;
 /** For what has been said last to readers of streams when the server ends, in ms. */
 const LAST_WORDS_MS = 1_000;
 
@@ -126,14 +129,29 @@ export function httpServer({ handlers, keys, logger, clock }: HttpServerOptions)
   };
 }
 
-function send(request: IncomingMessage, response: ServerResponse, result: HttpResult): void {
+async function send(request: IncomingMessage, response: ServerResponse, result: HttpResult): Promise<void> {
   const body = Buffer.from(result.body);
   // A 204 must not say how long it is (RFC 9110, section 8.6).
   const length = result.statusCode === 204 ? {} : { "content-length": String(body.length) };
   const headers = { ...(result.headers as Record<string, string>), ...length };
+  if (request.complete) {
+    response.writeHead(result.statusCode, headers).end(request.method === "HEAD" ? undefined : body);
+    return;
+  }
   // A body that nobody read would be taken for the next request.
-  response.writeHead(result.statusCode, request.complete ? headers : { ...headers, connection: "close" });
-  response.end(request.method === "HEAD" ? undefined : body);
+  response.writeHead(result.statusCode, { ...headers, connection: "close" }).write(body);
+  await dropRest(request);
+  response.end();
+}
+
+/**
+ * Takes what a caller still sends, for a while: a connection that is closed before is reset, and with it the answer that the caller
+ * has not read yet (RFC 9112, section 9.6).
+ */
+async function dropRest(request: IncomingMessage): Promise<void> {
+  request.resume();
+  const signal = AbortSignal.timeout(LINGER_MS);
+  await Promise.race([once(request, "end", { signal }), once(request, "close", { signal })]).catch(() => {});
 }
 
 /** The request target in origin or absolute form (RFC 9112, section 3.2); only its path and query count. */
