@@ -1,6 +1,10 @@
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { CONCURRENCY, connectionOf } from "./test/conformance/target.ts";
+
+// Tests start hundreds of processes that load the same modules: these are compiled once (nodejs.org/api/module.html#module-compile-cache).
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules/.cache/compiled");
 
 /** Projects whose tests start processes or servers, synthesize stacks, or run very many schedules. */
 const SLOW = ["contract", "infra", "aws", "system", "simulation", "client"];

@@ -20,6 +20,7 @@ beforeEach(async () => {
   folder = temporaryFolder();
   environment = {
     PATH: process.env.PATH,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
     HOME: folder.path,
     AWS_ENDPOINT_URL: await account.listen(),
     AWS_ENDPOINT_URL_SECRETS_MANAGER: await secrets.listen(),
