@@ -9,9 +9,6 @@ process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules/.cach
 /** Projects whose tests start processes or servers, synthesize stacks, or run very many schedules. */
 const SLOW = ["contract", "infra", "aws", "system", "simulation", "client"];
 
-/** What passes only when tried again is told of at the end of CI's output: see tools/tell-tests.ts. */
-const retry = process.env.CI ? 1 : 0;
-
 const projects = ["unit", "contract", "app", "infra", "aws", "system", "simulation", "client"].map((name) => ({
   test: {
     name,
