@@ -32,7 +32,7 @@ export class Live {
     const deliver = async (jobId: JobId): Promise<void> => this.#deliver(jobId);
     const handler = createHandler({ subscribers, sockets, log, clock, logger, deliver });
     const callerOf = (request: IncomingMessage): Caller => callerOfSocket(request, keys);
-    this.#server = new SocketServer({ handler, sockets, callerOf, logger });
+    this.#server = new SocketServer({ handler, sockets, callerOf, clock, logger });
     this.#stop = feed.listen((commit) => this.#committed(commit));
   }
 

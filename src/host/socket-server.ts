@@ -8,6 +8,7 @@ import type { SocketEvent, SocketHandler } from "../../lambdas/socket/create-han
 import type { JobId, TenantId } from "../contract/ids.ts";
 import { ProblemError } from "../contract/problem.ts";
 import { CLOSE, MAX_FRAME_BYTES, SOCKET_PROTOCOL } from "../contract/socket.ts";
+import type { Clock } from "../core/ports.ts";
 import type { Logger } from "../core/runtime.ts";
 import type { LocalSockets } from "./local-sockets.ts";
 
@@ -29,6 +30,7 @@ export interface SocketServerOptions {
   readonly sockets: LocalSockets;
   /** Throws a `ProblemError` for who must not connect. */
   readonly callerOf: (request: IncomingMessage) => Caller | Promise<Caller>;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -43,11 +45,11 @@ export class SocketServer {
     handleProtocols: () => SOCKET_PROTOCOL,
   });
   readonly #asked = new WeakSet<WebSocket>();
-  readonly #pings: NodeJS.Timeout;
+  #cancelPing = (): void => {};
 
   constructor(options: SocketServerOptions) {
     this.#options = options;
-    this.#pings = setInterval(() => this.#ping(), PING_MS).unref();
+    this.#pingLater();
   }
 
   attach(http: Server): void {
@@ -59,7 +61,7 @@ export class SocketServer {
 
   /** Tells every client to come back, and lets go of all connections. */
   close(): void {
-    clearInterval(this.#pings);
+    this.#cancelPing();
     for (const client of this.#server.clients) {
       client.close(CLOSE.goingAway, "the server stops: connect again");
       setTimeout(() => client.terminate(), 500).unref();
@@ -139,6 +141,13 @@ export class SocketServer {
       () => {},
       (error: unknown) => this.#options.logger.error("socket handler failed", { connectionId, ...errorKeys(error) }),
     );
+  }
+
+  #pingLater(): void {
+    this.#cancelPing = this.#options.clock.setTimer(PING_MS, () => {
+      this.#ping();
+      this.#pingLater();
+    });
   }
 
   /** A connection whose other side is gone without a word is found by its silence. */
