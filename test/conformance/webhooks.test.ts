@@ -9,6 +9,7 @@ import {
 import { type Received, startReceiver } from "../channels/webhook-receiver.ts";
 import type { Caller } from "./caller.ts";
 import { pathsOf, problemOf } from "./caller.ts";
+import { eventually } from "./eventually.ts";
 import { test, unique } from "./suite.ts";
 
 const deliveriesOf = async (api: Caller, jobId: string) =>
@@ -30,10 +31,12 @@ async function verified(api: Caller, received: Received | undefined): Promise<un
 
 /** The deliveries of a job once none of them is pending. */
 const settledOf = (api: Caller, jobId: string, count = 1) =>
-  api.late(
+  eventually(
     `${count} deliveries of ${jobId}`,
     () => deliveriesOf(api, jobId),
     (all) => all.length === count && all.every(({ status }) => status !== "pending"),
+    // The job itself has that long, and then its webhook, a first failure included.
+    { withinMs: 2 * api.patience.settleMs, pollMs: api.patience.pollMs },
   );
 
 describe("webhooks", () => {

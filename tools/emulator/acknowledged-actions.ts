@@ -27,6 +27,8 @@ export const NOT_IN_EVERY_RUN: readonly Acknowledgement[] = [
   { function: "Sluice/Api/Commands", action: "sqs:GetQueueAttributes", reason: FORKED },
   { function: "Sluice/Api/Commands", action: "cloudwatch:GetMetricData", reason: FORKED },
   { function: "Sluice/Api/DeadLetters", action: "s3:*Object", reason: SELDOM },
+  { function: "Sluice/Api/WebhookEndpoints", action: "s3:GetObject", reason: SELDOM },
+  { function: "Sluice/Pipeline/Webhooks/Worker", action: "sqs:ChangeMessageVisibility", reason: SELDOM },
   { function: "Sluice/Operations/Reconciler", action: "*", reason: SELDOM },
   { function: "Sluice/Pipeline/*", action: "s3:*Object", reason: SELDOM },
   { function: "Sluice/Pipeline/*", action: "sqs:SendMessage", reason: SELDOM },
