@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
-import { PurgeQueueCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
+import { PurgeQueueCommand, ReceiveMessageCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import authorizerEvent from "../../lambdas/authorizer/event.json" with { type: "json" };
 import deploymentEvent from "../../lambdas/deployment/event.json" with { type: "json" };
@@ -122,7 +122,7 @@ async function useApi(): Promise<void> {
     call(events, "/v1/jobs/{jobId}/events", {
       pathParameters: { jobId },
       queryStringParameters: { limit: "1000" },
-    }) as Promise<{ events: { type: string; stepId?: string }[] }>;
+    }) as Promise<Log>;
   const untilRequested = async (id: string, stepId: string): Promise<void> => {
     for (;;) {
       const { events: all } = await eventsOf(id);
@@ -146,6 +146,12 @@ async function useApi(): Promise<void> {
   // Another container knows nothing of the job that it is asked for again.
   expect(await begin(search, submitAgain)).toBe(find);
   await eventsOf(find);
+  await call(
+    submit,
+    "/v1/jobs",
+    json({ workflow: "ways", input: { way: "mood", mood: "fails once" } }, { prefer: "wait=1" }),
+  );
+  await stream(events, find);
   await call(jobs, "/v1/jobs", {});
   await call(capabilities, "/v1/capabilities", {});
   await call(commands, "/v1/jobs/{jobId}/fork", { pathParameters: { jobId: find }, ...json({ after: "large" }) });
@@ -166,6 +172,8 @@ async function useApi(): Promise<void> {
   }
   // In vain. What follows is what a crash leaves that kept the last letters from being sent.
   for (const id of [doomed, broken]) await until(id, "dead-lettered");
+  await letterOf(doomed, "moody", await eventsOf(doomed));
+  await letterOf(broken, advanceQueue("ways"), await eventsOf(broken));
   await setAside("moody", { jobId: doomed, stepIds: ["moody"] }, topics.requested("moody"));
   await setAside(advanceQueue("ways"), { jobId: broken }, topics.advance("ways"));
   await meetNewerCode(chains[0] ?? "");
@@ -226,6 +234,15 @@ async function send(queue: string, MessageBody: string): Promise<void> {
   await stack.aws.clients.sqs.send(new SendMessageCommand({ QueueUrl: stack.aws.queueUrlPrefix + queue, MessageBody }));
 }
 
+/** As an EventSource reads, where the function's runtime does not stream. */
+async function stream(fn: FunctionProcess, jobId: string): Promise<void> {
+  const requestContext = { requestId: "test", authorizer: { tenant: "acme" } };
+  const resource = "/v1/jobs/{jobId}/events";
+  const request = { headers: { accept: "text/event-stream" }, resource, path: resource, pathParameters: { jobId } };
+  const answer = (await fn.invoke({ ...request, requestContext })) as Answer;
+  expect([answer.statusCode, answer.body.includes("event: job.completed")]).toEqual([200, true]);
+}
+
 const keyOf = (input: object): string => createHash("sha256").update(JSON.stringify(input)).digest("hex");
 
 async function call(fn: FunctionProcess, resource: string, event: object): Promise<unknown> {
@@ -239,6 +256,23 @@ const json = (body: object, headers = {}) => ({
   headers: { "content-type": "application/json", ...headers },
   body: JSON.stringify(body),
 });
+
+interface Log {
+  readonly events: readonly { readonly seq: number; readonly type: string; readonly stepId?: string }[];
+}
+
+/** Resolves when the message of a job's last dead letter is in its queue: the log says so first. */
+async function letterOf(jobId: string, queue: string, { events }: Log): Promise<void> {
+  const seq = events.findLast(({ type }) => type === "step.dead_lettered")?.seq;
+  const QueueUrl = stack.aws.queueUrlPrefix + sqsDeadLetterSuffix(queue);
+  for (;;) {
+    const look = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 0 });
+    const { Messages = [] } = await stack.aws.clients.sqs.send(look);
+    const details = Messages.map(({ Body }) => JSON.parse(Body ?? "{}").detail as { jobId?: string; seq?: number });
+    if (details.some((detail) => detail?.jobId === jobId && detail.seq === seq)) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
 
 /** What SQS does with a message that was received too often: it is in the dead letters as it was, here alone. */
 async function setAside(queue: string, about: object, topic: string): Promise<void> {
