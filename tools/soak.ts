@@ -36,7 +36,7 @@ async function main(): Promise<number> {
     console.log(`${jobs} jobs, ${kills} kills, seed ${seed}`);
     const report = await runSoak({
       ...{ jobs, kills, seed, dir },
-      deadlineMs: 60_000 + kills * 6_000 + jobs * 200,
+      deadlineMs: 240_000 + kills * 6_000 + jobs * 200,
       signal: stopped.signal,
       onProgress: (line) => console.log(line),
     });

@@ -38,7 +38,6 @@ test.each(["cold", "warm"] as const)(
     expect(last).toMatchObject({ writes: 3, s3Puts: 0, putEvents: 1, entries: 1 });
     expect(last.writeUnits).toBeLessThanOrEqual(4 + 3);
   },
-  120_000,
 );
 
 const Number1 = z.object({ n: z.number() });

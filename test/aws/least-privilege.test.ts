@@ -53,7 +53,7 @@ beforeAll(async () => {
   await useWebhooks();
   await useApi();
   lines = stack.lines();
-}, 120_000);
+});
 afterAll(() => stack?.close());
 
 async function pushCorpus(): Promise<void> {

@@ -129,7 +129,7 @@ describe("a dead letter that is moved back", () => {
       { type: "step.redriven", stepId: "@advance", by: "queue", base: 3 },
       { type: "job.completed" },
     ]);
-  }, 60_000);
+  });
 });
 
 test("a message that its queue has set aside is merely delivered again", async () => {

@@ -116,7 +116,7 @@ describe("server-sent events", () => {
     await until(() => source.readyState === EventSource.CLOSED);
     expect(got).toEqual(await caller.events(id));
     expect(proxy.happened).toEqual(["cut", "reset", "cut"]);
-  }, 60_000);
+  });
 
   test.skipIf(!hasCurl())("are read by curl -N", async () => {
     const { path, open } = await begin();

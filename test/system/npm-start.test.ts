@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { expect, onTestFinished, test } from "vitest";
 
-test("a SIGTERM that npm start gets ends the server in order, not only npm", { timeout: 30_000 }, async () => {
+test("a SIGTERM that npm start gets ends the server in order, not only npm", async () => {
   const npm = spawn("npm", ["start", "--", "--memory", "--port", "0"], {
     detached: true,
     stdio: ["ignore", "pipe", "inherit"],

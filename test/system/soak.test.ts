@@ -29,7 +29,7 @@ test("a short soak loses, doubles and calls again nothing, and leaves nothing be
   const { attempts, modelSteps, reruns, failed, throttled, calls, unreached } = report.figures;
   expect(attempts).toBe(modelSteps + reruns + failed + throttled);
   expect(calls).toBe(attempts - unreached);
-}, 180_000);
+}, 400_000);
 
 test.each([
   [["--jobs", "0"], "--jobs must be a whole number from 1"],

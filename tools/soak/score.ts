@@ -7,7 +7,7 @@ export const score = defineCapability({
   name: "score",
   input: z.object({ n: z.number(), refuse: z.boolean().default(false) }),
   output: z.object({ text: z.string() }),
-  timeoutMs: 4_000,
+  timeoutMs: 10_000,
   retry: { maxAttempts: 5, baseDelayMs: 200, maxDelayMs: 1_000 },
   onExhausted: "throw",
   async run({ n, refuse }, { jobId, stepId, attempt, signal, resources }) {

@@ -16,8 +16,8 @@ import { score } from "./score.ts";
 /** The shipped completion, in a hurry: a model that hangs is given up after seconds. */
 const hastyCompletion = {
   ...completion,
-  timeoutMs: 4_000,
-  leaseMs: 19_000,
+  timeoutMs: 10_000,
+  leaseMs: 25_000,
   retry: { maxAttempts: 5, baseDelayMs: 200, maxDelayMs: 1_000 },
 };
 

@@ -80,7 +80,7 @@ test("an outage of hours does not fill the queue: what is asked for anew waits u
   await pass(20);
   expect(ended(await states())).toBe(4);
   expect(await waiting()).toBe(0);
-}, 60_000);
+});
 
 test("a step whose message was lost in an outage of hours is called within a quarter of an hour of its end", async () => {
   const outage = providerDown();
@@ -95,7 +95,7 @@ test("a step whose message was lost in an outage of hours is called within a qua
   outage.end();
   await pass(16);
   expect(ended(await states())).toBe(6);
-}, 60_000);
+});
 
 test("what a rate lets through is not less for what is asked for anew", async () => {
   const { pass, states } = await fleet({
@@ -107,7 +107,7 @@ test("what a rate lets through is not less for what is asked for anew", async ()
   });
   await pass(63);
   expect(ended(await states())).toBeGreaterThanOrEqual(58);
-}, 60_000);
+});
 
 test("a message that may be a second one asks for no other: neither a step's that is done, nor the workflow's", async () => {
   const { clock, runtime, jobIds, published } = await fleet({
