@@ -39,7 +39,7 @@ async function deadLetterOf(jobId: string, queue: string): Promise<DeadLetter> {
       const letters = await embedded.runtime.queue.deadLetters(queue, 100);
       return letters.find(({ message }) => message.detail.jobId === jobId);
     },
-    { timeout: 30_000 },
+    { timeout: 60_000 },
   );
 }
 

@@ -60,7 +60,7 @@ async function open(at = url, headers: Record<string, string> = { "x-tenant-id":
     first: (fits) =>
       vi.waitUntil(
         () => messages.find((each) => Object.entries(fits).every(([key, value]) => (each as never)[key] === value)),
-        { timeout: 20_000 },
+        { timeout: 60_000 },
       ),
     events: (id) => messages.flatMap((each) => (each.type === "event" && each.id === id ? [each.event] : [])),
   };

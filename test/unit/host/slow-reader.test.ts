@@ -79,7 +79,7 @@ async function begin() {
 const all = Array.from({ length: EVENTS }, (_, n) => n + 1);
 /** Until nothing more is handed over. */
 async function stalled(accept: WebSocket): Promise<void> {
-  await vi.waitUntil(() => accept.bufferedAmount > 1_048_576, { timeout: 15_000 });
+  await vi.waitUntil(() => accept.bufferedAmount > 1_048_576, { timeout: 60_000 });
 }
 
 test("a reader that pauses is sent what waits once it goes on; no more than 1 MB and a frame waits for it", async () => {
@@ -92,7 +92,7 @@ test("a reader that pauses is sent what waits once it goes on; no more than 1 MB
   expect(accept.bufferedAmount).toBeLessThan(1_048_576 + 32_768);
   expect(accept.readyState).toBe(accept.OPEN);
   client.resume();
-  await vi.waitUntil(() => seqs().length >= 100, { timeout: 15_000, interval: 1 });
+  await vi.waitUntil(() => seqs().length >= 100, { timeout: 60_000, interval: 1 });
   client.pause();
   await stalled(accept);
   // It has made room meanwhile: its time begins anew.
@@ -100,7 +100,7 @@ test("a reader that pauses is sent what waits once it goes on; no more than 1 MB
   expect(accept.readyState).toBe(accept.OPEN);
   client.resume();
   await delivered;
-  await vi.waitUntil(() => complete() === 1, { timeout: 15_000 });
+  await vi.waitUntil(() => complete() === 1, { timeout: 60_000 });
   await clock.advance(60_000);
   expect(seqs()).toEqual(all);
   expect(accept.readyState).toBe(accept.OPEN);
@@ -122,7 +122,7 @@ test("one that takes nothing for 30 s is closed, and told from where to go on; n
   expect(last).toBeLessThan(EVENTS);
   const next = await connect(last);
   await delivery.deliver(jobId);
-  await vi.waitUntil(() => next.complete() === 1, { timeout: 15_000 });
+  await vi.waitUntil(() => next.complete() === 1, { timeout: 60_000 });
   expect([...slow.seqs(), ...next.seqs()]).toEqual(all);
 });
 

@@ -41,7 +41,7 @@ test("the emulator ends with its owner, also with one that nobody waits for and 
   if (owner === undefined || emulator === undefined) throw new Error(`it says ${said}`);
   process.kill(owner, "SIGKILL");
   try {
-    await expect.poll(() => isRunning(emulator), { timeout: 15_000 }).toBe(false);
+    await expect.poll(() => isRunning(emulator), { timeout: 30_000 }).toBe(false);
     expect(stateOf(owner)).toBe("Z");
   } finally {
     if (isRunning(emulator)) process.kill(-emulator, "SIGKILL");
