@@ -40,6 +40,7 @@ export async function* follow(
     channels.map(({ name }) => name),
   );
   let heardMs = performance.now();
+  let reached = false;
   for (;;) {
     signal?.throwIfAborted();
     const channel = channels.find(({ name }) => name === standing.channels[standing.at]);
@@ -52,6 +53,7 @@ export async function* follow(
     try {
       for await (const frame of watched(channel.open(jobId, cursor, scope.signal), patience, scope)) {
         heardMs = performance.now();
+        reached = true;
         if (frame.type === "event") {
           const { seq } = frame.event;
           if (seq <= cursor) continue;
@@ -78,7 +80,8 @@ export async function* follow(
     }
     const nowMs = performance.now();
     const steady = cursor > firstCursor || nowMs - openedMs >= policy.steadyMs;
-    const next = nextStanding(policy, standing, { error, steady, silentMs: nowMs - heardMs }, Math.random());
+    const ended = { error, steady, silentMs: nowMs - heardMs, reached };
+    const next = nextStanding(policy, standing, ended, Math.random());
     if (next === undefined) throw error ?? new ConnectionError("the server ends every connection at once");
     standing = next.standing;
     await pause(next.delayMs, signal);

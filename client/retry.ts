@@ -28,7 +28,8 @@ export interface RetryPolicy {
   readonly steadyMs: number;
   /** After so long on a lesser channel the best is tried again; doubles each time in vain, to ten times as long. */
   readonly climbMs: number;
-  /** Without any sign of life for so long a reader gives up. */
+  /** Without any sign of life for so long a reader gives up: where there never was one, and where there was. */
+  readonly reachMs: number;
   readonly giveUpMs: number;
 }
 
@@ -47,6 +48,7 @@ export const DEFAULT_RETRY: RetryPolicy = {
   failuresPerChannel: 2,
   steadyMs: 10_000,
   climbMs: 60_000,
+  reachMs: 60_000,
   giveUpMs: 600_000,
 };
 
@@ -102,8 +104,10 @@ export interface Ended {
   readonly error?: unknown;
   /** It brought events, or lived for long. */
   readonly steady: boolean;
-  /** Since anything was heard on any channel. */
+  /** Since anything was heard on any channel, or since the beginning. */
   readonly silentMs: number;
+  /** Something was heard at some time. */
+  readonly reached: boolean;
 }
 
 export interface Next {
@@ -120,7 +124,7 @@ export const standingOn = (policy: RetryPolicy, channels: readonly ChannelName[]
 
 /** Where a reader goes on after a connection has ended, always from its cursor. Undefined: the error is for the caller. */
 export function nextStanding(policy: RetryPolicy, standing: Standing, ended: Ended, random: number): Next | undefined {
-  const { error, steady, silentMs } = ended;
+  const { error, steady, silentMs, reached } = ended;
   if (error instanceof UnavailableError) return without(standing);
   if (error !== undefined && !isPassing(error)) return undefined;
   const isLast = standing.at === standing.channels.length - 1;
@@ -135,7 +139,7 @@ export function nextStanding(policy: RetryPolicy, standing: Standing, ended: End
   if (!isLast && (isTurnedAway || failures >= policy.failuresPerChannel)) {
     return { standing: { ...standing, at: standing.at + 1, failures: 0 }, delayMs: 0 };
   }
-  if (silentMs >= policy.giveUpMs) return undefined;
+  if (silentMs >= (reached ? policy.giveUpMs : policy.reachMs)) return undefined;
   const delayMs = Math.max(backOff(policy, failures, random), retryAfterOf(error));
   return { standing: { ...standing, failures }, delayMs };
 }

@@ -60,7 +60,7 @@ describe("a request", () => {
 describe("a reader", () => {
   const all: readonly ChannelName[] = ["websocket", "sse", "poll"];
   const best = standingOn(policy, all);
-  const broken = { error: lost, steady: false, silentMs: 0 };
+  const broken = { error: lost, steady: false, silentMs: 0, reached: true };
 
   test("tries a channel twice, then the next, and stays on the last", () => {
     let standing = best;
@@ -88,7 +88,7 @@ describe("a reader", () => {
   });
 
   test("whose connection ends in order, but at once, counts that as a failure", () => {
-    const next = nextStanding(policy, best, { steady: false, silentMs: 0 }, 0);
+    const next = nextStanding(policy, best, { steady: false, silentMs: 0, reached: true }, 0);
     expect(next).toEqual({ standing: { ...best, failures: 1 }, delayMs: 250 });
   });
 
@@ -112,6 +112,12 @@ describe("a reader", () => {
     const last = { ...best, at: 2 };
     expect(nextStanding(policy, last, { ...broken, silentMs: 599_999 }, 0)).toBeDefined();
     expect(nextStanding(policy, last, { ...broken, silentMs: 600_000 }, 0)).toBeUndefined();
+  });
+
+  test("gives up after a minute where there never was a sign of life", () => {
+    const never = { ...broken, reached: false };
+    expect(nextStanding(policy, { ...best, at: 2 }, { ...never, silentMs: 59_999 }, 0)).toBeDefined();
+    expect(nextStanding(policy, { ...best, at: 2 }, { ...never, silentMs: 60_000 }, 0)).toBeUndefined();
   });
 
   test("that climbs falls back after one failure, and waits twice as long to climb again", () => {
