@@ -3,8 +3,9 @@ import { pollChannel } from "./channels/poll.ts";
 import { sseChannel } from "./channels/sse.ts";
 import { type WebSocketConstructor, webSocketChannel } from "./channels/websocket.ts";
 import { type Fetch, Http } from "./http.ts";
-import { type CallOptions, Job, type JobDeps, type TypedJobView } from "./job.ts";
+import { type CallOptions, Job, type JobDeps, type SubmittedJob, type TypedJobView } from "./job.ts";
 import { Listing } from "./listing.ts";
+import { randomKey } from "./random-key.ts";
 import { type ChannelName, DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import type { TicketSource } from "./tickets.ts";
 import type { AnyWorkflow, InputOf, NameOf, WorkflowShape } from "./typed.ts";
@@ -84,7 +85,8 @@ export class SluiceClient {
   readonly #deps: JobDeps;
 
   constructor(options: ClientOptions) {
-    const base = new URL(options.url);
+    // In a page, a path is below the page's own site.
+    const base = new URL(options.url, (globalThis as { location?: { href: string } }).location?.href);
     if (!base.pathname.endsWith("/")) base.pathname += "/";
     const headers: Record<string, string> = {};
     if (options.key !== undefined) headers.authorization = `Bearer ${options.key}`;
@@ -116,8 +118,8 @@ export class SluiceClient {
   async submit<W extends WorkflowShape = AnyWorkflow>(
     workflow: NameOf<W>,
     input: InputOf<W>,
-    { idempotencyKey = crypto.randomUUID(), deadlineMs, startAt, webhook, waitSeconds = 0, signal }: SubmitOptions = {},
-  ): Promise<Job<W>> {
+    { idempotencyKey = randomKey(), deadlineMs, startAt, webhook, waitSeconds = 0, signal }: SubmitOptions = {},
+  ): Promise<SubmittedJob<W>> {
     const options = { deadlineMs, startAt: startAt instanceof Date ? startAt.toISOString() : startAt, webhook };
     const { body } = await this.#http.json<TypedJobView<W>>({
       method: "POST",
@@ -131,7 +133,7 @@ export class SluiceClient {
       repeatable: true,
       extraMs: waitSeconds * 1_000,
     });
-    return new Job<W>(body.id, this.#deps, body);
+    return new Job<W>(body.id, this.#deps, body) as SubmittedJob<W>;
   }
 
   /** A handle of a job that was submitted before, here or elsewhere. */

@@ -15,6 +15,7 @@ export {
   type EventsOptions,
   type ForkOptions,
   Job,
+  type SubmittedJob,
   type TextOptions,
   type TypedJobView,
 } from "./job.ts";

@@ -2,6 +2,7 @@ import type { Channel } from "./channels/channel.ts";
 import { JobEndedError, UnavailableError } from "./errors.ts";
 import { type FollowOptions, follow, type Update } from "./follow.ts";
 import type { Http } from "./http.ts";
+import { randomKey } from "./random-key.ts";
 import type { ChannelName, RetryPolicy } from "./retry.ts";
 import { pause } from "./scope.ts";
 import { TextAssembler, type TextChunk } from "./text.ts";
@@ -45,7 +46,7 @@ export interface JobDeps {
 /** A job on the server, by its id. Making one asks the server nothing. */
 export class Job<W extends WorkflowShape = AnyWorkflow> {
   readonly id: string;
-  /** What the server answered to the submission, if this handle is from one. */
+  /** What the server answered to the submission, where this handle is from one. */
   readonly accepted: TypedJobView<W> | undefined;
   readonly #deps: JobDeps;
 
@@ -123,7 +124,7 @@ export class Job<W extends WorkflowShape = AnyWorkflow> {
   }
 
   /** Begins a new job with what answered steps up to a completed one. */
-  async fork({ signal, idempotencyKey = crypto.randomUUID(), ...body }: ForkOptions = {}): Promise<Job<W>> {
+  async fork({ signal, idempotencyKey = randomKey(), ...body }: ForkOptions = {}): Promise<SubmittedJob<W>> {
     const { body: view } = await this.#deps.http.json<TypedJobView<W>>({
       method: "POST",
       path: this.#path("fork"),
@@ -132,7 +133,7 @@ export class Job<W extends WorkflowShape = AnyWorkflow> {
       signal,
       repeatable: true,
     });
-    return new Job<W>(view.id, this.#deps, view);
+    return new Job<W>(view.id, this.#deps, view) as SubmittedJob<W>;
   }
 
   /** For a reader that has no key, such as a page in a browser: lets it read this job's events. */
@@ -150,6 +151,9 @@ export class Job<W extends WorkflowShape = AnyWorkflow> {
     return command === undefined ? path : `${path}/${command}`;
   }
 }
+
+/** The handle that a submission or a fork gives. */
+export type SubmittedJob<W extends WorkflowShape = AnyWorkflow> = Job<W> & { readonly accepted: TypedJobView<W> };
 
 export interface ForkOptions extends ForkRequest, CallOptions {
   /** @default a random one */

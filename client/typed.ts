@@ -1,3 +1,5 @@
+import type { Json } from "./wire.ts";
+
 /** A schema of the Standard Schema kind (standardschema.dev), of which only the types count: zod's are. */
 interface TypedSchema {
   readonly "~standard": { readonly types?: { readonly input: unknown; readonly output: unknown } | undefined };
@@ -10,15 +12,11 @@ export interface WorkflowShape {
   readonly output: TypedSchema;
 }
 
-/** Stands for a workflow that the caller does not name. */
+/** Stands for a workflow that the caller does not name: takes anything, gives JSON. */
 export interface AnyWorkflow {
   readonly name: string;
-  readonly input: AnySchema;
-  readonly output: AnySchema;
-}
-
-interface AnySchema {
-  readonly "~standard": { readonly types?: { readonly input: unknown; readonly output: unknown } };
+  readonly input: { readonly "~standard": { readonly types?: { readonly input: unknown; readonly output: unknown } } };
+  readonly output: { readonly "~standard": { readonly types?: { readonly input: Json; readonly output: Json } } };
 }
 
 type TypesOf<S extends TypedSchema> = NonNullable<S["~standard"]["types"]>;

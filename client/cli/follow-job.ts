@@ -31,7 +31,7 @@ export async function followJob(job: Job, context: Context, { after, stay }: Fol
     const view = await job.get({ signal });
     if (view.status === "dead-lettered" && view.steps.every(({ status }) => !IN_WORK.has(status))) break;
   }
-  const view = (await job.get({ signal })) as JobView;
+  const view = await job.get({ signal });
   if (json) terminal.line(JSON.stringify(view));
   else {
     printer?.end();

@@ -67,7 +67,7 @@ export const redrive: Command = {
       reason,
       signal,
     });
-    return tell(view as JobView, context);
+    return tell(view, context);
   },
 };
 
@@ -87,7 +87,7 @@ export const discard: Command = {
       reason: flags.required("reason"),
       signal: context.signal,
     });
-    return tell(view as JobView, context);
+    return tell(view, context);
   },
 };
 
@@ -101,7 +101,7 @@ export const cancel: Command = {
   examples: ['cancel job_… --reason "not needed"'],
   async run(context, [id = ""], flags) {
     const view = await context.client.job(id).cancel({ reason: flags.text("reason"), signal: context.signal });
-    return tell(view as JobView, context);
+    return tell(view, context);
   },
 };
 
@@ -120,7 +120,7 @@ export const signal: Command = {
       reason: flags.text("reason"),
       signal: context.signal,
     });
-    return tell(view as JobView, context);
+    return tell(view, context);
   },
 };
 
@@ -142,6 +142,6 @@ export const fork: Command = {
       ...(input !== undefined && { input: jsonOf(input, "input") }),
       signal: context.signal,
     });
-    return tell(job.accepted as JobView, context);
+    return tell(job.accepted, context);
   },
 };

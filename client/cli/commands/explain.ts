@@ -1,4 +1,4 @@
-import type { JobEvent, JobView } from "../../wire.ts";
+import type { JobEvent } from "../../wire.ts";
 import { type Command, EXIT } from "../command.ts";
 import { explain, sectionsOf } from "../explain-job.ts";
 import { printable } from "../terminal.ts";
@@ -13,7 +13,7 @@ export const explainCommand: Command = {
   examples: ["explain job_…", "explain job_… --json | jq .remedies"],
   async run({ client, terminal, signal, json, connection }, [id = ""]) {
     const job = client.job(id);
-    const view = (await job.get({ signal })) as JobView;
+    const view = await job.get({ signal });
     const events: JobEvent[] = [];
     for await (const event of job.events({ signal, channel: "poll" })) {
       events.push(event);

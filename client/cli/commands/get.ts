@@ -1,4 +1,3 @@
-import type { JobView } from "../../wire.ts";
 import { type Command, EXIT } from "../command.ts";
 import { costText } from "../phrases.ts";
 import { printResult } from "../print-result.ts";
@@ -13,7 +12,7 @@ export const get: Command = {
   flags: [],
   examples: ["get job_…", "get job_… --json | jq .steps"],
   async run({ client, terminal, signal, json }, [id = ""]) {
-    const view = (await client.get(id, { signal })) as JobView;
+    const view = await client.get(id, { signal });
     if (json) terminal.line(JSON.stringify(view));
     else {
       terminal.line(`${view.id}  ${view.workflow}  ${view.status}`);

@@ -1,4 +1,4 @@
-import { hasEnded, type JobView } from "../../wire.ts";
+import { hasEnded } from "../../wire.ts";
 import { type Command, UsageError } from "../command.ts";
 import { exitOf, followJob } from "../follow-job.ts";
 import { inputOf, jsonOf } from "../input.ts";
@@ -56,7 +56,7 @@ export const submit: Command = {
       ...(deadlineMs !== undefined && { deadlineMs }),
     });
     if (flags.has("follow")) return followJob(job, context, { stay: flags.has("stay") });
-    const view = job.accepted as JobView;
+    const view = job.accepted;
     if (json) terminal.line(JSON.stringify(view));
     else {
       terminal.line(job.id);
