@@ -20,18 +20,22 @@ export interface FollowJobOptions {
 export async function followJob(job: Job, context: Context, { after, stay }: FollowJobOptions): Promise<ExitCode> {
   const { terminal, signal, json } = context;
   // Where there is no server, or no such job, that is said at once.
-  await job.get({ signal });
+  let view = await job.get({ signal });
   const printer = json ? undefined : new JobPrinter(terminal);
   const assembler = new TextAssembler();
-  for await (const update of job.follow({ after, signal })) {
+  const isNew = after === undefined || after < view.seq;
+  for await (const update of isNew || stay || !isStuck(view) ? job.follow({ after, signal }) : []) {
     if (update.type === "event") printer?.event(update.event);
     const chunk = assembler.add(update);
     if (chunk !== undefined) printer?.text(chunk);
-    if (stay || update.type !== "event" || update.event.type !== "step.dead_lettered") continue;
-    const view = await job.get({ signal });
-    if (view.status === "dead-lettered" && view.steps.every(({ status }) => !IN_WORK.has(status))) break;
+    if (stay || update.type !== "event") continue;
+    const { seq, type } = update.event;
+    if (seq > view.seq && (type === "step.dead_lettered" || view.status === "dead-lettered")) {
+      view = await job.get({ signal });
+    }
+    if (seq >= view.seq && isStuck(view)) break;
   }
-  const view = await job.get({ signal });
+  view = await job.get({ signal });
   if (json) terminal.line(JSON.stringify(view));
   else {
     printer?.end();
@@ -42,6 +46,10 @@ export async function followJob(job: Job, context: Context, { after, stay }: Fol
 }
 
 const IN_WORK: ReadonlySet<string> = new Set(["requested", "running", "retrying"]);
+
+/** Nothing but a person can go on with it. */
+const isStuck = ({ status, steps, timers = [] }: JobView): boolean =>
+  status === "dead-lettered" && steps.every((step) => !IN_WORK.has(step.status)) && timers.every(({ fired }) => fired);
 
 export const exitOf = ({ status }: Pick<JobView, "status">): ExitCode =>
   status === "completed" ? EXIT.done : hasEnded(status) ? EXIT.failed : status === "running" ? EXIT.done : EXIT.waits;

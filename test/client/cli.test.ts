@@ -143,6 +143,22 @@ describe("watch", () => {
     await job.cancel();
   });
 
+  test("shows all that has happened to a job that waits for a person once more, and ends there", async () => {
+    const { id } = await deadLettered();
+    await sluice(["redrive", id, "--step", "only"]);
+    const job = client.job(id);
+    let letters = 0;
+    let last = 0;
+    for await (const { type, seq } of job.events()) {
+      last = seq;
+      if (type === "step.dead_lettered" && ++letters === 2) break;
+    }
+    const { code, out } = await sluice(["watch", id]);
+    expect(code).toBe(5);
+    expect(out.match(/^dead /gm)).toHaveLength(2);
+    expect(await sluice(["watch", id, "--after", String(last)])).toMatchObject({ code: 5 });
+  });
+
   test("says at once that there is no such job", async () => {
     expect(await sluice(["watch", "job_aaaaaaaaaaaaaaaaaaaaaaaaaa"])).toMatchObject({ code: 3, out: "" });
   });
