@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { JobPrinter } from "../../client/cli/job-printer.ts";
 import { run } from "../../client/cli/run.ts";
 import { terminalOn } from "../../client/cli/terminal.ts";
 import { SluiceClient } from "../../client/index.ts";
@@ -228,6 +229,25 @@ test("events are lines of JSON, or of words, from a cursor", async () => {
   expect((await sluice(["events", job.id])).out).toMatch(/^ {4}1 {6}0\.00 s {2}job\.submitted {6}echoes\n/);
   expect((await sluice(["events", job.id, "--after", "x"])).code).toBe(2);
   expect((await sluice(["events", job.id, "--after", "5"])).out).toBe("");
+});
+
+test("events of a job that goes on end with what there is, unless they are followed", async () => {
+  const job = await client.submit("sleepy", { ms: 60_000, steps: 1 });
+  for await (const { type } of job.events()) if (type === "step.started") break;
+  expect((await sluice(["events", job.id])).out.trimEnd().split("\n")).toHaveLength(3);
+  await job.cancel();
+});
+
+test("text of steps that stream at once is told apart, each line whole", () => {
+  const lines: string[] = [];
+  const printer = new JobPrinter(terminalOn({ write: (text: string) => lines.push(text) }, process.stderr, {}));
+  const say = (stepId: string, text: string, anew: boolean) =>
+    printer.text({ stepId, attempt: 1, offset: 0, text, anew });
+  say("a", "one", true);
+  say("b", "two", true);
+  say("a", " three", false);
+  printer.end();
+  expect(lines.join("")).toBe("--- a\none\n--- b\ntwo\n--- a goes on\n three\n");
 });
 
 test("jobs are listed, as many as were asked for", async () => {
