@@ -28,7 +28,7 @@ export interface ClientOptions {
   readonly tenant?: string | undefined;
   /**
    * In the place of a key, where there must be none: gets a ticket for a job from one's own server. With it only events can
-   * be read, live.
+   * be read, on every channel.
    */
   readonly ticket?: TicketSource;
   /** @default the runtime's */
@@ -104,7 +104,7 @@ export class SluiceClient {
         ticketOf: options.ticket,
       }),
       sseChannel(this.#http, options.ticket),
-      pollChannel(this.#http, policy),
+      pollChannel(this.#http, policy, options.ticket),
     ];
     this.#deps = {
       http: this.#http,

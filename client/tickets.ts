@@ -26,3 +26,9 @@ export const ticketRequest = (jobId: string, { ttlSeconds, signal }: TicketOptio
   signal,
   repeatable: true,
 });
+
+/** What a ticket lets in by, as a query's `ticket`; undefined where a key does. */
+export async function secretOf(source: TicketSource | undefined, jobId: string, signal: AbortSignal) {
+  const ticket = await source?.(jobId, signal);
+  return typeof ticket === "object" ? ticket.ticket : ticket;
+}

@@ -1,7 +1,7 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { ConnectionError, UnavailableError } from "../errors.ts";
 import { type Http, reasonOf } from "../http.ts";
-import type { TicketSource } from "../tickets.ts";
+import { secretOf, type TicketSource } from "../tickets.ts";
 import type { Delta, JobEvent } from "../wire.ts";
 import type { Channel, Frame } from "./channel.ts";
 
@@ -10,10 +10,9 @@ export function sseChannel(http: Http, ticketOf: TicketSource | undefined): Chan
   return {
     name: "sse",
     async *open(jobId, after, signal): AsyncGenerator<Frame> {
-      const ticket = await ticketOf?.(jobId, signal);
       const response = await http.open({
         path: `v1/jobs/${encodeURIComponent(jobId)}/events`,
-        query: { after: after === 0 ? undefined : after, ticket: typeof ticket === "object" ? ticket.ticket : ticket },
+        query: { after: after === 0 ? undefined : after, ticket: await secretOf(ticketOf, jobId, signal) },
         headers: { accept: "text/event-stream", ...(after > 0 && { "last-event-id": String(after) }) },
         signal,
       });

@@ -1,7 +1,7 @@
 import { ConnectionError, SluiceError, UnavailableError } from "../errors.ts";
 import type { Http } from "../http.ts";
 import type { RetryPolicy } from "../retry.ts";
-import { type Ticket, type TicketSource, ticketRequest } from "../tickets.ts";
+import { secretOf, type Ticket, type TicketSource, ticketRequest } from "../tickets.ts";
 import type { Delta, JobEvent, Problem } from "../wire.ts";
 import type { Channel, Frame } from "./channel.ts";
 import { Inbox } from "./inbox.ts";
@@ -46,7 +46,7 @@ type ServerFrame =
 
 /** One connection with one subscription, let in by a ticket: a browser's WebSocket takes no headers, and so needs no other way. */
 export function webSocketChannel(props: WebSocketProps): Channel {
-  const { http, policy, WebSocket } = props;
+  const { policy, WebSocket } = props;
   return {
     name: "websocket",
     async *open(jobId, after, signal): AsyncGenerator<Frame> {
@@ -107,7 +107,7 @@ export function webSocketChannel(props: WebSocketProps): Channel {
           if (frame.type === "event") {
             yield {
               type: "event",
-              event: frame.ref === undefined ? frame.event : await whole(http, frame.event, frame.ref, signal),
+              event: frame.ref === undefined ? frame.event : await whole(props, frame.event, frame.ref, signal),
             };
             cursor = Math.max(cursor, frame.event.seq);
           } else if (frame.type === "delta") {
@@ -157,8 +157,14 @@ async function ticketOfServer(http: Http, jobId: string, signal: AbortSignal) {
 }
 
 /** An event that did not fit into a frame, from the page that has it whole. */
-async function whole(http: Http, { seq }: JobEvent, ref: string, signal: AbortSignal): Promise<JobEvent> {
-  const { body } = await http.once<{ events: readonly JobEvent[] }>({ path: ref.replace(/^\/+/, ""), signal });
+async function whole(
+  { http, ticketOf }: WebSocketProps,
+  { seq, jobId }: JobEvent,
+  ref: string,
+  signal: AbortSignal,
+): Promise<JobEvent> {
+  const query = { ticket: await secretOf(ticketOf, jobId, signal) };
+  const { body } = await http.once<{ events: readonly JobEvent[] }>({ path: ref.replace(/^\/+/, ""), query, signal });
   const event = body.events.find((found) => found.seq === seq);
   if (event === undefined) throw new ConnectionError(`${ref} does not have event ${seq}`);
   return event;

@@ -185,3 +185,22 @@ test("a ticket goes in the place of a key, a new one for each connection", async
   expect(await seqsOf(client.job(JOB_ID).events({ after: 38 }))).toEqual([39, 40]);
   expect(side.asked.map((line) => line.split("ticket=")[1])).toEqual([`${JOB_ID}-1`, `${JOB_ID}-2`]);
 });
+
+test("a ticket that expires while polling is replaced by a new one, once", async () => {
+  let tickets = 0;
+  await using side = await httpSide((request, response) => {
+    const ticket = new URL(request.url ?? "", "http://x").searchParams.get("ticket");
+    const after = afterOf(request);
+    if ((ticket === "t1" || ticket === "used up") && after > 0)
+      return json(response, 401, problem(401, "Unauthorized"));
+    json(response, 200, { events: log.slice(after, after + 20), next: after + 20, ended: after + 20 === log.length });
+  });
+  const options = { url: side.url, channel: "poll" as const, retry: HASTY };
+  const client = new SluiceClient({ ...options, ticket: async () => `t${++tickets}` });
+  expect(await seqsOf(client.job(JOB_ID).events())).toEqual(upTo(40));
+  expect(tickets).toBe(2);
+  side.asked.length = 0;
+  const usedUp = new SluiceClient({ ...options, ticket: async () => "used up" });
+  await expect(seqsOf(usedUp.job(JOB_ID).events())).rejects.toMatchObject({ status: 401 });
+  expect(side.asked).toHaveLength(3);
+});
