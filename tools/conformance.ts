@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import type { TenantId } from "../src/contract/ids.ts";
 import { secretsClient } from "../src/engines/aws/aws-clients.ts";
 import type { CaseReport } from "../test/conformance/case-reporter.ts";
-import { type Connection, TARGETS, type Target, withSlash } from "../test/conformance/target.ts";
+import { type Connection, socketBeside, TARGETS, type Target, withSlash } from "../test/conformance/target.ts";
 import { endWith, parseOrExplain } from "./command-line.ts";
 import { checkJsonFile, writeJson } from "./json-file.ts";
 import { KeySecret } from "./key-secret.ts";
@@ -19,6 +19,7 @@ const USAGE = `Usage: npm run conformance -- --outputs FILE [--instance ID]     
   --outputs FILE   what \`cdk deploy --outputs-file FILE\` wrote; keys of two new tenants are made, and revoked at the end
   --instance ID    which instance, where the file has several
   --url URL        that below which v1/jobs is
+  --socket-url URL where clients connect by WebSocket (default v1/socket below the URL)
   --key, --other-key   keys of two tenants
   --target NAME    whose exceptions hold: ${TARGETS.join(", ")} (default aws)
   --only TEXT      only cases with this in their name
@@ -39,11 +40,12 @@ async function main(): Promise<number> {
   }
   const target = targetOf(values.target ?? "aws");
   if (values.outputs !== undefined) {
-    const { ApiUrl, KeysSecretArn, Region } = readOutputs(values.outputs, values.instance);
+    const { ApiUrl, KeysSecretArn, Region, SocketUrl } = readOutputs(values.outputs, values.instance);
     const secret = new KeySecret(secretsClient({ region: Region }), KeysSecretArn);
     const name = `conformance-${randomBytes(4).toString("hex")}`;
+    const url = withSlash(ApiUrl);
     const run = (key = "", otherKey = "") =>
-      conform({ target, url: withSlash(ApiUrl), key, otherKey }, values, NEW_KEYS_MS);
+      conform({ target, url, socketUrl: SocketUrl ?? socketBeside(url), key, otherKey }, values, NEW_KEYS_MS);
     const tenants = [`${name}-a`, `${name}-b`] as TenantId[];
     return withTemporaryKeys(secret, tenants, run, (message) => console.error(message));
   }
@@ -53,7 +55,8 @@ async function main(): Promise<number> {
   if (!url || !key || !otherKey)
     throw new UsageError(`${missing.map(([flag]) => flag).join(", ")} missing\n\n${USAGE}`);
   if (key === otherKey) throw new UsageError("--key and --other-key are the same: they must be of two tenants");
-  return conform({ target, url: urlOf(url), key, otherKey }, values, 0);
+  const socketUrl = values["socket-url"] ?? socketBeside(urlOf(url));
+  return conform({ target, url: urlOf(url), socketUrl, key, otherKey }, values, 0);
 }
 
 async function conform(
@@ -107,6 +110,7 @@ function flags() {
     outputs: { type: "string" },
     instance: { type: "string" },
     url: { type: "string" },
+    "socket-url": { type: "string" },
     key: { type: "string" },
     "other-key": { type: "string" },
     target: { type: "string" },

@@ -12,6 +12,8 @@ const Outputs = z.object({
   KeysSecretArn: z.string().regex(/^arn:[\w-]+:secretsmanager:/, "must be the ARN of a secret"),
   BucketName: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must be the name of a bucket"),
   Region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "must be a region"),
+  /** Where there is a WebSocket API. */
+  SocketUrl: z.url({ protocol: /^wss?$/, error: "must be a URL of a WebSocket" }).optional(),
 });
 export type InstanceOutputs = z.output<typeof Outputs>;
 const KEYS = Object.keys(Outputs.shape);

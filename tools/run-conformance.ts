@@ -25,7 +25,7 @@ export async function runConformance(connection: Connection, { only, signal }: R
   const dir = mkdtempSync(join(tmpdir(), "sluice-conformance-"));
   const file = join(dir, "report.json");
   try {
-    const { target, url, key, otherKey } = connection;
+    const { target, url, socketUrl, key, otherKey } = connection;
     const code = await vitest(
       [
         ...["run", "--project", "conformance", "--reporter", "./test/conformance/case-reporter.ts"],
@@ -35,6 +35,7 @@ export async function runConformance(connection: Connection, { only, signal }: R
       {
         [VARIABLES.target]: target,
         [VARIABLES.url]: url,
+        [VARIABLES.socketUrl]: socketUrl,
         [VARIABLES.key]: key,
         [VARIABLES.otherKey]: otherKey,
         [REPORT_VARIABLE]: file,

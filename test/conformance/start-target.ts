@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { type Connection, connectionOf, withSlash } from "./target.ts";
+import { type Connection, connectionOf, socketBeside, withSlash } from "./target.ts";
 
 export const CONFORMANCE_APP = "test/conformance/app/sluice.ts";
 const START_MS = 30_000;
@@ -56,7 +56,14 @@ export async function startEmbedded(app: string): Promise<{ readonly connection:
   };
   try {
     const url = await urlOf(child);
-    return { connection: { target: "embedded", url: withSlash(url), key, otherKey }, stop };
+    const connection = {
+      target: "embedded",
+      url: withSlash(url),
+      socketUrl: socketBeside(url),
+      key,
+      otherKey,
+    } as const;
+    return { connection, stop };
   } catch (error) {
     await stop();
     throw error;

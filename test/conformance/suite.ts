@@ -2,7 +2,7 @@ import { test as base, inject } from "vitest";
 import { Caller } from "./caller.ts";
 import { PATIENCE } from "./target.ts";
 
-const { url, key, otherKey, target } = inject("connection");
+const { url, socketUrl, key, otherKey, target } = inject("connection");
 
 const caller = (of: string | undefined): Caller => new Caller({ url, key: of, patience: PATIENCE[target] });
 
@@ -12,6 +12,7 @@ const caller = (of: string | undefined): Caller => new Caller({ url, key: of, pa
  */
 export const test = base
   .extend("keys", { key, otherKey })
+  .extend("socketUrl", socketUrl)
   .extend("api", ({ keys }, { onCleanup }) => checked(keys.key, onCleanup))
   .extend("other", ({ keys }, { onCleanup }) => checked(keys.otherKey, onCleanup))
   .extend("nobody", () => caller(undefined));

@@ -6,6 +6,8 @@ export interface Connection {
   readonly target: Target;
   /** Where `v1/jobs` is below; ends in a slash. */
   readonly url: string;
+  /** Where clients connect by WebSocket. */
+  readonly socketUrl: string;
   /** Two keys, of two tenants. */
   readonly key: string;
   readonly otherKey: string;
@@ -15,6 +17,7 @@ export interface Connection {
 export const VARIABLES = {
   target: "SLUICE_CONFORMANCE_TARGET",
   url: "SLUICE_CONFORMANCE_URL",
+  socketUrl: "SLUICE_CONFORMANCE_SOCKET_URL",
   key: "SLUICE_CONFORMANCE_KEY",
   otherKey: "SLUICE_CONFORMANCE_OTHER_KEY",
 } as const satisfies Record<keyof Connection, string>;
@@ -56,8 +59,12 @@ export function connectionOf(env: NodeJS.ProcessEnv): Connection | undefined {
   if (target === undefined) {
     throw new Error(`${VARIABLES.target} must be one of ${TARGETS.join(", ")}; got ${JSON.stringify(value("target"))}`);
   }
-  return { target, url: withSlash(value("url")), key: value("key"), otherKey: value("otherKey") };
+  const url = withSlash(value("url"));
+  return { target, url, socketUrl: value("socketUrl"), key: value("key"), otherKey: value("otherKey") };
 }
+
+/** Where the socket is beside an HTTP API that serves both, as the embedded engine does. */
+export const socketBeside = (url: string): string => `${withSlash(url).replace(/^http/, "ws")}v1/socket`;
 
 export const withSlash = (url: string): string => (url.endsWith("/") ? url : `${url}/`);
 

@@ -9,7 +9,7 @@ import { KeySet } from "../../lambdas/authorizer/keys.ts";
 import { SecretsManager } from "../../src/testing/local-aws/secrets-manager.ts";
 import { exceptions, staleExceptions } from "../conformance/exceptions.ts";
 import { CONFORMANCE_APP, startEmbedded } from "../conformance/start-target.ts";
-import { VARIABLES } from "../conformance/target.ts";
+import { socketBeside, VARIABLES } from "../conformance/target.ts";
 import { GatewayFront } from "./gateway-front.ts";
 import { FAULTY_APP, type TemporaryFolder, temporaryFolder } from "./server.ts";
 
@@ -240,7 +240,8 @@ describe("what cannot be run is told with 2", () => {
 
 test("every exception names a case of the suite, and no two cases share a name", async () => {
   const program = ["node_modules/vitest/vitest.mjs", "list", "--project", "conformance", "--json", "--no-static-parse"];
-  const connection = { target: "aws", url: "http://127.0.0.1:1/", key: "a", otherKey: "b" };
+  const url = "http://127.0.0.1:1/";
+  const connection = { target: "aws", url, socketUrl: socketBeside(url), key: "a", otherKey: "b" };
   const nowhere = Object.entries(VARIABLES).map(([of, name]) => [name, connection[of as keyof typeof connection]]);
   const child = spawn(process.execPath, program, { env: { ...process.env, ...Object.fromEntries(nowhere) } });
   let stdout = "";
