@@ -268,6 +268,28 @@ export interface Records {
   remove(owner: Owner, key: string): Promise<boolean>;
 }
 
+/** What a ticket opens: the events of one job, until it expires. */
+export interface TicketGrant {
+  readonly tenant: TenantId;
+  readonly jobId: JobId;
+  readonly expiresMs: number;
+}
+
+export interface OpenedTicket extends TicketGrant {
+  /** Random: no two tickets have the same. */
+  readonly id: string;
+}
+
+/** Signed texts that stand for a key where none can be sent. Whether one has expired is for the caller to say. */
+export interface Tickets {
+  /** A new ticket, of characters that mean nothing in a URL. */
+  issue(grant: TicketGrant): Promise<string>;
+  /** What was granted, or undefined for a text that {@link issue} did not make. */
+  open(ticket: string): Promise<OpenedTicket | undefined>;
+  /** Uses a ticket up: true for the first who asks, false for all others. Kept at least until it expires. */
+  burn(ticket: OpenedTicket): Promise<boolean>;
+}
+
 /** Values too large for a commit. Content-addressed below a job: writing one twice is harmless. */
 export interface Blobs {
   put(jobId: JobId, text: string): Promise<BlobRef>;

@@ -1,12 +1,15 @@
 import { topics } from "../../src/contract/messages.ts";
 import { openAwsEngine } from "../../src/engines/aws/aws-engine.ts";
 import { DynamoDbLimits } from "../../src/engines/aws/dynamodb-limits.ts";
+import { DynamoDbTickets } from "../../src/engines/aws/dynamodb-tickets.ts";
+import { functionClock } from "../../src/engines/aws/function-clock.ts";
 import { testBlobs } from "../../src/testing/contracts/blobs.ts";
 import { testEventLog } from "../../src/testing/contracts/event-log.ts";
 import { testJobIndex } from "../../src/testing/contracts/job-index.ts";
 import { testLimits } from "../../src/testing/contracts/limits.ts";
 import { testRecords } from "../../src/testing/contracts/records.ts";
 import { testSnapshots } from "../../src/testing/contracts/snapshots.ts";
+import { testTickets } from "../../src/testing/contracts/tickets.ts";
 import { testTopics } from "../../src/testing/contracts/topics.ts";
 import { startLocalAws } from "../../src/testing/local-aws/local-aws.ts";
 
@@ -32,3 +35,10 @@ testBlobs(where, factory);
 testSnapshots(where, factory);
 testRecords(where, factory, { expire: true });
 testLimits(where, factory, { runs: 10 });
+testTickets(where, async () => {
+  const [own, other] = await Promise.all([startLocalAws({ queues: [] }), startLocalAws({ queues: [] })]);
+  const of = ({ clients, table }: typeof own): DynamoDbTickets =>
+    new DynamoDbTickets({ client: clients.dynamoDb, tableName: table, clock: functionClock });
+  const close = async (): Promise<void> => void (await Promise.all([own.close(), other.close()]));
+  return { tickets: of(own), peer: of(own), stranger: of(other), close };
+});

@@ -16,6 +16,7 @@ import { testJobIndex } from "../../src/testing/contracts/job-index.ts";
 import { testLimits } from "../../src/testing/contracts/limits.ts";
 import { testRecords } from "../../src/testing/contracts/records.ts";
 import { testSubscribers } from "../../src/testing/contracts/subscribers.ts";
+import { testTickets } from "../../src/testing/contracts/tickets.ts";
 import { testTopics } from "../../src/testing/contracts/topics.ts";
 import { testWorkQueue } from "../../src/testing/contracts/work-queue.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
@@ -66,6 +67,11 @@ for (const [where, factory] of [
   testBlobs(where, factory);
   testRecords(where, factory);
   testLimits(where, factory);
+  testTickets(where, async () => {
+    const [port, other] = [await factory(), await factory()];
+    const close = async (): Promise<void> => void (await Promise.all([port.close(), other.close()]));
+    return { tickets: port.tickets, stranger: other.tickets, close };
+  });
 }
 
 testLimits("embedded", async () => ({ limits: new MemoryLimits(), close: async () => {} }));

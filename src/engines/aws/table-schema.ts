@@ -24,6 +24,10 @@ export const setKey = (key: string): string => `${LIMITS_PREFIX}set#${key}`;
 /** The partition of all circuits. */
 export const CIRCUITS_KEY = `${LIMITS_PREFIX}circuits`;
 
+/** The partition of the key that signs tickets, and what the partitions of used ones begin with: no job's. */
+export const TICKET_KEY_KEY = "ticket-key";
+export const BURNED_TICKETS_PREFIX = "ticket#";
+
 /** A tenant's jobs, by creation. Only first commits are in it. */
 export const JOBS_INDEX = {
   name: "jobs",

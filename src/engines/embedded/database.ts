@@ -48,6 +48,8 @@ CREATE TABLE IF NOT EXISTS records (
   owner TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, record TEXT NOT NULL, expires INTEGER,
   PRIMARY KEY (owner, key)
 ) WITHOUT ROWID, STRICT;
+CREATE TABLE IF NOT EXISTS burned_tickets (id TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+CREATE INDEX IF NOT EXISTS burned_tickets_by_expiry ON burned_tickets (expires);
 `;
 
 /** An open data file and the lock that keeps other processes off it. */

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { App } from "../../core/define-app.ts";
-import type { Blobs, Clock, Limits } from "../../core/ports.ts";
+import type { Blobs, Clock, Limits, Tickets } from "../../core/ports.ts";
 import { KeyedIds } from "../shared/keyed-ids.ts";
 import { systemClock } from "../shared/system-clock.ts";
 import { Checkpointer } from "./checkpointer.ts";
@@ -14,6 +14,7 @@ import { MemoryLimits } from "./memory-limits.ts";
 import { SqliteEventLog } from "./sqlite-event-log.ts";
 import { SqliteJobIndex } from "./sqlite-job-index.ts";
 import { SqliteRecords } from "./sqlite-records.ts";
+import { SqliteTickets } from "./sqlite-tickets.ts";
 import { type QueueEvents, SqliteWorkQueue } from "./sqlite-work-queue.ts";
 import { TopicRouter } from "./topic-router.ts";
 
@@ -41,6 +42,7 @@ export interface EmbeddedEngine {
   readonly firstProgressMs: number;
   readonly limits: Limits;
   readonly records: SqliteRecords;
+  readonly tickets: Tickets;
   readonly countsFreshMs: number;
   readonly changes: CommitFeed;
   readonly watchers: CommitFeed;
@@ -57,6 +59,7 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
   const { db, file, close } = openDatabase(options);
   const clock = options.clock ?? systemClock;
   const group = new GroupCommit(db);
+  const secret = secretOf(db);
   const index = new SqliteJobIndex(db, group);
   const queue = new SqliteWorkQueue(db, group, clock, options);
   const topics = new TopicRouter(group, queue, options.app, clock);
@@ -70,7 +73,7 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
     queue,
     blobs: options.dataDir === undefined ? new MemoryBlobs() : new FileBlobs(join(options.dataDir, "blobs")),
     clock,
-    ids: new KeyedIds(secretOf(db), clock),
+    ids: new KeyedIds(secret, clock),
     deploySeq: nextDeploySeq(db),
     holder,
     atomicEffects: true,
@@ -78,6 +81,7 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
     firstProgressMs: 20,
     limits: new MemoryLimits(),
     records: new SqliteRecords(db, group),
+    tickets: new SqliteTickets(db, group, clock, secret),
     countsFreshMs: 0,
     changes: feed,
     watchers: feed,
@@ -94,7 +98,7 @@ export function openEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngi
   };
 }
 
-/** Made once for each data directory: job ids of idempotency keys depend on it. */
+/** Made once for each data directory: job ids of idempotency keys, and signatures of tickets, depend on it. */
 function secretOf(db: DatabaseSync): string {
   db.prepare("INSERT INTO meta VALUES ('secret', ?) ON CONFLICT DO NOTHING").run(randomBytes(32).toString("base64url"));
   return (db.prepare("SELECT value FROM meta WHERE key = 'secret'").get() as { value: string }).value;
