@@ -13,7 +13,7 @@ const PROBLEMS: readonly (readonly [
     ResponseType.UNAUTHORIZED,
     401,
     "Unauthorized",
-    '"a key is needed: Authorization: Bearer KEY"',
+    '"a key is needed: Authorization: Bearer KEY. For the events of one job a ticket will do: ?ticket=TICKET, while it is valid"',
     { "WWW-Authenticate": "'Bearer'" },
   ],
   [ResponseType.ACCESS_DENIED, 403, "Forbidden", '"this key does not open this"'],

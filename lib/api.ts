@@ -3,6 +3,7 @@ import {
   AccessLogFormat,
   AuthorizationType,
   type Authorizer,
+  type CfnAuthorizer,
   EndpointType,
   IdentitySource,
   type JsonSchema,
@@ -125,6 +126,14 @@ export class SluiceApi extends Construct {
       identitySources: [IdentitySource.header("Authorization")],
       resultsCacheTtl: AUTHORIZER_CACHE,
     });
+    // A ticket is in the query and a key in a header: what is named as a source must be there, and is what answers are kept by.
+    const orTickets = new RequestAuthorizer(this, "TicketAuthorizer", {
+      handler: live(this.authorizer),
+      identitySources: [],
+      resultsCacheTtl: Duration.seconds(0),
+    });
+    // The CDK says that it is empty.
+    (orTickets.node.defaultChild as CfnAuthorizer).addPropertyDeletionOverride("IdentitySource");
     const validator = this.restApi.addRequestValidator("Validator", {
       validateRequestBody: true,
       validateRequestParameters: true,
@@ -146,7 +155,11 @@ export class SluiceApi extends Construct {
     for (const route of allRoutes) {
       const method = this.restApi.root
         .resourceForPath(route.path)
-        .addMethod(route.method, integrations.get(route.lambda), methodOptions(route, { authorizer, validator, body }));
+        .addMethod(
+          route.method,
+          integrations.get(route.lambda),
+          methodOptions(route, { authorizer: route.takesTickets ? orTickets : authorizer, validator, body }),
+        );
       this.#acknowledge(method, route);
     }
   }
@@ -231,6 +244,15 @@ export class SluiceApi extends Construct {
     data.grantRecords(endpoints);
     data.grantRemoveRecords(endpoints);
     allow(endpoints, ["sqs:SendMessage"], pipeline.webhooks.topicQueue.queue.queueArn);
+    const tickets = new SluiceFunction(this, "Tickets", {
+      ...common,
+      kind: "tickets",
+      environment: { SLUICE_TABLE: data.table.tableName },
+      description: "Gives out tickets for events of jobs",
+    });
+    data.grantReadLogs(tickets);
+    data.grantReadTicketKey(tickets);
+    data.grantMakeTicketKey(tickets);
     const openapi = new SluiceFunction(this, "OpenApi", {
       ...common,
       kind: "openapi",
@@ -252,6 +274,7 @@ export class SluiceApi extends Construct {
       ["dead-letters", deadLetters],
       ["capabilities", capabilities],
       ["webhook-endpoints", endpoints],
+      ["tickets", tickets],
       ["openapi", openapi],
       ["health", health],
     ]);
@@ -261,10 +284,15 @@ export class SluiceApi extends Construct {
     const authorizer = new SluiceFunction(this, "AuthorizerFunction", {
       kind: "authorizer",
       defaults: instance.functions,
-      environment: { SLUICE_KEYS_SECRET: instance.data.keys.secretArn },
-      description: "Says whose a request is by its key",
+      environment: {
+        SLUICE_KEYS_SECRET: instance.data.keys.secretArn,
+        SLUICE_TABLE: instance.data.table.tableName,
+      },
+      description: "Says whose a request is by its key or its ticket",
     });
     instance.data.grantReadKeys(authorizer);
+    instance.data.grantReadTicketKey(authorizer);
+    instance.data.grantBurnTickets(authorizer);
     return authorizer;
   }
 }

@@ -9,6 +9,7 @@ import { Construct } from "constructs";
 import { CORPUS_KEY, JOBS_PREFIX } from "../src/contract/bucket-keys.ts";
 import { EVENT_SOURCE } from "../src/contract/messages.ts";
 import {
+  BURNED_TICKETS_PREFIX,
   CIRCUITS_KEY,
   DEPLOYMENTS_KEY,
   JOBS_INDEX,
@@ -16,6 +17,7 @@ import {
   setKey,
   TABLE,
   TENANT_PREFIX,
+  TICKET_KEY_KEY,
   WAKE_INDEX,
   WAKE_INDEX_ATTRIBUTES,
 } from "../src/engines/aws/table-schema.ts";
@@ -125,7 +127,7 @@ export class SluiceData extends Construct {
 
   /** Read logs of jobs, snapshots and large values. */
   grantReadJobs(fn: IFunction): void {
-    allow(fn, ["dynamodb:Query"], this.table.tableArn);
+    this.grantReadLogs(fn);
     allow(fn, ["s3:GetObject"], this.#jobObjects);
     acknowledgeWildcard(fn, this.#jobObjects, "Objects of jobs are named by the job and by what is in them");
   }
@@ -164,6 +166,29 @@ export class SluiceData extends Construct {
   grantRemoveRecords(fn: IFunction): void {
     const key = { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [`${TENANT_PREFIX}*`] } };
     allow(fn, ["dynamodb:DeleteItem"], this.table.tableArn, key);
+  }
+
+  /** Know the key that tickets are signed with. */
+  grantReadTicketKey(fn: IFunction): void {
+    const key = { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [TICKET_KEY_KEY] } };
+    allow(fn, ["dynamodb:GetItem"], this.table.tableArn, key);
+  }
+
+  /** Make that key, where there is none. */
+  grantMakeTicketKey(fn: IFunction): void {
+    const key = { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [TICKET_KEY_KEY] } };
+    allow(fn, ["dynamodb:PutItem"], this.table.tableArn, key);
+  }
+
+  /** Use tickets up, and write nothing else. */
+  grantBurnTickets(fn: IFunction): void {
+    const key = { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [`${BURNED_TICKETS_PREFIX}*`] } };
+    allow(fn, ["dynamodb:PutItem"], this.table.tableArn, key);
+  }
+
+  /** Whose a job is. */
+  grantReadLogs(fn: IFunction): void {
+    allow(fn, ["dynamodb:Query"], this.table.tableArn);
   }
 
   /** Look at circuits, and at no job. */

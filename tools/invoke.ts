@@ -20,6 +20,7 @@ const HTTP = [
   "openapi",
   "health",
   "webhook-endpoints",
+  "tickets",
 ] as const;
 const NAMES = [...HTTP, "worker", "advance", "webhooks", "reconciler"] as const;
 type Name = (typeof NAMES)[number];

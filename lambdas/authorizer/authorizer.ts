@@ -1,101 +1,114 @@
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from "aws-lambda";
+import { type Cors, isListed } from "../../src/contract/cors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import type { Clock } from "../../src/core/ports.ts";
-import type { Logger } from "../../src/core/runtime.ts";
-import { bearerKeyOf, KeySet, Keys } from "./keys.ts";
+import { ProblemError } from "../../src/contract/problem.ts";
+import { allRoutes } from "../../src/contract/routes.ts";
+import { TICKET_PARAMETER } from "../../src/contract/tickets.ts";
+import type { OpenedTicket } from "../../src/core/ports.ts";
+import { admitReader, admitSocket, type TicketDeps } from "../../src/core/tickets.ts";
+import { bearerKeyOf } from "./keys.ts";
+import { KnownKeys, type KnownKeysProps } from "./known-keys.ts";
 
-export interface AuthorizerProps {
-  /** Reads the secret's text. */
-  readonly readKeys: () => Promise<string>;
-  readonly clock: Clock;
-  readonly logger: Logger;
+export interface AuthorizerProps extends KnownKeysProps, TicketDeps {
+  /** Pages of which origins may open a WebSocket. @default none */
+  readonly cors?: Cors | undefined;
 }
 
-/** A key that was revoked is refused after this time at the latest, besides the time that API Gateway keeps an answer. */
-const FRESH_MS = 60_000;
-/** While Secrets Manager does not answer, what was read last counts for this long. */
-const STALE_MS = 900_000;
-/** An unknown key may be a new one; but random keys must not make a call of Secrets Manager each. */
-const LEAST_MS = 10_000;
-/** Where nothing is known nobody gets in: the next try is soon, but not at every request. */
-const RETRY_MS = 1_000;
+/** What API Gateway asks: of its REST API or, when somebody connects, of its WebSocket API, whose events have no path. */
+export type AuthorizerEvent = Pick<
+  APIGatewayRequestAuthorizerEvent,
+  "methodArn" | "headers" | "queryStringParameters"
+> &
+  Partial<Pick<APIGatewayRequestAuthorizerEvent, "httpMethod" | "resource" | "pathParameters">> & {
+    readonly requestContext: { readonly eventType?: string };
+  };
 
 /**
- * Says whose a request is by its bearer key. Throws "Unauthorized", which API Gateway answers with 401; anything else
- * that is thrown becomes a 500: where keys cannot be read, nobody gets in
+ * Says whose a request is: by its bearer key or, where the route takes one, by its ticket. Whoever sends a key is judged by
+ * it. Throws "Unauthorized", which API Gateway answers with 401; anything else that is thrown becomes a 500: where keys
+ * cannot be read, nobody gets in
  * (docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html).
  */
 export class Authorizer {
   readonly #props: AuthorizerProps;
-  #asking: Promise<void> | undefined;
-  #askedAtMs = Number.NEGATIVE_INFINITY;
-  #answered = false;
-  #last: { readonly keys: Keys; readonly readAtMs: number } | undefined;
+  readonly #keys: KnownKeys;
 
   constructor(props: AuthorizerProps) {
     this.#props = props;
+    this.#keys = new KnownKeys(props);
   }
 
-  async authorize(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
+  authorize(event: AuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
+    return event.requestContext.eventType === "CONNECT" ? this.#connect(event) : this.#call(event);
+  }
+
+  async #call(event: AuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
+    const { methodArn, pathParameters } = event;
     const authorization = headerOf(event, "authorization");
-    const tenant = bearerKeyOf(authorization) === undefined ? undefined : await this.#tenantOf(authorization);
-    // This very word is what API Gateway turns into a 401.
-    if (tenant === undefined) throw new Error("Unauthorized");
-    return allow(tenant, event.methodArn);
-  }
-
-  async #tenantOf(authorization: string | undefined): Promise<TenantId | undefined> {
-    return (await this.#keys(FRESH_MS)).tenantOf(authorization) ?? (await this.#keys(LEAST_MS)).tenantOf(authorization);
-  }
-
-  /** Keys that were asked for within `freshMs`; older ones, but not too old, while they cannot be read. */
-  async #keys(freshMs: number): Promise<Keys> {
-    const nowMs = this.#props.clock.now();
-    const waitMs = this.#answered ? freshMs : this.#usable(nowMs) ? LEAST_MS : RETRY_MS;
-    if (this.#asking === undefined && nowMs - this.#askedAtMs >= waitMs) {
-      this.#askedAtMs = nowMs;
-      this.#asking = this.#read(nowMs).finally(() => {
-        this.#asking = undefined;
-      });
+    const ticket = takesTickets(event) ? ticketOf(event, authorization) : undefined;
+    if (ticket !== undefined) {
+      const { tenant } = await this.#admit(admitReader(ticket, pathParameters?.jobId ?? "", this.#props));
+      return policy("Allow", methodArn, { tenant });
     }
-    await this.#asking;
-    const keys = this.#usable(this.#props.clock.now());
-    if (keys) return keys;
-    throw new Error("the keys cannot be read");
+    // For every method of the stage: the answer is kept for the key, and the next request may be for another route.
+    const [api, stage] = methodArn.split("/");
+    return policy("Allow", `${api}/${stage}/*`, { tenant: await this.#tenantOf(authorization) });
   }
 
-  #usable(nowMs: number): Keys | undefined {
-    return this.#last && nowMs - this.#last.readAtMs < STALE_MS ? this.#last.keys : undefined;
+  /** Browsers let every page open a WebSocket: what they would not let it read is refused here, by a 403. */
+  async #connect(event: AuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
+    const { methodArn } = event;
+    const origin = headerOf(event, "origin");
+    if (origin !== undefined && !isListed(this.#props.cors, origin)) return policy("Deny", methodArn);
+    const authorization = headerOf(event, "authorization");
+    const ticket = ticketOf(event, authorization);
+    if (ticket === undefined) return policy("Allow", methodArn, { tenant: await this.#tenantOf(authorization) });
+    const { tenant, jobId } = await this.#admit(admitSocket(ticket, this.#props));
+    return policy("Allow", methodArn, { tenant, jobId });
   }
 
-  async #read(nowMs: number): Promise<void> {
-    const { readKeys, logger } = this.#props;
+  async #tenantOf(authorization: string | undefined): Promise<TenantId> {
+    const tenant = bearerKeyOf(authorization) === undefined ? undefined : await this.#keys.tenantOf(authorization);
+    return tenant ?? refuse();
+  }
+
+  async #admit(opening: Promise<OpenedTicket>): Promise<OpenedTicket> {
     try {
-      const keys = new Keys(KeySet.parse(JSON.parse(await readKeys())).keys);
-      this.#last = { keys, readAtMs: nowMs };
-      this.#answered = true;
+      return await opening;
     } catch (error) {
-      this.#answered = false;
-      // Its message may quote the secret.
-      logger.error("keys cannot be read", { error: (error as Error).name });
+      if (!(error instanceof ProblemError)) throw error;
+      // API Gateway's own answer says only that it is none that is good.
+      this.#props.logger.info("ticket refused", { reason: error.message });
+      return refuse();
     }
   }
 }
 
-function headerOf({ headers }: APIGatewayRequestAuthorizerEvent, name: string): string | undefined {
+/** This very word is what API Gateway turns into a 401. */
+function refuse(): never {
+  throw new Error("Unauthorized");
+}
+
+const takesTickets = ({ httpMethod, resource }: AuthorizerEvent): boolean =>
+  allRoutes.some((route) => route.takesTickets && route.method === httpMethod && route.path === resource);
+
+/** A key goes before a ticket. */
+const ticketOf = ({ queryStringParameters }: AuthorizerEvent, authorization: string | undefined): string | undefined =>
+  bearerKeyOf(authorization) === undefined ? queryStringParameters?.[TICKET_PARAMETER] : undefined;
+
+function headerOf({ headers }: AuthorizerEvent, name: string): string | undefined {
   for (const [key, value] of Object.entries(headers ?? {})) if (key.toLowerCase() === name) return value;
   return undefined;
 }
 
-/** For every method of the stage: the answer is kept for the key, and the next request may be for another route. */
-function allow(tenant: TenantId, methodArn: string): APIGatewayAuthorizerResult {
-  const [api, stage] = methodArn.split("/");
+function policy(
+  Effect: "Allow" | "Deny",
+  Resource: string,
+  context: { readonly tenant?: TenantId; readonly jobId?: string } = {},
+): APIGatewayAuthorizerResult {
   return {
-    principalId: tenant,
-    policyDocument: {
-      Version: "2012-10-17",
-      Statement: [{ Action: "execute-api:Invoke", Effect: "Allow", Resource: `${api}/${stage}/*` }],
-    },
-    context: { tenant },
+    principalId: context.tenant ?? "nobody",
+    policyDocument: { Version: "2012-10-17", Statement: [{ Action: "execute-api:Invoke", Effect, Resource }] },
+    context,
   };
 }

@@ -11,11 +11,12 @@ import { RefusedHeaders } from "../../src/contract/api.ts";
 import { EVENT_SCHEMA_VERSION } from "../../src/contract/events.ts";
 import { PROBLEM_MEDIA_TYPE, Problem } from "../../src/contract/problem.ts";
 import { allRoutes, type Route, routes } from "../../src/contract/routes.ts";
+import { TICKET_PARAMETER } from "../../src/contract/tickets.ts";
 import type { App } from "../../src/core/define-app.ts";
 
 const PROBLEMS: Readonly<Record<number, string>> = {
   400: "The request is malformed; `errors` names every violation.",
-  401: "A key is needed.",
+  401: "A key, or where it says so a ticket, is needed.",
   403: "A web page of another site asked, where no key is needed.",
   404: "No such job, or not one of this tenant's.",
   405: "The path exists, the method does not; `Allow` names those that do.",
@@ -52,7 +53,12 @@ export function openApiDocument(app: App): ReturnType<typeof createDocument> {
     servers: [{ url: "/" }],
     security: [{ key: [] }],
     paths,
-    components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
+    components: {
+      securitySchemes: {
+        key: { type: "http", scheme: "bearer" },
+        ticket: { type: "apiKey", in: "query", name: TICKET_PARAMETER },
+      },
+    },
   };
   return createDocument(document, {
     override({ jsonSchema, io }) {
@@ -76,6 +82,7 @@ function operationOf(route: Route, app: App): ZodOpenApiOperationObject {
     summary: route.summary,
     tags: [route.path.includes("/webhooks") ? "webhooks" : "jobs"],
     ...(route.public ? { security: [] } : {}),
+    ...(route.takesTickets ? { security: [{ key: [] }, { ticket: [] }] } : {}),
     requestParams: {
       path: z.object(route.parameters),
       query: route.query,

@@ -350,6 +350,7 @@ export const LastEventId = z
 export const EventsQuery = z.strictObject({
   after: cursor.default(0).describe("Events with a greater seq are returned"),
   limit: limit(MAX_EVENTS, 200),
+  ticket: z.string().min(1).optional().describe("In the place of a key; see POST /v1/tickets"),
 });
 
 export const EventPage = z

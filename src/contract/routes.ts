@@ -29,6 +29,7 @@ import {
   WaitedHeaders,
 } from "./api.ts";
 import { Json } from "./json.ts";
+import { TicketRequest, TicketView } from "./tickets.ts";
 import { webhookRoutes } from "./webhook-routes.ts";
 
 /** An answer that is no problem. */
@@ -64,8 +65,11 @@ export interface Route {
     | "capabilities"
     | "openapi"
     | "health"
-    | "webhook-endpoints";
+    | "webhook-endpoints"
+    | "tickets";
   readonly public?: boolean;
+  /** A ticket in the query opens it, too. */
+  readonly takesTickets?: boolean;
   readonly parameters: Readonly<Record<string, z.ZodType>>;
   readonly query: z.ZodObject;
   readonly headers: Readonly<Record<string, z.ZodType>>;
@@ -131,6 +135,7 @@ export const routes = {
     path: "/v1/jobs/{jobId}/events",
     summary: "The job's log from a cursor: a page of it, or, with `Accept: text/event-stream`, as server-sent events.",
     lambda: "events",
+    takesTickets: true,
     parameters: { jobId: JobIdParam },
     query: EventsQuery,
     headers: { "Last-Event-ID": LastEventId.optional() },
@@ -259,6 +264,19 @@ export const routes = {
     problems: [413, 415],
   },
   ...webhookRoutes,
+  createTicket: {
+    operationId: "createTicket",
+    method: "POST",
+    path: "/v1/tickets",
+    summary: "A ticket for one job's events: for browsers, whose EventSource and WebSocket cannot send a key.",
+    lambda: "tickets",
+    parameters: {},
+    query: NoQuery,
+    headers: {},
+    body: TicketRequest,
+    success: { status: 201, description: "The ticket.", schema: TicketView },
+    problems: [404, 413, 415],
+  },
   capabilities: {
     operationId: "getCapabilities",
     method: "GET",

@@ -12,21 +12,24 @@ import { createHandler as createJobs } from "../../lambdas/jobs/create-handler.t
 import { createHandler as createOpenApi } from "../../lambdas/openapi/create-handler.ts";
 import { createHandler as createReconciler, type ScheduleHandler } from "../../lambdas/reconciler/create-handler.ts";
 import { createHandler as createSubmit } from "../../lambdas/submit/create-handler.ts";
+import { createHandler as createTickets } from "../../lambdas/tickets/create-handler.ts";
 import { createHandler as createWebhookEndpoints } from "../../lambdas/webhook-endpoints/create-handler.ts";
 import { createHandler as createWebhooks } from "../../lambdas/webhooks/create-handler.ts";
 import { createHandler as createWorker } from "../../lambdas/worker/create-handler.ts";
 import { advanceQueue, WEBHOOKS } from "../contract/messages.ts";
 import type { App } from "../core/define-app.ts";
-import type { Clock } from "../core/ports.ts";
+import type { Clock, Tickets } from "../core/ports.ts";
 import type { Resources } from "../core/resources.ts";
 import { createRuntime, type Logger, type Readers, type Runtime } from "../core/runtime.ts";
 import type { Synchronous } from "../engines/embedded/database.ts";
 import { openEmbeddedEngine } from "../engines/embedded/embedded-engine.ts";
+import { Callers } from "./callers.ts";
 import { type Consumer, Dispatcher } from "./dispatcher.ts";
 import { type HttpFront, httpServer } from "./http-server.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { Live } from "./live.ts";
 import { DEFAULT_READERS, StartError } from "./options.ts";
+import { SOCKET_PATH } from "./socket-server.ts";
 
 export interface EmbeddedOptions {
   readonly app: App;
@@ -82,12 +85,13 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
     readers: options.readers ?? DEFAULT_READERS,
     webhooksToLoopback: options.webhooksToLoopback ?? false,
   });
-  const handlers = httpHandlers(runtime);
+  const handlers = httpHandlers(runtime, engine.tickets);
   const consumers = consumersOf(app, runtime);
   dispatcher.start(consumers);
   const reconcile = createReconciler(runtime);
   const stopReconciling = reconcilePeriodically(reconcile, runtime);
-  const live = new Live(runtime, engine.changes, options.keys);
+  const callers = new Callers({ ...runtime, tickets: engine.tickets, keys: options.keys });
+  const live = new Live(runtime, engine.changes, callers);
   let front: HttpFront | undefined;
   return {
     runtime,
@@ -97,7 +101,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
     isIdle: () => dispatcher.isIdle && engine.group.isIdle,
     transactions: () => engine.group.commits,
     async listen(port, host) {
-      front = httpServer({ handlers, keys: options.keys, logger, clock: runtime.clock });
+      front = httpServer({ handlers, callers, logger, clock: runtime.clock });
       live.attach(front.server);
       return listen(front, port, host);
     },
@@ -114,7 +118,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
   };
 }
 
-function httpHandlers(runtime: Runtime) {
+function httpHandlers(runtime: Runtime, tickets: Tickets) {
   return {
     submit: createSubmit(runtime),
     jobs: createJobs(runtime),
@@ -125,6 +129,7 @@ function httpHandlers(runtime: Runtime) {
     openapi: createOpenApi(runtime),
     health: createHealth(runtime),
     "webhook-endpoints": createWebhookEndpoints(runtime),
+    tickets: createTickets({ ...runtime, tickets, socket: SOCKET_PATH }),
   } as const;
 }
 

@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { APIGatewayProxyEvent } from "aws-lambda";
 import createRouter, { type HTTPMethod } from "find-my-way";
-import type { Keys } from "../../lambdas/authorizer/keys.ts";
 import { errorKeys } from "../../lambdas/error-keys.ts";
 import type { HttpHandler, HttpResult } from "../../lambdas/http-handler.ts";
 import { problemOf, problemResponse } from "../../lambdas/problem-responses.ts";
@@ -14,15 +13,13 @@ import { ProblemError } from "../contract/problem.ts";
 import { allRoutes, type Route } from "../contract/routes.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Logger } from "../core/runtime.ts";
-import { callerTenant } from "./caller-tenant.ts";
+import type { Callers } from "./callers.ts";
 import { FairGate } from "./fair-gate.ts";
 import { lambdaContext } from "./lambda-context.ts";
-import { checkLocalCaller } from "./local-caller.ts";
 
 export interface HttpServerOptions {
   readonly handlers: Readonly<Record<Route["lambda"], HttpHandler>>;
-  /** Without keys, only what {@link checkLocalCaller} lets through is served, and `x-tenant-id` says whose it is. */
-  readonly keys: Keys | undefined;
+  readonly callers: Callers;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -44,7 +41,7 @@ const LINGER_MS = 2_000;
 const LAST_WORDS_MS = 1_000;
 
 /** Serves the routes by calling their handlers with API Gateway's event shape (a REST API's proxy integration). */
-export function httpServer({ handlers, keys, logger, clock }: HttpServerOptions): HttpFront {
+export function httpServer({ handlers, callers, logger, clock }: HttpServerOptions): HttpFront {
   const gate = new FairGate(SUBMITS_AT_ONCE);
   const router = createRouter({ ignoreTrailingSlash: false, maxParamLength: 500 });
   for (const route of allRoutes) {
@@ -55,11 +52,11 @@ export function httpServer({ handlers, keys, logger, clock }: HttpServerOptions)
     const requestId = randomUUID();
     try {
       const url = targetOf(request.url ?? "/");
-      if (keys === undefined) checkLocalCaller(request);
+      callers.check(request);
       const found = router.find(request.method as HTTPMethod, url.pathname);
       if (found === null) throw notFound(router, request.method ?? "", url.pathname);
       const route = found.store as Route;
-      const tenant = route.public ? undefined : callerTenant(request, keys);
+      const tenant = await callers.ofRequest(request, { route, url, parameters: found.params });
       const body = await bodyOf(request);
       const event = proxyEvent(request, url, route, found.params, tenant, body, requestId);
       const handle = () => handlers[route.lambda](event, lambdaContext(route.lambda, requestId, 29_000));

@@ -1,19 +1,15 @@
-import type { IncomingMessage, Server } from "node:http";
-import type { Keys } from "../../lambdas/authorizer/keys.ts";
+import type { Server } from "node:http";
 import { Delivery, watchNew } from "../../lambdas/delivery/delivery.ts";
 import { errorKeys } from "../../lambdas/error-keys.ts";
 import { createHandler } from "../../lambdas/socket/create-handler.ts";
 import type { JobId } from "../contract/ids.ts";
-import { ProblemError } from "../contract/problem.ts";
 import type { Committed } from "../core/ports.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { CommitFeed } from "../engines/embedded/commit-feed.ts";
 import { MemorySubscribers } from "../engines/embedded/memory-subscribers.ts";
-import { isAllowedOrigin } from "./allowed-origin.ts";
-import { callerTenant } from "./caller-tenant.ts";
-import { checkLocalCaller } from "./local-caller.ts";
+import type { Callers } from "./callers.ts";
 import { LocalSockets } from "./local-sockets.ts";
-import { type Caller, SocketServer } from "./socket-server.ts";
+import { SocketServer } from "./socket-server.ts";
 
 /** WebSocket in this process: who is connected, and what each commit has to be told to whom. */
 export class Live {
@@ -23,7 +19,7 @@ export class Live {
   readonly #server: SocketServer;
   readonly #stop: () => void;
 
-  constructor(runtime: Runtime, feed: CommitFeed, keys: Keys | undefined) {
+  constructor(runtime: Runtime, feed: CommitFeed, callers: Callers) {
     const { clock, log, logger } = runtime;
     const sockets = new LocalSockets(clock);
     const subscribers = this.#subscribers;
@@ -31,8 +27,7 @@ export class Live {
     this.#delivery = new Delivery({ ...runtime, subscribers, sockets });
     const deliver = async (jobId: JobId): Promise<void> => this.#deliver(jobId);
     const handler = createHandler({ subscribers, sockets, log, clock, logger, deliver });
-    const callerOf = (request: IncomingMessage): Caller => callerOfSocket(request, keys);
-    this.#server = new SocketServer({ handler, sockets, callerOf, clock, logger });
+    this.#server = new SocketServer({ handler, sockets, callers, clock, logger });
     this.#stop = feed.listen((commit) => this.#committed(commit));
   }
 
@@ -64,17 +59,4 @@ export class Live {
   #failed(jobId: JobId, error: unknown): void {
     this.#runtime.logger.error("events not delivered", { jobId, ...errorKeys(error) });
   }
-}
-
-/** Browsers let every page open a WebSocket, and send it no word of what they think of it but the page's origin. */
-function callerOfSocket(request: IncomingMessage, keys: Keys | undefined): Caller {
-  if (keys === undefined) checkLocalCaller(request);
-  if (!isAllowedOrigin(request, { cors: undefined, keyless: keys === undefined })) {
-    throw new ProblemError({
-      title: "Foreign page",
-      status: 403,
-      detail: `pages of ${JSON.stringify(request.headers.origin)} may not connect here`,
-    });
-  }
-  return { tenant: callerTenant(request, keys) };
 }

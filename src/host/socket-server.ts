@@ -5,11 +5,11 @@ import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { errorKeys } from "../../lambdas/error-keys.ts";
 import { problemOf, problemResponse } from "../../lambdas/problem-responses.ts";
 import type { SocketEvent, SocketHandler } from "../../lambdas/socket/create-handler.ts";
-import type { JobId, TenantId } from "../contract/ids.ts";
 import { ProblemError } from "../contract/problem.ts";
 import { CLOSE, MAX_FRAME_BYTES, SOCKET_PROTOCOL } from "../contract/socket.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Logger } from "../core/runtime.ts";
+import type { Callers } from "./callers.ts";
 import type { LocalSockets } from "./local-sockets.ts";
 
 /** Where clients connect. */
@@ -19,17 +19,10 @@ const MAX_WAITING_FRAMES = 32;
 /** How often a client is asked whether it is there; one that has not answered by the next time is not. */
 const PING_MS = 30_000;
 
-/** Whose a connection is, and, with a ticket, for which job. */
-export interface Caller {
-  readonly tenant: TenantId;
-  readonly jobId?: JobId;
-}
-
 export interface SocketServerOptions {
   readonly handler: SocketHandler;
   readonly sockets: LocalSockets;
-  /** Throws a `ProblemError` for who must not connect. */
-  readonly callerOf: (request: IncomingMessage) => Caller | Promise<Caller>;
+  readonly callers: Pick<Callers, "ofSocket">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -69,16 +62,16 @@ export class SocketServer {
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { handler, sockets, callerOf } = this.#options;
-    const path = URL.parse(request.url ?? "/", "http://localhost")?.pathname;
-    if (path !== SOCKET_PATH) {
+    const { handler, sockets, callers } = this.#options;
+    const url = URL.parse(request.url ?? "/", "http://localhost");
+    if (url?.pathname !== SOCKET_PATH) {
       throw new ProblemError({
         title: "Not found",
         status: 404,
-        detail: `WebSocket is at ${SOCKET_PATH}; got ${path}`,
+        detail: `WebSocket is at ${SOCKET_PATH}; got ${url?.pathname}`,
       });
     }
-    const caller = await callerOf(request);
+    const caller = await callers.ofSocket(request, url);
     const connectionId = randomUUID();
     const event = (routeKey: string, fields: Partial<SocketEvent> = {}): SocketEvent => ({
       isBase64Encoded: false,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CorsSettings } from "../../contract/cors.ts";
 
 /** What is wrong with a function's environment: every variable, what was got and what is allowed. */
 export class EnvironmentError extends Error {
@@ -44,6 +45,22 @@ const secrets = z
   .pipe(z.record(z.string().regex(VARIABLE), arn, "must be the ARNs of secrets by the names of variables"))
   .optional();
 
+/** Pages of which origins may call; missing: of none. */
+const cors = {
+  SLUICE_CORS: z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.addIssue('must be JSON such as {"origins":["https://app.example.org"]}');
+        return z.NEVER;
+      }
+    })
+    .pipe(CorsSettings)
+    .optional(),
+};
+
 /** How many readers of a kind there may be at once. */
 const most = z
   .string()
@@ -60,7 +77,7 @@ export const ENVIRONMENTS = {
   capabilities: z.object({ ...writes, SLUICE_MODEL: name.optional() }),
   openapi: z.object(stage),
   health: z.object(stage),
-  authorizer: z.object({ ...stage, SLUICE_KEYS_SECRET: arn }),
+  authorizer: z.object({ ...stage, ...cors, SLUICE_KEYS_SECRET: arn, SLUICE_TABLE: name }),
   worker: z.object({
     ...writes,
     SLUICE_CAPABILITY: name,
@@ -71,6 +88,7 @@ export const ENVIRONMENTS = {
   reconciler: z.object(writes),
   webhooks: z.object(webhooks),
   "webhook-endpoints": z.object(webhooks),
+  tickets: z.object({ ...stage, SLUICE_TABLE: name, SLUICE_SOCKET_URL: z.url().optional() }),
   deployment: z.object({ ...stage, SLUICE_TABLE: name }),
 } as const;
 

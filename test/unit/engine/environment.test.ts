@@ -24,12 +24,13 @@ const NEEDED: Record<FunctionKind, Record<string, string>> = {
   capabilities: writes,
   openapi: { SLUICE_STAGE: "dev" },
   health: { SLUICE_STAGE: "dev" },
-  authorizer: { SLUICE_STAGE: "dev", SLUICE_KEYS_SECRET: ARN },
+  authorizer: { SLUICE_STAGE: "dev", SLUICE_KEYS_SECRET: ARN, SLUICE_TABLE: "table" },
   worker: { ...writes, SLUICE_CAPABILITY: "completion" },
   advance: { ...writes, SLUICE_WORKFLOW: "analysis" },
   reconciler: writes,
   webhooks: { ...logs, SLUICE_QUEUE_URL_PREFIX: writes.SLUICE_QUEUE_URL_PREFIX },
   "webhook-endpoints": { ...logs, SLUICE_QUEUE_URL_PREFIX: writes.SLUICE_QUEUE_URL_PREFIX },
+  tickets: { SLUICE_STAGE: "dev", SLUICE_TABLE: "table" },
   deployment: { SLUICE_STAGE: "dev", SLUICE_TABLE: "table" },
 };
 const kinds = Object.keys(ENVIRONMENTS) as FunctionKind[];

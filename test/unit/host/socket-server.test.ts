@@ -29,7 +29,7 @@ async function begin(handle: (event: SocketEvent) => Promise<void> = async () =>
       return { statusCode: 200 };
     },
     sockets: new LocalSockets(clock),
-    callerOf: () => ({ tenant: "acme" as TenantId }),
+    callers: { ofSocket: async () => ({ tenant: "acme" as TenantId }) },
     clock,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
   });

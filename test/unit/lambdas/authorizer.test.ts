@@ -1,14 +1,27 @@
 import { readFileSync } from "node:fs";
 import type { APIGatewayRequestAuthorizerEvent } from "aws-lambda";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Authorizer } from "../../../lambdas/authorizer/authorizer.ts";
 import { hashOf } from "../../../lambdas/authorizer/keys.ts";
+import { CorsSettings } from "../../../src/contract/cors.ts";
+import type { TenantId } from "../../../src/contract/ids.ts";
+import { openDatabase } from "../../../src/engines/embedded/database.ts";
+import { GroupCommit } from "../../../src/engines/embedded/group-commit.ts";
+import { SqliteTickets } from "../../../src/engines/embedded/sqlite-tickets.ts";
+import { newJobId } from "../../../src/testing/contracts/fixtures.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 const sample = JSON.parse(
   readFileSync(new URL("../../../lambdas/authorizer/event.json", import.meta.url), "utf8"),
 ) as APIGatewayRequestAuthorizerEvent;
 const KEY = "slc_right-key";
+/** As the WebSocket API asks: it has no method and no path. */
+const connect = {
+  methodArn: "arn:aws:execute-api:us-east-1:000000000000:sockets/live/$connect",
+  headers: {},
+  queryStringParameters: {},
+  requestContext: { eventType: "CONNECT", routeKey: "$connect", connectionId: "c1" },
+};
 const secretOf = (...keys: (readonly [key: string, tenant: string])[]): string =>
   JSON.stringify({ keys: keys.map(([key, tenant]) => ({ tenant, sha256: hashOf(key) })) });
 
@@ -23,7 +36,11 @@ function authorizing(text = secretOf([KEY, "acme"])) {
     wait: undefined as Promise<void> | undefined,
   };
   const clock = new VirtualClock();
+  const db = openDatabase({ dataDir: undefined }).db;
+  const tickets = new SqliteTickets(db, new GroupCommit(db), clock, "secret");
   const authorizer = new Authorizer({
+    tickets,
+    cors: CorsSettings.parse({ origins: ["https://app.example.org"] }),
     async readKeys() {
       secret.reads += 1;
       await secret.wait;
@@ -41,7 +58,8 @@ function authorizing(text = secretOf([KEY, "acme"])) {
       ({ context }) => context?.tenant,
       (error: Error) => error.message,
     );
-  return { secret, clock, lines, ask, who };
+  const opening = (request: object = {}) => authorizer.authorize({ ...connect, ...request });
+  return { secret, clock, lines, ask, who, tickets, opening };
 }
 
 test("a right key opens every route of the stage, for its tenant", async () => {
@@ -178,4 +196,104 @@ test("a fault whose message quotes the secret or the key is in no log", async ()
   expect(lines).toHaveLength(1);
   expect(written).not.toContain(KEY);
   expect(written).not.toContain(hashOf(KEY));
+});
+
+describe("a ticket", () => {
+  const TENANT = "acme" as TenantId;
+  const route = (jobId: string, ticket: string | undefined, more = {}) => ({
+    methodArn: `arn:aws:execute-api:us-east-1:000000000000:sample/api/GET/v1/jobs/${jobId}/events`,
+    httpMethod: "GET",
+    resource: "/v1/jobs/{jobId}/events",
+    pathParameters: { jobId },
+    queryStringParameters: ticket === undefined ? {} : { ticket },
+    ...more,
+  });
+  async function issued(ttlMs = 60_000) {
+    const made = authorizing();
+    const jobId = newJobId();
+    const expiresMs = made.clock.now() + ttlMs;
+    return { ...made, jobId, ticket: await made.tickets.issue({ tenant: TENANT, jobId, expiresMs }) };
+  }
+  const query = (ticket: string) => ({ queryStringParameters: { ticket } });
+
+  test("opens its job's events, and no other route, until it expires", async () => {
+    const { ask, jobId, ticket, clock, secret } = await issued();
+    for (let n = 0; n < 3; n++) {
+      expect(await ask({}, route(jobId, ticket))).toMatchObject({
+        policyDocument: { Statement: [{ Effect: "Allow", Resource: route(jobId, ticket).methodArn }] },
+        context: { tenant: TENANT },
+      });
+    }
+    expect(secret.reads).toBe(0);
+    await clock.advance(60_000);
+    await expect(ask({}, route(jobId, ticket))).rejects.toThrow(/^Unauthorized$/);
+  });
+
+  test.each([
+    ["another job", { jobId: newJobId() }],
+    ["another route", { more: { resource: "/v1/jobs/{jobId}" } }],
+    ["another method", { more: { httpMethod: "POST" } }],
+    ["the ticket in a header", { headers: { Authorization: "TICKET" } }],
+  ])(
+    "does not open %s",
+    async (_, { jobId: other, more, headers }: { jobId?: string; more?: object; headers?: object }) => {
+      const { ask, jobId, ticket } = await issued();
+      const sent = headers ? { Authorization: `Bearer ${ticket}` } : {};
+      await expect(ask(sent, route(other ?? jobId, headers ? undefined : ticket, more))).rejects.toThrow(
+        /^Unauthorized$/,
+      );
+    },
+  );
+
+  test("that is altered, cut or made up opens nothing, and is in no log line", async () => {
+    const { ask, jobId, ticket, lines } = await issued();
+    for (const bad of [`${ticket}A`, ticket.slice(0, -1), "slt1.e30.AAAA", "x"]) {
+      await expect(ask({}, route(jobId, bad))).rejects.toThrow(/^Unauthorized$/);
+    }
+    expect(lines).toHaveLength(4);
+    expect(JSON.stringify(lines)).not.toContain(ticket.slice(0, 40));
+  });
+
+  test("beside a key is not looked at: the key opens or it does not", async () => {
+    const { ask, jobId, ticket } = await issued();
+    await expect(ask({ Authorization: "Bearer slc_wrong" }, route(jobId, ticket))).rejects.toThrow(/^Unauthorized$/);
+    expect(await ask({ Authorization: `Bearer ${KEY}` }, route(jobId, "bad"))).toMatchObject({
+      policyDocument: { Statement: [{ Resource: "arn:aws:execute-api:us-east-1:000000000000:sample/api/*" }] },
+    });
+  });
+
+  test("opens a WebSocket once, for its job", async () => {
+    const { opening, jobId, ticket } = await issued();
+    expect(await opening(query(ticket))).toEqual({
+      principalId: TENANT,
+      policyDocument: {
+        Version: "2012-10-17",
+        Statement: [{ Action: "execute-api:Invoke", Effect: "Allow", Resource: connect.methodArn }],
+      },
+      context: { tenant: TENANT, jobId },
+    });
+    await expect(opening(query(ticket))).rejects.toThrow(/^Unauthorized$/);
+  });
+
+  test("that has expired opens no WebSocket", async () => {
+    const { opening, ticket, clock } = await issued();
+    await clock.advance(60_000);
+    await expect(opening(query(ticket))).rejects.toThrow(/^Unauthorized$/);
+  });
+
+  test("is not used up by a page that may not connect", async () => {
+    const { opening, ticket } = await issued();
+    const foreign = await opening({ ...query(ticket), headers: { Origin: "https://evil.example" } });
+    expect(foreign.policyDocument.Statement).toMatchObject([{ Effect: "Deny" }]);
+    const own = await opening({ ...query(ticket), headers: { origin: "https://app.example.org" } });
+    expect(own.policyDocument.Statement).toMatchObject([{ Effect: "Allow" }]);
+  });
+});
+
+test("a key opens a WebSocket for all jobs of its tenant; without one nobody gets in", async () => {
+  const { opening } = authorizing();
+  const { context } = await opening({ headers: { Authorization: `Bearer ${KEY}` } });
+  expect(context).toEqual({ tenant: "acme" });
+  await expect(opening()).rejects.toThrow(/^Unauthorized$/);
+  await expect(opening({ headers: { Authorization: "Bearer slc_wrong" } })).rejects.toThrow(/^Unauthorized$/);
 });

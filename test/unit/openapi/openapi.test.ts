@@ -5,7 +5,7 @@ import { openApiDocument } from "../../../lambdas/openapi/openapi.ts";
 import { EventBody, type EventType } from "../../../src/contract/events.ts";
 import type { JobId, TenantId } from "../../../src/contract/ids.ts";
 import type { Json } from "../../../src/contract/json.ts";
-import { allRoutes } from "../../../src/contract/routes.ts";
+import { allRoutes, type Route } from "../../../src/contract/routes.ts";
 import { defineApp, defineCapability, defineWorkflow } from "../../../src/index.ts";
 
 const Text = z.object({ text: z.string() });
@@ -72,7 +72,7 @@ describe("the OpenAPI document", () => {
         ].toSorted(),
       );
       expect(operation?.requestBody !== undefined).toBe(route.body !== undefined);
-      expect(operation?.security).toEqual(route.public ? [] : undefined);
+      expect(operation?.security).toEqual(securityOf(route));
       const answers = Object.keys(operation?.responses ?? {});
       expect(answers).toEqual(expect.arrayContaining([route.success.status, ...route.problems].map(String)));
       expect(answers.includes("401")).toBe(!route.public);
@@ -168,3 +168,7 @@ function withEvents(page: object): Document {
 }
 
 const constOf = (schema: Schema): string => (schema.properties as { type: { const: string } }).type.const;
+
+/** Undefined: what the document asks for everywhere. */
+const securityOf = ({ public: open, takesTickets }: Route) =>
+  open ? [] : takesTickets ? [{ key: [] }, { ticket: [] }] : undefined;
