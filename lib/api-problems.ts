@@ -1,4 +1,5 @@
 import { ResponseType, type RestApi } from "aws-cdk-lib/aws-apigateway";
+import { CORS_EXPOSED_HEADERS, type Cors } from "../src/contract/cors.ts";
 import { PROBLEM_MEDIA_TYPE } from "../src/contract/problem.ts";
 
 /** What API Gateway itself answers, as problem documents (RFC 9457) like those of the functions. */
@@ -78,7 +79,18 @@ const PROBLEMS: readonly (readonly [
   ],
 ];
 
-export function problemResponses(api: RestApi): void {
+/** API Gateway says so itself, of answers that have no part of any job in them, and cannot tell one origin from another. */
+function corsOf(cors: Cors | undefined): Record<string, string> {
+  if (cors === undefined) return {};
+  const [origin = "*", ...others] = cors.origins;
+  return {
+    "Access-Control-Allow-Origin": `'${others.length > 0 ? "*" : origin}'`,
+    "Access-Control-Expose-Headers": `'${CORS_EXPOSED_HEADERS.join(", ")}'`,
+  };
+}
+
+/** @param cors pages of which origins may read them @default of none */
+export function problemResponses(api: RestApi, cors?: Cors): void {
   for (const [type, status, title, detail, headers = {}] of PROBLEMS) {
     const slug = title.toLowerCase().replaceAll(" ", "-");
     // `detail` is a JSON string already, in the template or in what API Gateway puts there.
@@ -88,7 +100,12 @@ export function problemResponses(api: RestApi): void {
     api.addGatewayResponse(type.responseType, {
       type,
       ...(isDefault ? {} : { statusCode: String(status) }),
-      responseHeaders: { "Content-Type": `'${PROBLEM_MEDIA_TYPE}'`, "Cache-Control": "'no-store'", ...headers },
+      responseHeaders: {
+        "Content-Type": `'${PROBLEM_MEDIA_TYPE}'`,
+        "Cache-Control": "'no-store'",
+        ...corsOf(cors),
+        ...headers,
+      },
       templates: { "application/json": isDefault ? body.replace(`"status":${status},`, "") : body },
     });
   }

@@ -22,8 +22,10 @@ import {
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
+import type { Cors } from "../src/contract/cors.ts";
 import { allRoutes, type Route } from "../src/contract/routes.ts";
 import { acknowledge } from "./acknowledge.ts";
+import { addPreflights } from "./add-cors.ts";
 import { allow } from "./allow.ts";
 import { problemResponses } from "./api-problems.ts";
 import type { AppManifest } from "./bundling/app-manifest.ts";
@@ -44,6 +46,8 @@ export interface SluiceApiProps {
    * account that has one needs no other, one that has none cannot write access logs.
    */
   readonly createAccountRole: boolean;
+  /** Pages of which origins may call. @default of none */
+  readonly cors?: Cors | undefined;
   readonly readers: ReaderLimits;
 }
 
@@ -75,7 +79,7 @@ export class SluiceApi extends Construct {
 
   constructor(scope: Construct, id: string, props: SluiceApiProps) {
     super(scope, id);
-    const { instance, throttle, createAccountRole } = props;
+    const { instance, throttle, createAccountRole, cors } = props;
     const { logRetention: retention, removalPolicy, xray } = instance.functions;
     const accessLogs = new LogGroup(this, "AccessLogs", { retention, removalPolicy });
     this.restApi = new RestApi(this, "RestApi", {
@@ -97,8 +101,14 @@ export class SluiceApi extends Construct {
     this.restApi.node.tryRemoveChild("Endpoint");
     this.functions = this.#functions(props);
     this.authorizer = this.#authorizerFunction(instance);
-    problemResponses(this.restApi);
+    problemResponses(this.restApi, cors);
     this.#routes(instance);
+    if (cors) {
+      addPreflights(this.restApi, cors);
+      for (const fn of [...this.functions.values(), this.authorizer]) {
+        fn.addEnvironment("SLUICE_CORS", JSON.stringify(cors));
+      }
+    }
     acknowledge(
       this.restApi,
       "AwsSolutions-APIG3",

@@ -1,5 +1,6 @@
 /** The CDK part: an instance of Sluice in your own app. */
 
+export type { CorsSettings } from "../src/contract/cors.ts";
 export { SluiceApi } from "./api.ts";
 export type { InferenceProfiles } from "./bedrock-access.ts";
 export type { AppManifest } from "./bundling/app-manifest.ts";

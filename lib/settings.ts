@@ -1,5 +1,6 @@
 import type { Node } from "constructs";
 import { z } from "zod";
+import { CorsSettings } from "../src/contract/cors.ts";
 import { GRADUAL_DEPLOYMENT_NAMES } from "./gradual-deployment.ts";
 import { SynthError } from "./synth-error.ts";
 
@@ -26,6 +27,13 @@ const Settings = z.object({
   streams: count.optional(),
   waits: count.optional(),
   reservedForEvents: count.optional(),
+  /** With commas between. */
+  corsOrigins: z
+    .string()
+    .transform((text) => text.split(",").map((origin) => origin.trim()))
+    .pipe(CorsSettings.shape.origins)
+    .optional(),
+  corsMaxAgeSeconds: z.coerce.number().pipe(CorsSettings.shape.maxAgeSeconds.unwrap()).optional(),
   gradualDeployment: z.enum(GRADUAL_DEPLOYMENT_NAMES).optional(),
   alarmTopicArn: z
     .string()

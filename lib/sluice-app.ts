@@ -44,12 +44,13 @@ export function addStacks(
   return { data, app: stack };
 }
 
-function given({ model, logLevel, otlpEndpoint, runbookUrl, gradualDeployment, ...readers }: Settings) {
-  const { streams, waits, reservedForEvents } = readers;
+function given({ model, logLevel, otlpEndpoint, runbookUrl, gradualDeployment, ...others }: Settings) {
+  const { streams, waits, reservedForEvents, corsOrigins: origins, corsMaxAgeSeconds: maxAgeSeconds } = others;
   return {
     ...(streams === undefined ? {} : { streams }),
     ...(waits === undefined ? {} : { waits }),
     ...(reservedForEvents === undefined ? {} : { reservedForEvents }),
+    ...(origins === undefined ? {} : { cors: { origins, ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }) } }),
     ...(model === undefined ? {} : { model }),
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(otlpEndpoint === undefined ? {} : { otlpEndpoint }),

@@ -5,7 +5,9 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import { Construct } from "constructs";
+import { z } from "zod";
 import { MAX_DEADLINE_MS } from "../src/contract/api.ts";
+import { type Cors, CorsSettings } from "../src/contract/cors.ts";
 import { MAX_QUEUE_PREFIX } from "../src/contract/queue-names.ts";
 import { parseModelName, UnknownModelError } from "../src/models/model-name.ts";
 import { type ReaderLimits, SluiceApi } from "./api.ts";
@@ -56,6 +58,11 @@ export interface SluiceProps {
   readonly waits?: number;
   /** Executions that the account reserves for showing events, which then gets no more. @default none: small accounts cannot */
   readonly reservedForEvents?: number;
+  /**
+   * Web pages of which origins may call, and open a WebSocket: each as browsers send it, such as `https://app.example.org`, or
+   * "*" for all. Keys do not belong into pages: see tickets in docs/protocol.md. @default of none
+   */
+  readonly cors?: CorsSettings;
   /** @default one month */
   readonly logRetention?: RetentionDays;
   /** @default INFO */
@@ -161,6 +168,7 @@ export class Sluice extends Construct {
       manifest: this.manifest,
       throttle: props.throttle ?? { rate: 100, burst: 200 },
       createAccountRole: props.createApiGatewayAccountRole ?? false,
+      cors: corsOf(props.cors),
       readers: readersOf(props),
     });
     this.operations = new SluiceOperations(this, "Operations", {
@@ -192,6 +200,13 @@ export class Sluice extends Construct {
       new CfnOutput(this, name, { value }).overrideLogicalId(`${outputPrefix(id)}${name}`);
     }
   }
+}
+
+function corsOf(given: CorsSettings | undefined): Cors | undefined {
+  if (given === undefined) return undefined;
+  const parsed = CorsSettings.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new SynthError(`cors: ${z.prettifyError(parsed.error)}; got ${JSON.stringify(given)}`);
 }
 
 function readersOf({ streams = 50, waits = 50, reservedForEvents }: SluiceProps): ReaderLimits {

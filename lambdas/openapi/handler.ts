@@ -1,8 +1,11 @@
 import app from "#app";
 import { parseEnvironment } from "../../src/engines/aws/environment.ts";
 import { powerLogger } from "../power-logger.ts";
+import { withCors } from "../with-cors.ts";
 import { createHandler } from "./create-handler.ts";
 
-const { SLUICE_STAGE: stage } = parseEnvironment("openapi", process.env);
+const { SLUICE_STAGE: stage, SLUICE_CORS: cors } = parseEnvironment("openapi", process.env);
 
-export const handler = createHandler({ app, logger: powerLogger({ keys: { stage, function: "openapi" } }) });
+const logger = powerLogger({ keys: { stage, function: "openapi" } });
+
+export const handler = withCors(createHandler({ app, logger }), cors);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { bearerKeyOf, type Keys } from "../../lambdas/authorizer/keys.ts";
+import type { Cors } from "../contract/cors.ts";
 import type { JobId, TenantId } from "../contract/ids.ts";
 import { ProblemError } from "../contract/problem.ts";
 import type { Route } from "../contract/routes.ts";
@@ -12,6 +13,7 @@ import { localTenant } from "./options.ts";
 export interface CallersProps extends TicketDeps {
   /** Without keys, only what {@link checkLocalCaller} lets through is served, and `x-tenant-id` says whose it is. */
   readonly keys: Keys | undefined;
+  readonly cors: Cors | undefined;
 }
 
 /** Whose a connection is, and, with a ticket, for which job. */
@@ -36,7 +38,8 @@ export class Callers {
 
   /** Before anything else is looked at: throws for what a web page must not send. */
   check(request: IncomingMessage): void {
-    if (this.#props.keys === undefined) checkLocalCaller(request);
+    const { keys, cors } = this.#props;
+    if (keys === undefined) checkLocalCaller(request, cors);
   }
 
   /** Undefined: the route is open to everybody. */
@@ -49,9 +52,9 @@ export class Callers {
 
   /** Browsers let every page open a WebSocket, and send it no word of what they think of it but the page's origin. */
   async ofSocket(request: IncomingMessage, url: URL): Promise<SocketCaller> {
-    const { keys } = this.#props;
+    const { keys, cors } = this.#props;
     this.check(request);
-    if (!isAllowedOrigin(request, { cors: undefined, keyless: keys === undefined })) {
+    if (!isAllowedOrigin(request, { cors, keyless: keys === undefined })) {
       throw new ProblemError({
         title: "Foreign page",
         status: 403,

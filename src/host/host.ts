@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { ScheduledEvent } from "aws-lambda";
+import { z } from "zod";
 import { createHandler as createAdvance } from "../../lambdas/advance/create-handler.ts";
 import type { Keys } from "../../lambdas/authorizer/keys.ts";
 import { createHandler as createCapabilities } from "../../lambdas/capabilities/create-handler.ts";
@@ -16,6 +17,7 @@ import { createHandler as createTickets } from "../../lambdas/tickets/create-han
 import { createHandler as createWebhookEndpoints } from "../../lambdas/webhook-endpoints/create-handler.ts";
 import { createHandler as createWebhooks } from "../../lambdas/webhooks/create-handler.ts";
 import { createHandler as createWorker } from "../../lambdas/worker/create-handler.ts";
+import { type Cors, CorsSettings } from "../contract/cors.ts";
 import { advanceQueue, WEBHOOKS } from "../contract/messages.ts";
 import type { App } from "../core/define-app.ts";
 import type { Clock, Tickets } from "../core/ports.ts";
@@ -40,6 +42,8 @@ export interface EmbeddedOptions {
   readonly synchronous?: Synchronous;
   readonly clock?: Clock;
   readonly keys?: Keys | undefined;
+  /** Web pages of which origins may call, and open a WebSocket; "*" only with keys. @default of none but its own */
+  readonly cors?: CorsSettings | undefined;
   /** @default {@link DEFAULT_READERS} */
   readonly readers?: Readers;
   /** Webhooks may go to this machine, and there without TLS: for development. @default false */
@@ -69,9 +73,10 @@ const ADVANCE_CONCURRENCY = 20;
 /** They wait for receivers, of which some may hang. */
 const WEBHOOK_CONCURRENCY = 50;
 
-/** Starts working on whatever the data directory holds. Throws `DataError` when it cannot be used. */
+/** Starts working on whatever the data directory holds. Throws `DataError` when it cannot be used, `StartError` for `cors`. */
 export function startEmbedded(options: EmbeddedOptions): Embedded {
   const { app, resources, logger } = options;
+  const cors = corsOf(options);
   let dispatcher: Dispatcher | undefined;
   const onError = (error: unknown): void => logger.error("write failed", errorKeys(error));
   const onReady = (queue: string): void => dispatcher?.wake(queue);
@@ -90,7 +95,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
   dispatcher.start(consumers);
   const reconcile = createReconciler(runtime);
   const stopReconciling = reconcilePeriodically(reconcile, runtime);
-  const callers = new Callers({ ...runtime, tickets: engine.tickets, keys: options.keys });
+  const callers = new Callers({ ...runtime, tickets: engine.tickets, keys: options.keys, cors });
   const live = new Live(runtime, engine.changes, callers);
   let front: HttpFront | undefined;
   return {
@@ -101,7 +106,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
     isIdle: () => dispatcher.isIdle && engine.group.isIdle,
     transactions: () => engine.group.commits,
     async listen(port, host) {
-      front = httpServer({ handlers, callers, logger, clock: runtime.clock });
+      front = httpServer({ handlers, callers, cors, logger, clock: runtime.clock });
       live.attach(front.server);
       return listen(front, port, host);
     },
@@ -116,6 +121,18 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
       return cutOff;
     },
   };
+}
+
+/** Throws {@link StartError} for what is no setting, and for one that would let every page into a server without keys. */
+function corsOf({ cors, keys }: EmbeddedOptions): Cors | undefined {
+  const parsed = CorsSettings.optional().safeParse(cors);
+  if (!parsed.success) throw new StartError(`cors: ${z.prettifyError(parsed.error)}; got ${JSON.stringify(cors)}`);
+  if (keys === undefined && parsed.data?.origins.includes("*")) {
+    throw new StartError(
+      "--cors '*' would let every web page use this server, which needs no key: give --keys FILE too, or list origins",
+    );
+  }
+  return parsed.data;
 }
 
 function httpHandlers(runtime: Runtime, tickets: Tickets) {

@@ -6,8 +6,10 @@ import createRouter, { type HTTPMethod } from "find-my-way";
 import { errorKeys } from "../../lambdas/error-keys.ts";
 import type { HttpHandler, HttpResult } from "../../lambdas/http-handler.ts";
 import { problemOf, problemResponse } from "../../lambdas/problem-responses.ts";
+import { addCors } from "../../lambdas/with-cors.ts";
 import { writeStream } from "../../lambdas/write-stream.ts";
 import { MAX_BODY_BYTES } from "../contract/api.ts";
+import { type Cors, preflightHeaders } from "../contract/cors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { ProblemError } from "../contract/problem.ts";
 import { allRoutes, type Route } from "../contract/routes.ts";
@@ -20,6 +22,8 @@ import { lambdaContext } from "./lambda-context.ts";
 export interface HttpServerOptions {
   readonly handlers: Readonly<Record<Route["lambda"], HttpHandler>>;
   readonly callers: Callers;
+  /** Pages of which origins may call. */
+  readonly cors: Cors | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -41,7 +45,7 @@ const LINGER_MS = 2_000;
 const LAST_WORDS_MS = 1_000;
 
 /** Serves the routes by calling their handlers with API Gateway's event shape (a REST API's proxy integration). */
-export function httpServer({ handlers, callers, logger, clock }: HttpServerOptions): HttpFront {
+export function httpServer({ handlers, callers, cors, logger, clock }: HttpServerOptions): HttpFront {
   const gate = new FairGate(SUBMITS_AT_ONCE);
   const router = createRouter({ ignoreTrailingSlash: false, maxParamLength: 500 });
   for (const route of allRoutes) {
@@ -53,6 +57,8 @@ export function httpServer({ handlers, callers, logger, clock }: HttpServerOptio
     try {
       const url = targetOf(request.url ?? "/");
       callers.check(request);
+      const methods = request.method === "OPTIONS" && cors !== undefined ? methodsOf(router, url.pathname) : [];
+      if (cors !== undefined && methods.length > 0) return preflight(cors, methods);
       const found = router.find(request.method as HTTPMethod, url.pathname);
       if (found === null) throw notFound(router, request.method ?? "", url.pathname);
       const route = found.store as Route;
@@ -75,7 +81,7 @@ export function httpServer({ handlers, callers, logger, clock }: HttpServerOptio
   let ended = false;
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const result = await serve(request);
+    const result = addCors(await serve(request), cors, request.headers.origin);
     if (result.stream === undefined && result.later === undefined) return send(request, response, result);
     const ending = new AbortController();
     const abort = (): void => ending.abort();
@@ -159,8 +165,16 @@ function targetOf(target: string): URL {
   throw new ProblemError({ title: "Invalid request", status: 400, detail });
 }
 
+/** What a browser asks before a request that no form could send. */
+function preflight(cors: Cors, methods: readonly string[]): HttpResult {
+  return { statusCode: 204, headers: { ...preflightHeaders(cors, methods), "cache-control": "no-store" }, body: "" };
+}
+
+const methodsOf = (router: ReturnType<typeof createRouter>, path: string): string[] =>
+  ["GET", "POST", "DELETE"].filter((method) => router.find(method as HTTPMethod, path) !== null);
+
 function notFound(router: ReturnType<typeof createRouter>, method: string, path: string): ProblemError {
-  const allowed = ["GET", "POST", "DELETE"].filter((other) => router.find(other as HTTPMethod, path) !== null);
+  const allowed = methodsOf(router, path);
   if (allowed.length > 0) {
     const allow = allowed.join(", ");
     const detail = `${path} takes ${allow}; got ${method}`;

@@ -25,6 +25,7 @@ async function main(): Promise<void> {
     resources,
     logger,
     keys,
+    cors: options.cors,
     dataDir: options.dataDir,
     synchronous: options.synchronous,
     readers: options.readers,

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { CorsSettings } from "../contract/cors.ts";
 import { isTenantId, TENANT_ID_SHAPE, type TenantId } from "../contract/ids.ts";
 import type { Readers } from "../core/runtime.ts";
 
@@ -21,6 +22,8 @@ export interface HostOptions {
   readonly readers: Readers;
   /** Webhooks may go to this machine, and there without TLS. */
   readonly webhooksToLoopback: boolean;
+  /** Web pages of which origins may call. */
+  readonly cors: CorsSettings | undefined;
   readonly logLevel: "DEBUG" | "INFO" | "WARN" | "ERROR";
 }
 
@@ -41,6 +44,7 @@ const FLAGS = {
   model: { type: "string" },
   app: { type: "string" },
   keys: { type: "string" },
+  cors: { type: "string", multiple: true },
   synchronous: { type: "string" },
   streams: { type: "string" },
   waits: { type: "string" },
@@ -57,6 +61,8 @@ export const USAGE = `Usage: npm start -- [flags]
   --port N            default ${DEFAULT_PORT}; 0 takes a free one
   --host ADDRESS      default 127.0.0.1; any other needs --keys
   --keys FILE         JSON {"keys":[{"tenant":"acme","sha256":"…"}]}: hashes of the keys that callers must send
+  --cors ORIGIN       let web pages of this origin call, such as http://localhost:5173; may be given several times.
+                      '*', with --keys only: all (SLUICE_CORS: with commas between)
   --app FILE          the app module (default app/sluice.ts)
   --corpus DIR        documents for retrieval, in place of the app's
   --model NAME        model for completions, in place of the app's
@@ -90,6 +96,7 @@ const Values = z.object({
   model: z.string().min(1).optional(),
   app: z.string().min(1).default("app/sluice.ts"),
   keys: z.string().min(1).optional(),
+  cors: CorsSettings.shape.origins.optional(),
   synchronous: z.enum(["FULL", "NORMAL"]).default("FULL"),
   streams: count(DEFAULT_READERS.streams),
   waits: count(DEFAULT_READERS.waits),
@@ -115,7 +122,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): H
     throw new StartError(problems.join("\n"));
   }
   const { data, memory, streams, waits, ...others } = parsed.data;
-  const { "log-level": logLevel, "webhooks-to-loopback": webhooksToLoopback, ...rest } = others;
+  const { cors: origins, "log-level": logLevel, "webhooks-to-loopback": webhooksToLoopback, ...rest } = others;
   if (memory && flags.data !== undefined)
     throw new StartError("--memory keeps nothing and --data names where to: give one of them");
   const options: HostOptions = {
@@ -123,6 +130,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): H
     corpus: rest.corpus,
     model: rest.model,
     keys: rest.keys,
+    cors: origins && { origins },
     logLevel,
     readers: { streams, waits },
     webhooksToLoopback,
@@ -143,6 +151,7 @@ const variableOf = (name: string): string => `SLUICE_${name.toUpperCase().replac
 
 function fromVariable(name: string, value: string | undefined): unknown {
   const isSwitch = FLAGS[name as keyof typeof FLAGS].type === "boolean";
+  if (name === "cors") return value?.split(",").map((origin) => origin.trim());
   return isSwitch && value !== undefined ? value === "1" || value === "true" : value;
 }
 

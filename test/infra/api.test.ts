@@ -56,16 +56,31 @@ describe("the API is closed", () => {
   });
 
   test("to whoever sends no Authorization header: it is what answers are kept by, for a minute", () => {
-    const [authorizer, ...others] = synthesized.app.ofType("AWS::ApiGateway::Authorizer");
-    expect(others).toEqual([]);
-    expect(authorizer?.properties).toMatchObject({
+    const authorizer = synthesized.app.at("Sluice/Api/Authorizer");
+    expect(authorizer.properties).toMatchObject({
       Type: "REQUEST",
       IdentitySource: "method.request.header.Authorization",
       AuthorizerResultTtlInSeconds: 60,
     });
-    expect(labelled(synthesized, authorizer?.properties.AuthorizerUri)).toContain(
-      "<Sluice/Api/AuthorizerFunction>.Arn",
-    );
+  });
+
+  test("but for events, which a ticket in the query opens, too: nothing is kept of its answers, and nothing has to be there", () => {
+    const tickets = synthesized.app.at("Sluice/Api/TicketAuthorizer");
+    expect(tickets.properties).toMatchObject({ Type: "REQUEST", AuthorizerResultTtlInSeconds: 0 });
+    expect(tickets.properties).not.toHaveProperty("IdentitySource");
+    const guarded = synthesized.app
+      .ofType("AWS::ApiGateway::Method")
+      .filter(({ properties }) => properties.AuthorizerId?.Ref === tickets.id)
+      .map(({ properties }) => properties.OperationName);
+    expect(guarded).toEqual(["getJobEvents"]);
+  });
+
+  test("by one function, whichever authorizer asks it", () => {
+    const authorizers = synthesized.app.ofType("AWS::ApiGateway::Authorizer");
+    expect(authorizers).toHaveLength(2);
+    for (const { properties } of authorizers) {
+      expect(labelled(synthesized, properties.AuthorizerUri)).toContain("<Sluice/Api/AuthorizerFunction>.Arn");
+    }
   });
 
   test("has no other door: no function URL, and only its own API and rules may call a function", () => {

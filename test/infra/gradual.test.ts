@@ -19,6 +19,7 @@ const API = [
   "OpenApi",
   "Health",
   "WebhookEndpoints",
+  "Tickets",
 ].map((name) => `Sluice/Api/${name}`);
 const AUTHORIZER = "Sluice/Api/AuthorizerFunction";
 const RECONCILER = "Sluice/Operations/Reconciler";

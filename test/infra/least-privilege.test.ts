@@ -80,6 +80,9 @@ const nova = (region: string): string => `arn:aws:bedrock:${region}::foundation-
 const place = (set: string): string =>
   `dynamodb:UpdateItem <Data/Table>.Arn if {"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["limit#set#${set}"]}}`;
 
+const ticketKey = (action: string): string =>
+  `dynamodb:${action} <Data/Table>.Arn if {"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["ticket-key"]}}`;
+
 /** All that functions may do, by what they are: nothing else, and nobody else. */
 const TABLE: Readonly<Record<string, readonly string[]>> = {
   "Sluice/Deployment/Function": [
@@ -128,7 +131,13 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   ],
   "Sluice/Api/OpenApi": [],
   "Sluice/Api/Health": [],
-  "Sluice/Api/AuthorizerFunction": ["secretsmanager:GetSecretValue <Data/Keys>"],
+  "Sluice/Api/Tickets": ["dynamodb:Query <Data/Table>.Arn", ticketKey("GetItem"), ticketKey("PutItem")],
+  // It can use tickets up, and can neither read a job nor change the key that signs them.
+  "Sluice/Api/AuthorizerFunction": [
+    "secretsmanager:GetSecretValue <Data/Keys>",
+    ticketKey("GetItem"),
+    'dynamodb:PutItem <Data/Table>.Arn if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["ticket#*"]}}',
+  ],
   "Sluice/Operations/Reconciler": [
     ...WRITE,
     "dynamodb:Query <Data/Table>.Arn/index/wake",

@@ -32,33 +32,22 @@ const loopback = {
     .optional(),
 };
 const webhooks = { ...stage, ...logs, SLUICE_QUEUE_URL_PREFIX: writes.SLUICE_QUEUE_URL_PREFIX, ...loopback };
-const secrets = z
-  .string()
-  .transform((text, context) => {
+const json = (example: string) =>
+  z.string().transform((text, context) => {
     try {
       return JSON.parse(text) as unknown;
     } catch {
-      context.addIssue('must be JSON such as {"OPENAI_API_KEY":"arn:aws:secretsmanager:…"}');
+      context.addIssue(`must be JSON such as ${example}`);
       return z.NEVER;
     }
-  })
+  });
+const secrets = json('{"OPENAI_API_KEY":"arn:aws:secretsmanager:…"}')
   .pipe(z.record(z.string().regex(VARIABLE), arn, "must be the ARNs of secrets by the names of variables"))
   .optional();
 
 /** Pages of which origins may call; missing: of none. */
 const cors = {
-  SLUICE_CORS: z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.addIssue('must be JSON such as {"origins":["https://app.example.org"]}');
-        return z.NEVER;
-      }
-    })
-    .pipe(CorsSettings)
-    .optional(),
+  SLUICE_CORS: json('{"origins":["https://app.example.org"]}').pipe(CorsSettings).optional(),
 };
 
 /** How many readers of a kind there may be at once. */
@@ -69,14 +58,14 @@ const most = z
 
 /** The environment of each kind of function: what the stack sets and the function parses, once, when it starts. */
 export const ENVIRONMENTS = {
-  submit: z.object({ ...writes, ...loopback, SLUICE_WAITS: most }),
-  jobs: z.object({ ...stage, ...logs }),
-  events: z.object({ ...stage, ...logs, SLUICE_STREAMS: most }),
-  commands: z.object({ ...writes, ...loopback }),
-  "dead-letters": z.object(writes),
-  capabilities: z.object({ ...writes, SLUICE_MODEL: name.optional() }),
-  openapi: z.object(stage),
-  health: z.object(stage),
+  submit: z.object({ ...writes, ...cors, ...loopback, SLUICE_WAITS: most }),
+  jobs: z.object({ ...stage, ...logs, ...cors }),
+  events: z.object({ ...stage, ...logs, ...cors, SLUICE_STREAMS: most }),
+  commands: z.object({ ...writes, ...loopback, ...cors }),
+  "dead-letters": z.object({ ...writes, ...cors }),
+  capabilities: z.object({ ...writes, ...cors, SLUICE_MODEL: name.optional() }),
+  openapi: z.object({ ...stage, ...cors }),
+  health: z.object({ ...stage, ...cors }),
   authorizer: z.object({ ...stage, ...cors, SLUICE_KEYS_SECRET: arn, SLUICE_TABLE: name }),
   worker: z.object({
     ...writes,
@@ -87,8 +76,8 @@ export const ENVIRONMENTS = {
   advance: z.object({ ...writes, SLUICE_WORKFLOW: name }),
   reconciler: z.object(writes),
   webhooks: z.object(webhooks),
-  "webhook-endpoints": z.object(webhooks),
-  tickets: z.object({ ...stage, SLUICE_TABLE: name, SLUICE_SOCKET_URL: z.url().optional() }),
+  "webhook-endpoints": z.object({ ...webhooks, ...cors }),
+  tickets: z.object({ ...stage, ...cors, SLUICE_TABLE: name, SLUICE_SOCKET_URL: z.url().optional() }),
   deployment: z.object({ ...stage, SLUICE_TABLE: name }),
 } as const;
 

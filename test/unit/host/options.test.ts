@@ -64,6 +64,16 @@ describe("options", () => {
     expect(messageOf(() => parse(["--streams=-1"]))).toContain("--streams (SLUICE_STREAMS): must be a whole number");
   });
 
+  test("origins are given one a flag, or in a variable with commas between", () => {
+    expect(parse([]).cors).toBeUndefined();
+    const [one, other] = ["http://localhost:5173", "https://app.example.org"];
+    expect(parse(["--cors", one, "--cors", other], { SLUICE_CORS: "*" }).cors).toEqual({ origins: [one, other] });
+    expect(parse([], { SLUICE_CORS: `${one}, ${other}` }).cors).toEqual({ origins: [one, other] });
+    expect(messageOf(() => parse(["--cors", `${other}/`]))).toMatch(
+      /--cors \(SLUICE_CORS\): must be "\*" or an origin/,
+    );
+  });
+
   test("an empty variable counts as none", () => {
     expect(parse([], { SLUICE_PORT: "", SLUICE_MODEL: "", SLUICE_MEMORY: "" })).toEqual(parse([]));
   });
