@@ -12,7 +12,7 @@ const WORDS = Array.from({ length: 120 }, (_, index) => `word-${index}`).join(" 
 const STREAM_BYTES = 4_000;
 const READERS = 12;
 
-test.each(["poll", "sse"] as const)(
+test.each(["poll", "sse", "websocket"] as const)(
   "readers by %s behind a network that breaks have all events, each once",
   async (channel) => {
     await withSeed(async (random) => {

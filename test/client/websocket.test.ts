@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { type ClientOptions, type JobEvent, SluiceClient } from "../../client/index.ts";
 import { withSeed } from "../../src/testing/random.ts";
+import { serve } from "./embedded.ts";
 import {
   afterOf,
   all,
@@ -77,6 +78,39 @@ const proper: Behaviour = (socket, { type, id, after }) => {
 
 const reader = (url: string, options: Partial<ClientOptions> = {}) =>
   new SluiceClient({ url, channel: "websocket", retry: HASTY, ...options }).job(JOB_ID);
+
+describe("the real server's WebSocket", () => {
+  test("has the same events as its stream and as polling, and the same text", async () => {
+    await using served = await serve();
+    const job = await new SluiceClient({ url: served.url }).submit("streams", { text: "one two three" });
+    const live = await all(job.events({ channel: "websocket" }));
+    expect(live).toEqual(await all(job.events({ channel: "poll" })));
+    expect(live).toEqual(await all(job.events({ channel: "sse" })));
+    expect(live.at(-1)?.type).toBe("job.completed");
+    const chunks = await all(job.text({ channel: "websocket" }));
+    expect(chunks.map(({ text }) => text).join("")).toBe("one two three ");
+    expect(await all(job.events({ channel: "websocket", after: live.length }))).toEqual([]);
+  });
+
+  test("lets a page in by a ticket that its own server has got for it", async () => {
+    await using served = await serve();
+    const own = await new SluiceClient({ url: served.url, tenant: "acme" }).submit("echoes", { text: "x" });
+    const page = new SluiceClient({ url: served.url, ticket: () => own.ticket() }).job(own.id);
+    const events = await all(page.events({ channel: "websocket" }));
+    expect(events.at(-1)?.type).toBe("job.completed");
+    expect(await all(page.events({ channel: "sse" }))).toEqual(events);
+    expect(await all(page.events({ channel: "poll" }))).toEqual(events);
+  });
+
+  test("refuses a cursor past the log's end, and a job that is not there", async () => {
+    await using served = await serve();
+    const client = new SluiceClient({ url: served.url, channel: "websocket" });
+    const job = await client.submit("echoes", { text: "x" });
+    await job.result();
+    await expect(all(job.events({ after: 1_000 }))).rejects.toMatchObject({ status: 400 });
+    await expect(all(client.job(JOB_ID).events())).rejects.toThrow();
+  });
+});
 
 describe("a WebSocket", () => {
   test("is opened with a ticket and brings each event once", async () => {
