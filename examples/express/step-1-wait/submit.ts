@@ -1,0 +1,40 @@
+import { createHash } from "node:crypto";
+import type { Request } from "express";
+
+export const SLUICE_URL = process.env.SLUICE_URL ?? "http://127.0.0.1:8787";
+const WINDOW_MS = 600_000;
+
+/** What a route needs to know of a job. */
+export interface Job {
+  readonly id: string;
+  readonly status: "running" | "dead-lettered" | "completed" | "failed" | "expired" | "cancelled";
+  readonly result?: unknown;
+}
+
+/**
+ * The job for a question, after at most `waitS` seconds: the one that this key began, however often it is submitted.
+ * Undefined while Sluice does not answer, or takes no more jobs: try again later, with the same key.
+ */
+export async function submit(question: string, key: string, waitS: number): Promise<Job | undefined> {
+  try {
+    const response = await fetch(`${SLUICE_URL}/v1/jobs`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "idempotency-key": key, prefer: `wait=${waitS}` },
+      body: JSON.stringify({ workflow: "analyze", input: { question } }),
+      signal: AbortSignal.timeout((waitS + 5) * 1_000),
+    });
+    return response.ok ? ((await response.json()) as Job) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The same for each repeat of a request: by the `Idempotency-Key` that its client sends, or else, for clients that never sent
+ * one, by caller and question within ten minutes.
+ */
+export function keyOf(request: Request, question: string): string {
+  const repeat = request.get("idempotency-key") ?? Math.floor(Date.now() / WINDOW_MS);
+  const parts = [request.get("authorization") ?? "", repeat, question];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}
