@@ -11,6 +11,7 @@ import { firstToken } from "./benchmarks/first-token.ts";
 import { functions } from "./benchmarks/functions.ts";
 import { latency } from "./benchmarks/latency.ts";
 import { live } from "./benchmarks/live.ts";
+import { migration } from "./benchmarks/migration.ts";
 import { nextStep } from "./benchmarks/next-step.ts";
 import { startAndSize } from "./benchmarks/start-and-size.ts";
 import { throughput } from "./benchmarks/throughput.ts";
@@ -33,6 +34,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Report> | 
   "cold-start": coldStart,
   "start-and-size": startAndSize,
   claim,
+  migration,
 };
 const USAGE = `Usage: node bench/main.ts [--json FILE] [--quick] [--only NAME,NAME]
 

@@ -42,5 +42,7 @@ export function follow(url: string, onText: (text: string) => void): Promise<unk
     });
   };
   open();
-  return promise;
+  // In Node, an EventSource that waits to come back does not keep the process alive by itself.
+  const alive = setInterval(() => {}, 60_000);
+  return promise.finally(() => clearInterval(alive));
 }
