@@ -50,10 +50,8 @@ app.post("/analyses", async (request, response) => {
     .json({ id: job.id, events: `/analyses/${job.id}/events` });
 });
 
-app.get("/analyses/:id", (request, response) => relay(request, response, `/v1/jobs/${request.params.id}`));
-app.get("/analyses/:id/events", (request, response) =>
-  relay(request, response, `/v1/jobs/${request.params.id}/events`),
-);
+app.get("/analyses/:id", (request, response) => relay(request, response, ""));
+app.get("/analyses/:id/events", (request, response) => relay(request, response, "/events"));
 
 const server = app.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {
   console.log(`the service listens on http://127.0.0.1:${(server.address() as AddressInfo).port}`);

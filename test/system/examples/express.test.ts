@@ -120,13 +120,16 @@ test("streaming: the answer is a job at once, and its words come through kill -9
   });
 });
 
-test("streaming: what is no job is told as Sluice tells it", async () => {
+test("streaming: what is no job is a 404, and no way into the rest of Sluice's API", async () => {
   await using stand = await start(2, { answerMs: 20 });
-  const response = await fetch(`${stand.url}/analyses/job_unknown/events`, {
-    headers: { accept: "text/event-stream" },
-  });
-  expect(response.status).toBe(400);
-  expect(response.headers.get("content-type")).toMatch(/^application\/problem\+json/);
+  const unknown = `job_${"a".repeat(26)}`;
+  for (const id of [unknown, "job_1", "..%2fcapabilities%3f", "%2e%2e"]) {
+    for (const path of [`/analyses/${id}`, `/analyses/${id}/events`]) {
+      const response = await fetch(stand.url + path, { headers: { accept: "text/event-stream" } });
+      expect({ path, status: response.status }).toEqual({ path, status: 404 });
+      await response.arrayBuffer();
+    }
+  }
 });
 
 test.each([
