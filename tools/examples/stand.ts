@@ -1,13 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type Command, ExampleProcess, freePort } from "./example-process.ts";
+import { type Command, ExampleProcess, freePorts } from "./example-process.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 
 /** A service of an example: how it is started, and the app module with its workflow. */
 export interface Example {
   readonly service: (step: Step, port: number) => Command;
+  /** What its workflow calls outside of Sluice, if anything. */
+  readonly steps?: (port: number) => Command;
   readonly app: string;
 }
 
@@ -37,6 +39,8 @@ export interface GatewayCounts {
 
 const node = (...args: string[]): Command["argv"] => [process.execPath, ...args];
 
+const FROM_SOURCE = ["--import", "./tools/from-source.ts"];
+
 const SERVERS: Readonly<Record<Step, string>> = {
   0: "step-0-synchronous/server.ts",
   1: "step-1-wait/server.ts",
@@ -57,6 +61,7 @@ export class Stand implements AsyncDisposable {
   readonly service: ExampleProcess;
   /** Undefined in step 0. */
   readonly sluice: ExampleProcess | undefined;
+  readonly steps: ExampleProcess | undefined;
   readonly gateway: ExampleProcess;
   /** Where callers ask. */
   readonly url: string;
@@ -66,13 +71,14 @@ export class Stand implements AsyncDisposable {
   readonly #dataDir: string;
 
   private constructor(
-    parts: Pick<Stand, "model" | "service" | "sluice" | "gateway" | "url" | "serviceUrl">,
+    parts: Pick<Stand, "model" | "service" | "sluice" | "steps" | "gateway" | "url" | "serviceUrl">,
     modelUrl: string,
     dataDir: string,
   ) {
     this.model = parts.model;
     this.service = parts.service;
     this.sluice = parts.sluice;
+    this.steps = parts.steps;
     this.gateway = parts.gateway;
     this.url = parts.url;
     this.serviceUrl = parts.serviceUrl;
@@ -81,50 +87,53 @@ export class Stand implements AsyncDisposable {
   }
 
   static async start(example: Example, step: Step, options: StandOptions): Promise<Stand> {
-    const [modelPort, sluicePort, servicePort, gatewayPort] = await Promise.all([
-      freePort(),
-      freePort(),
-      freePort(),
-      freePort(),
-    ]);
-    const at = (port: number): string => `http://127.0.0.1:${port}`;
-    const urls = { MODEL_URL: at(modelPort), SLUICE_URL: at(sluicePort), SERVICE_URL: at(servicePort) };
+    const ports = await freePorts(5);
+    const [modelPort = 0, sluicePort = 0, servicePort = 0, stepsPort = 0, gatewayPort = 0] = ports;
+    const [modelUrl = "", sluiceUrl = "", serviceUrl = "", stepsUrl = "", url = ""] = ports.map(
+      (port) => `http://127.0.0.1:${port}`,
+    );
     const dataDir = mkdtempSync(join(tmpdir(), "sluice-example-"));
     const flags = ["--app", example.app, "--data", dataDir, "--port", String(sluicePort)];
-    const service = example.service(step, servicePort);
+    const env = {
+      MODEL_URL: modelUrl,
+      SLUICE_URL: sluiceUrl,
+      STEPS_URL: stepsUrl,
+      UPSTREAM: serviceUrl,
+      ANSWER_MS: String(options.answerMs),
+      LIMIT_MS: String(options.limitMs),
+      WAIT_S: String(options.waitS),
+    };
     const started: ExampleProcess[] = [];
     const begin = async (command: Command): Promise<ExampleProcess> => {
-      const begun = await ExampleProcess.start({ ...command, env: { ...urls, ...command.env } });
+      const begun = await ExampleProcess.start({ ...command, env: { ...env, ...command.env } });
       started.push(begun);
       return begun;
     };
+    const slow = (file: string, port: number): Command => ({
+      argv: node(join(ROOT, "examples/slow-model", file)),
+      env: { PORT: String(port) },
+    });
+    const all = [
+      begin(slow("model-server.ts", modelPort)),
+      begin(slow("gateway.ts", gatewayPort)),
+      begin(example.service(step, servicePort)),
+      step === 0 ? undefined : begin({ argv: node(...FROM_SOURCE, "src/host/main.ts", ...flags), cwd: ROOT }),
+      step === 0 || example.steps === undefined ? undefined : begin(example.steps(stepsPort)),
+    ] as const;
     try {
-      const [model, sluice, behind, gateway] = await Promise.all([
-        begin({
-          argv: node(join(ROOT, "examples/slow-model/model-server.ts")),
-          env: { PORT: String(modelPort), ANSWER_MS: String(options.answerMs) },
-        }),
-        step === 0
-          ? undefined
-          : begin({ argv: node("--import", "./tools/from-source.ts", "src/host/main.ts", ...flags), cwd: ROOT }),
-        begin({ ...service, env: { ...service.env, WAIT_S: String(options.waitS) } }),
-        begin({
-          argv: node(join(ROOT, "examples/slow-model/gateway.ts")),
-          env: { PORT: String(gatewayPort), UPSTREAM: at(servicePort), LIMIT_MS: String(options.limitMs) },
-        }),
-      ]);
-      const parts = { model, sluice, service: behind, gateway, url: at(gatewayPort), serviceUrl: at(servicePort) };
-      return new Stand(parts, at(modelPort), dataDir);
+      const [model, gateway, service, sluice, steps] = await Promise.all(all);
+      return new Stand({ model, gateway, service, sluice, steps, url, serviceUrl }, modelUrl, dataDir);
     } catch (error) {
+      await Promise.allSettled(all);
       await Promise.all(started.map((each) => each.kill()));
       rmSync(dataDir, { recursive: true, force: true });
       throw error;
     }
   }
 
-  /** Kills the service and Sluice with -9 in one moment, and starts both again at once, as a supervisor does. */
+  /** Kills the service and Sluice with -9 in one moment, and starts them again at once, as a supervisor does. */
   async killAndRestart(): Promise<void> {
-    const ours = [this.service, ...(this.sluice ? [this.sluice] : [])];
+    const ours = this.#ours();
     await Promise.all(ours.map((each) => each.kill()));
     await Promise.all(ours.map((each) => each.start()));
   }
@@ -138,8 +147,11 @@ export class Stand implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const all = [this.gateway, this.service, this.model, ...(this.sluice ? [this.sluice] : [])];
-    await Promise.all(all.map((each) => each.kill()));
+    await Promise.all([this.gateway, this.model, ...this.#ours()].map((each) => each.kill()));
     rmSync(this.#dataDir, { recursive: true, force: true });
+  }
+
+  #ours(): ExampleProcess[] {
+    return [this.service, this.sluice, this.steps].filter((each) => each !== undefined);
   }
 }

@@ -1,0 +1,33 @@
+import { defineCapability } from "sluice";
+import { z } from "zod";
+import { callPython } from "./call-python.ts";
+
+const Passage = z.object({ path: z.string(), text: z.string() });
+const ToolCall = z.object({ id: z.string(), name: z.string(), arguments: z.string() });
+export const Finding = z.object({ id: z.string(), text: z.string() });
+const Completion = z.object({ text: z.string(), toolCalls: z.array(ToolCall) });
+
+export const retrieval = defineCapability({
+  name: "retrieval",
+  input: z.object({ question: z.string() }),
+  output: z.object({ passages: z.array(Passage) }),
+  run: callPython("retrieval"),
+});
+
+export const model = defineCapability({
+  name: "model",
+  input: z.object({
+    question: z.string(),
+    passages: z.array(Passage),
+    draft: Completion.optional(),
+    findings: z.array(Finding).optional(),
+  }),
+  output: Completion,
+  // As many at once as the old route made: all. Set here what your provider allows.
+  concurrency: 200,
+  // What the model refuses fails the job, and the old route says so.
+  onExhausted: "throw",
+  run: callPython("model"),
+});
+
+export const tools = defineCapability({ name: "tools", input: ToolCall, output: Finding, run: callPython("tools") });
