@@ -1,21 +1,24 @@
-from typing import Annotated
+import re
 
 import httpx
-from fastapi import Path, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from submit import sluice
 
 # Nothing else of a caller's becomes part of a path.
-JobId = Annotated[str, Path(pattern="^job_[a-z2-7]+$")]
+JOB_ID = re.compile("job_[a-z2-7]+")
 PASSED_ON = ("content-type", "cache-control", "retry-after")
 
 
-async def relay(request: Request, path: str) -> Response:
+async def relay(request: Request, id: str, what: str = "") -> Response:
     """
     Passes on what Sluice says of a job, as it comes: how it stands, or its events for as long as the reader stays. This is the
     place to ask whether the caller may see this job, and what of it: events hold the prompts, too.
     """
+    if not JOB_ID.fullmatch(id):
+        return JSONResponse({"error": "there is no such analysis"}, 404)
+    path = f"/v1/jobs/{id}{what}"
     headers = {"accept": request.headers.get("accept", "application/json")}
     cursor = request.headers.get("last-event-id", request.query_params.get("after"))
     if cursor is not None:
