@@ -115,8 +115,11 @@ export function migrationSuite(example: Example): void {
     await asked(stand, 2);
     await stand.killAndRestart();
     expect(await following).toEqual(ANSWER);
-    expect(words.startsWith("I look that up in the sources, and calculate what is asked for.")).toBe(true);
+    const draft = "I look that up in the sources, and calculate what is asked for.";
+    expect(words.slice(0, draft.length)).toBe(draft);
+    // What the killed call had said, then the whole of its repeat.
     expect(words.endsWith(ANSWER.answer)).toBe(true);
+    expect(ANSWER.answer.startsWith(words.slice(draft.length, -ANSWER.answer.length))).toBe(true);
     expect(await (await fetch(`${stand.url}/analyses/${id}`)).json()).toMatchObject({
       status: "completed",
       result: ANSWER,
