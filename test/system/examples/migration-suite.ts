@@ -98,7 +98,7 @@ export function migrationSuite(example: Example): void {
     expect(await stand.modelCalls()).toHaveLength(2);
   });
 
-  test("streaming: the answer is a job at once, and its words come through kill -9 and a gateway that cuts the stream, each once", async () => {
+  test("streaming: the answer is a job at once, and its words come through kill -9, a gateway that cuts the stream and one that answers with an error, each once", async () => {
     await using stand = await start(2, { answerMs: 3_000, limitMs: 3_000 });
     const response = await fetch(`${stand.url}/analyses`, {
       method: "POST",
@@ -113,6 +113,10 @@ export function migrationSuite(example: Example): void {
       words += text;
     });
     await asked(stand, 2);
+    await stand.service.kill();
+    // The reader comes back while nobody is there, and is told so by the gateway: an EventSource would give up.
+    while ((await stand.gatewayCounts()).answers[502] === undefined)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     await stand.killAndRestart();
     expect(await following).toEqual(ANSWER);
     const draft = "I look that up in the sources, and calculate what is asked for.";
