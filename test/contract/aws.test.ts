@@ -1,6 +1,7 @@
 import { topics } from "../../src/contract/messages.ts";
 import { openAwsEngine } from "../../src/engines/aws/aws-engine.ts";
 import { DynamoDbLimits } from "../../src/engines/aws/dynamodb-limits.ts";
+import { DynamoDbSubscribers } from "../../src/engines/aws/dynamodb-subscribers.ts";
 import { DynamoDbTickets } from "../../src/engines/aws/dynamodb-tickets.ts";
 import { functionClock } from "../../src/engines/aws/function-clock.ts";
 import { testBlobs } from "../../src/testing/contracts/blobs.ts";
@@ -9,6 +10,7 @@ import { testJobIndex } from "../../src/testing/contracts/job-index.ts";
 import { testLimits } from "../../src/testing/contracts/limits.ts";
 import { testRecords } from "../../src/testing/contracts/records.ts";
 import { testSnapshots } from "../../src/testing/contracts/snapshots.ts";
+import { testSubscribers } from "../../src/testing/contracts/subscribers.ts";
 import { testTickets } from "../../src/testing/contracts/tickets.ts";
 import { testTopics } from "../../src/testing/contracts/topics.ts";
 import { startLocalAws } from "../../src/testing/local-aws/local-aws.ts";
@@ -24,8 +26,20 @@ const factory = async () => {
   const { snapshots } = engine;
   if (snapshots === undefined) throw new Error("this engine has snapshots");
   const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-  const limits = new DynamoDbLimits({ client: aws.clients.dynamoDb, tableName: aws.table, clock: engine.clock });
-  return { ...engine, snapshots, limits, queueName: "work", topic, wait, close: () => aws.close() };
+  const table = { client: aws.clients.dynamoDb, tableName: aws.table, clock: engine.clock };
+  const limits = new DynamoDbLimits(table);
+  const subscribers = new DynamoDbSubscribers(table);
+  return {
+    ...engine,
+    snapshots,
+    limits,
+    subscribers,
+    nowMs: Date.now(),
+    queueName: "work",
+    topic,
+    wait,
+    close: () => aws.close(),
+  };
 };
 
 testEventLog(where, factory, { snapshots: true });
@@ -42,3 +56,4 @@ testTickets(where, async () => {
   const close = async (): Promise<void> => void (await Promise.all([own.close(), other.close()]));
   return { tickets: of(own), peer: of(own), stranger: of(other), close };
 });
+testSubscribers(where, factory);

@@ -27,6 +27,8 @@ export const CIRCUITS_KEY = `${LIMITS_PREFIX}circuits`;
 /** The partition of the key that signs tickets, and what the partitions of used ones begin with: no job's. */
 export const TICKET_KEY_KEY = "ticket-key";
 export const BURNED_TICKETS_PREFIX = "ticket#";
+/** What the partitions begin with that say who is connected and who watches what: no job's. */
+export const SUBSCRIBERS_PREFIX = "live#";
 
 /** A tenant's jobs, by creation. Only first commits are in it. */
 export const JOBS_INDEX = {
