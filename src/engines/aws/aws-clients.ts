@@ -1,3 +1,4 @@
+import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
 import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
@@ -13,6 +14,11 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 const SHORT = {
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
   maxAttempts: 4,
+} as const;
+/** What is worth sending now or not at all. */
+const ONCE = {
+  requestHandler: { connectionTimeout: 500, requestTimeout: 1_000, throwOnRequestTimeout: true },
+  maxAttempts: 1,
 } as const;
 /** A person's tool that sends one large object over a line of any speed. */
 const PATIENT = { requestHandler: { connectionTimeout: 5_000, requestTimeout: 900_000 }, maxAttempts: 4 } as const;
@@ -30,10 +36,15 @@ export interface AwsClients {
 }
 
 // Region, credentials and endpoints (`AWS_ENDPOINT_URL…`) come from the environment, as the SDK reads it.
+export const sqsClient = (): SQSClient => new SQSClient(SHORT);
 export const dynamoDbClient = (): DynamoDBClient => new DynamoDBClient(SHORT);
 export const secretsClient = (options: ClientOptions = {}): SecretsManagerClient =>
   new SecretsManagerClient({ ...SHORT, ...options });
 export const cloudWatchClient = (): CloudWatchClient => new CloudWatchClient(SHORT);
+
+/** @param endpoint of a stage of a WebSocket API @param once makes one attempt, of a second, in place of four */
+export const socketsClient = (endpoint: string, { once = false } = {}): ApiGatewayManagementApiClient =>
+  new ApiGatewayManagementApiClient({ ...(once ? ONCE : SHORT), endpoint });
 
 /** A local server has no host name per bucket. */
 export function s3Client({
@@ -48,7 +59,7 @@ export function awsClients(): AwsClients {
   return {
     dynamoDb: dynamoDbClient(),
     eventBridge: new EventBridgeClient(SHORT),
-    sqs: new SQSClient(SHORT),
+    sqs: sqsClient(),
     s3: s3Client(),
   };
 }
