@@ -49,6 +49,7 @@ export async function awsRuntime(options: AwsRuntimeOptions): Promise<Runtime> {
     bucket: SLUICE_BUCKET,
     bus: SLUICE_BUS,
     queueUrlPrefix,
+    deliveryQueueUrl: environment.SLUICE_DELIVERY_QUEUE_URL,
     deploySeq: SLUICE_DEPLOY_SEQ,
     clients: awsClients(),
     onError: (what, about) => logger.warn(what, about),

@@ -37,7 +37,7 @@ export interface CheckedRequest<R extends Route> {
 }
 
 /** What every route's handler needs besides its use case. */
-export type HttpDeps = Pick<Runtime, "logger"> & Partial<Pick<Runtime, "metrics">>;
+export type HttpDeps = Pick<Runtime, "logger"> & Partial<Pick<Runtime, "metrics" | "watchers">>;
 
 export interface Reply extends Pick<HttpResult, "stream"> {
   /** @default the status of the route's success */
@@ -52,10 +52,10 @@ export interface Reply extends Pick<HttpResult, "stream"> {
 export function httpHandler<const R extends Route>(
   route: R,
   respond: (request: CheckedRequest<R>) => Promise<Reply> | Reply,
-  { logger, metrics }: HttpDeps,
+  { logger, ...settling }: HttpDeps,
 ): HttpHandler {
   return middy<APIGatewayProxyEvent, HttpResult>()
-    .use(flushing(metrics))
+    .use(flushing(settling))
     .use(problemResponses(logger))
     .handler(async (event) => resultOf(route, await respond(check(route, event))));
 }

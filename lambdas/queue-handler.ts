@@ -40,7 +40,7 @@ const MAX_FAULT_DELAY_MS = 300_000;
 export function queueHandler(
   queueName: string,
   handle: (record: CheckedRecord) => Promise<{ readonly retryAfterMs: number | undefined }>,
-  { queue, clock, logger, metrics }: Pick<Runtime, "queue" | "clock" | "logger" | "metrics">,
+  { queue, clock, logger, ...settling }: Pick<Runtime, "queue" | "clock" | "logger" | "metrics" | "watchers">,
 ): QueueHandler {
   const record = async (raw: SQSRecord, batch: Pick<CheckedRecord, "endsAtMs" | "company">): Promise<void> => {
     const receipt = { queue: queueName, receipt: raw.receiptHandle };
@@ -72,7 +72,7 @@ export function queueHandler(
     throw new StaysInQueue();
   };
   return middy<SQSEvent, SQSBatchResponse>()
-    .use(flushing(metrics))
+    .use(flushing(settling))
     .handler((event, context) => {
       const batch = {
         endsAtMs: clock.now() + context.getRemainingTimeInMillis(),

@@ -9,7 +9,7 @@ export type ScheduleHandler = (event: ScheduledEvent, context: Context) => Promi
 /** Runs on a schedule. */
 export function createHandler(runtime: Runtime): ScheduleHandler {
   return middy<ScheduledEvent, { readonly jobs: number }>()
-    .use(flushing(runtime.metrics))
+    .use(flushing(runtime))
     .handler((_, context) =>
       // The other half of the time is for what the last batch still has to do.
       reconcile(runtime, runtime.clock.now() + context.getRemainingTimeInMillis() / 2),

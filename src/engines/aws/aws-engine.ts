@@ -4,15 +4,18 @@ import type { Clock } from "../../core/ports.ts";
 import type { Ports } from "../../core/runtime.ts";
 import { KeyedIds } from "../shared/keyed-ids.ts";
 import { type AwsClients, awsClients } from "./aws-clients.ts";
+import { DeliveryQueue } from "./delivery-queue.ts";
 import { DynamoDbEventLog } from "./dynamodb-event-log.ts";
 import { DynamoDbJobIndex } from "./dynamodb-job-index.ts";
 import { DynamoDbLimits } from "./dynamodb-limits.ts";
 import { DynamoDbRecords } from "./dynamodb-records.ts";
+import { DynamoDbSubscribers } from "./dynamodb-subscribers.ts";
 import { EventBridgeTopics } from "./eventbridge-topics.ts";
 import { functionClock } from "./function-clock.ts";
 import { PolledChanges } from "./polled-changes.ts";
 import type { QueueMetric } from "./queue-metric.ts";
 import { S3Blobs, S3Snapshots } from "./s3-blobs.ts";
+import { SqsWatchers } from "./sqs-watchers.ts";
 import { SqsWorkQueue } from "./sqs-work-queue.ts";
 
 export interface AwsEngineOptions {
@@ -21,6 +24,8 @@ export interface AwsEngineOptions {
   readonly bus: string;
   /** What every queue's URL begins with. */
   readonly queueUrlPrefix: string;
+  /** The queue of those who send to watchers. @default nobody can watch, and nobody is asked for */
+  readonly deliveryQueueUrl?: string | undefined;
   /** Which deployment this is; grows with each. */
   readonly deploySeq: number;
   /** Tells how old backlogs are. @default nothing does */
@@ -53,6 +58,7 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
     bucket,
     bus,
     queueUrlPrefix,
+    deliveryQueueUrl,
     deploySeq,
     ages,
     deleted,
@@ -93,6 +99,16 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
     records: new DynamoDbRecords(table),
     countsFreshMs: COUNTS_FRESH_MS,
     changes: new PolledChanges(clock),
+    ...(deliveryQueueUrl === undefined
+      ? {}
+      : {
+          watchers: new SqsWatchers({
+            queue: new DeliveryQueue(clients.sqs, deliveryQueueUrl),
+            subscribers: new DynamoDbSubscribers(table),
+            clock,
+            onError: (jobId, error) => onError("watchers not told", { jobId, error: (error as Error).name }),
+          }),
+        }),
     stopPollMs: STOP_POLL_MS,
     coalesce: (commit, expected) => {
       if (expected) clock.setTimer(COALESCE_MS, commit);

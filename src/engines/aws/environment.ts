@@ -23,6 +23,8 @@ const writes = {
     .string()
     .regex(/^[1-9]\d{0,14}$/, "must be a whole number above 0")
     .transform(Number),
+  /** Where it is told what there is to send to watchers. Without it nobody watches by WebSocket. */
+  SLUICE_DELIVERY_QUEUE_URL: z.url("must be a URL").optional(),
 };
 /** For emulators: where functions run on the machine of their receivers. */
 const loopback = {
@@ -32,6 +34,14 @@ const loopback = {
     .optional(),
 };
 const webhooks = { ...stage, ...logs, SLUICE_QUEUE_URL_PREFIX: writes.SLUICE_QUEUE_URL_PREFIX, ...loopback };
+/** `https://API.execute-api.REGION.amazonaws.com/STAGE`: where frames are handed in for connections of the WebSocket API. */
+const endpoint = z.url("must be a URL");
+const push = {
+  ...stage,
+  ...logs,
+  SLUICE_SOCKET_ENDPOINT: endpoint,
+  SLUICE_DELIVERY_QUEUE_URL: z.url("must be a URL"),
+};
 const json = (example: string) =>
   z.string().transform((text, context) => {
     try {
@@ -72,12 +82,15 @@ export const ENVIRONMENTS = {
     SLUICE_CAPABILITY: name,
     SLUICE_MODEL: name.optional(),
     SLUICE_SECRETS: secrets,
+    SLUICE_SOCKET_ENDPOINT: endpoint.optional(),
   }),
   advance: z.object({ ...writes, SLUICE_WORKFLOW: name }),
   reconciler: z.object(writes),
   webhooks: z.object(webhooks),
   "webhook-endpoints": z.object({ ...webhooks, ...cors }),
   tickets: z.object({ ...stage, ...cors, SLUICE_TABLE: name, SLUICE_SOCKET_URL: z.url().optional() }),
+  socket: z.object(push),
+  delivery: z.object(push),
   deployment: z.object({ ...stage, SLUICE_TABLE: name }),
 } as const;
 

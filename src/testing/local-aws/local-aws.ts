@@ -33,6 +33,8 @@ export interface LocalAws {
   readonly bucket: string;
   readonly bus: string;
   readonly queueUrlPrefix: string;
+  /** In which it is told what there may be to send to watchers. */
+  readonly watchedQueueUrl: string;
   readonly eventBus: EventBus;
   close(): Promise<void>;
 }
@@ -82,6 +84,7 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
     bucket,
     bus: "sluice-test",
     queueUrlPrefix: `${fauxUrl}/000000000000/${PREFIX}-`,
+    watchedQueueUrl: await createWatchedQueue(clients.sqs),
     eventBus,
     async close() {
       for (const client of Object.values(clients)) client.destroy();
@@ -100,6 +103,18 @@ async function startDynalite(): Promise<{ url: string; close(): Promise<void> }>
     url: `http://127.0.0.1:${port}`,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
+}
+
+/** As the WebSocket API has it. Resolves with its URL. */
+async function createWatchedQueue(sqs: SQSClient): Promise<string> {
+  const Attributes = {
+    FifoQueue: "true",
+    DeduplicationScope: "messageGroup",
+    FifoThroughputLimit: "perMessageGroupId",
+  };
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: `${PREFIX}-watched.fifo`, Attributes }));
+  if (QueueUrl === undefined) throw new Error("no queue of what is watched was made");
+  return QueueUrl;
 }
 
 /** With its dead letters, as the pipeline makes it. Resolves with its URL. */

@@ -15,6 +15,11 @@ const writes = {
   SLUICE_QUEUE_URL_PREFIX: "https://sqs.us-east-1.amazonaws.com/000000000000/dev-",
   SLUICE_DEPLOY_SEQ: "7",
 };
+const push = {
+  ...logs,
+  SLUICE_SOCKET_ENDPOINT: "https://api.execute-api.us-east-1.amazonaws.com/live",
+  SLUICE_DELIVERY_QUEUE_URL: "https://sqs.us-east-1.amazonaws.com/000000000000/delivery.fifo",
+};
 const NEEDED: Record<FunctionKind, Record<string, string>> = {
   submit: { ...writes, SLUICE_WAITS: "50" },
   jobs: logs,
@@ -31,6 +36,8 @@ const NEEDED: Record<FunctionKind, Record<string, string>> = {
   webhooks: { ...logs, SLUICE_QUEUE_URL_PREFIX: writes.SLUICE_QUEUE_URL_PREFIX },
   "webhook-endpoints": { ...logs, SLUICE_QUEUE_URL_PREFIX: writes.SLUICE_QUEUE_URL_PREFIX },
   tickets: { SLUICE_STAGE: "dev", SLUICE_TABLE: "table" },
+  socket: push,
+  delivery: push,
   deployment: { SLUICE_STAGE: "dev", SLUICE_TABLE: "table" },
 };
 const kinds = Object.keys(ENVIRONMENTS) as FunctionKind[];

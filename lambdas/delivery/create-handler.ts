@@ -1,0 +1,65 @@
+import { JSONStringified } from "@aws-lambda-powertools/parser/helpers";
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { ProblemError } from "../../src/contract/problem.ts";
+import { WatchedJob } from "../../src/contract/watched-job.ts";
+import type { Logger } from "../../src/core/runtime.ts";
+import { errorKeys } from "../error-keys.ts";
+import { Delivery, type DeliveryDeps, watchNew } from "./delivery.ts";
+
+export interface DeliveryHandlerDeps extends DeliveryDeps {
+  readonly logger: Logger;
+  /** Has a message come again after this time. */
+  readonly retryLater: (receipt: string, delayMs: number) => Promise<void>;
+}
+
+export type DeliveryHandler = (event: SQSEvent) => Promise<SQSBatchResponse>;
+
+const Body = JSONStringified(WatchedJob);
+/** Before a message comes again that could not be handled, in ms: doubled by each time that it could not, up to the most. */
+const RETRY_MS = 2_000;
+const MAX_RETRY_MS = 60_000;
+
+/** Works on the FIFO queue of what is watched. What it is told of one job, however often, is one delivery. */
+export function createHandler({ retryLater, logger, ...deps }: DeliveryHandlerDeps): DeliveryHandler {
+  const delivery = new Delivery(deps);
+  const deliver = async ({ jobId, newOf }: WatchedJob): Promise<void> => {
+    if (newOf !== undefined) await watchNew({ jobId, tenant: newOf }, deps.subscribers);
+    await delivery.deliver(jobId);
+  };
+  /** Which records have to come again: all of the job, since one behind another must not come before it. */
+  const handle = async (job: WatchedJob, records: readonly SQSRecord[]): Promise<readonly SQSRecord[]> => {
+    try {
+      await deliver(job);
+      return [];
+    } catch (error) {
+      logger.warn("events not delivered", { jobId: job.jobId, ...errorKeys(error) });
+      // A job that is not there, or not any more, never has anything to send.
+      if (error instanceof ProblemError && error.problem.status < 500) return [];
+      for (const { receiptHandle, attributes } of records) {
+        const delayMs = Math.min(RETRY_MS * 2 ** (Number(attributes.ApproximateReceiveCount) - 1), MAX_RETRY_MS);
+        await retryLater(receiptHandle, delayMs);
+      }
+      return records;
+    }
+  };
+  return async ({ Records }) => {
+    const known = Records.flatMap((record) => {
+      const parsed = Body.safeParse(record.body);
+      if (parsed.success) return [{ record, job: parsed.data as WatchedJob }];
+      logger.error("malformed message", { queue: "delivery", messageId: record.messageId });
+      return [];
+    });
+    const failed = await Promise.all(
+      [...Map.groupBy(known, ({ job }) => job.jobId).values()].map((of) => {
+        const [first, ...others] = of.map(({ job }) => job);
+        if (first === undefined) return [];
+        const newOf = others.reduce((tenant, other) => tenant ?? other.newOf, first.newOf);
+        return handle(
+          { jobId: first.jobId, newOf },
+          of.map(({ record }) => record),
+        );
+      }),
+    );
+    return { batchItemFailures: failed.flat().map(({ messageId }) => ({ itemIdentifier: messageId })) };
+  };
+}
