@@ -76,6 +76,8 @@ export class SluiceApi extends Construct {
   readonly restApi: RestApi;
   readonly functions: ReadonlyMap<Route["lambda"], SluiceFunction>;
   readonly authorizer: SluiceFunction;
+  /** What is called in the authorizer's place. */
+  readonly liveAuthorizer: IFunction;
 
   constructor(scope: Construct, id: string, props: SluiceApiProps) {
     super(scope, id);
@@ -101,6 +103,7 @@ export class SluiceApi extends Construct {
     this.restApi.node.tryRemoveChild("Endpoint");
     this.functions = this.#functions(props);
     this.authorizer = this.#authorizerFunction(instance);
+    this.liveAuthorizer = instance.releases?.live(this.authorizer) ?? this.authorizer;
     problemResponses(this.restApi, cors);
     this.#routes(instance);
     if (cors) {
@@ -132,7 +135,7 @@ export class SluiceApi extends Construct {
   #routes({ releases }: Instance): void {
     const live = (fn: SluiceFunction): IFunction => releases?.live(fn) ?? fn;
     const authorizer = new RequestAuthorizer(this, "Authorizer", {
-      handler: live(this.authorizer),
+      handler: this.liveAuthorizer,
       identitySources: [IdentitySource.header("Authorization")],
       resultsCacheTtl: AUTHORIZER_CACHE,
     });
@@ -199,6 +202,7 @@ export class SluiceApi extends Construct {
     });
     data.grantBeginJobs(submit);
     if (readers.waits > 0) data.grantPlaces(submit, "waits");
+    instance.push?.grantTell(submit);
     grantAdmission(submit, props);
     const jobs = new SluiceFunction(this, "Jobs", {
       ...common,
@@ -226,6 +230,7 @@ export class SluiceApi extends Construct {
       description: "Cancels, redrives, discards and forks jobs",
     });
     data.grantWriteJobs(commands);
+    instance.push?.grantTell(commands);
     grantAdmission(commands, props);
     const deadLetters = new SluiceFunction(this, "DeadLetters", {
       ...common,
@@ -234,6 +239,7 @@ export class SluiceApi extends Construct {
       description: "Shows and redrives what waits for a person",
     });
     data.grantWriteJobs(deadLetters);
+    instance.push?.grantTell(deadLetters);
     data.grantList(deadLetters);
     const capabilities = new SluiceFunction(this, "Capabilities", {
       ...common,

@@ -48,6 +48,7 @@ export class Capability extends QueueWorker<"worker"> {
         ...writerVariables(instance),
         SLUICE_CAPABILITY: name,
         SLUICE_MODEL: model,
+        SLUICE_SOCKET_ENDPOINT: instance.push?.endpoint,
         SLUICE_SECRETS: secrets.size === 0 ? undefined : Stack.of(scope).toJsonString(arns),
       },
       failures: [
@@ -64,6 +65,7 @@ export class Capability extends QueueWorker<"worker"> {
     if (usesModel) for (const access of modelAccess) this.worker.addToRolePolicy(new PolicyStatement(access));
     this.#permit(permissions);
     instance.data.grantReadCorpus(this.worker);
+    instance.push?.grantSend(this.worker);
   }
 
   /** What the app asks for is a policy of its own: what is acknowledged of ours does not cover it. */

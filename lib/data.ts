@@ -14,6 +14,7 @@ import {
   DEPLOYMENTS_KEY,
   JOBS_INDEX,
   JOBS_INDEX_ATTRIBUTES,
+  SUBSCRIBERS_PREFIX,
   setKey,
   TABLE,
   TENANT_PREFIX,
@@ -195,6 +196,12 @@ export class SluiceData extends Construct {
   grantReadCircuits(fn: IFunction): void {
     const key = { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [CIRCUITS_KEY] } };
     allow(fn, ["dynamodb:Query"], this.table.tableArn, key);
+  }
+
+  /** Keep who is connected and what they subscribe to, and write to no job. */
+  grantSubscriptions(fn: IFunction): void {
+    const key = { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [`${SUBSCRIBERS_PREFIX}*`] } };
+    allow(fn, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], this.table.tableArn, key);
   }
 
   /** Find a tenant's jobs. */

@@ -10,4 +10,5 @@ export type { GradualDeployment } from "./gradual-deployment.ts";
 export { SluiceOperations } from "./operations.ts";
 export { SluicePipeline } from "./pipeline.ts";
 export { Sluice, type SluiceProps } from "./sluice.ts";
+export { SluiceSocketApi } from "./socket-api.ts";
 export { SynthError } from "./synth-error.ts";

@@ -40,6 +40,7 @@ export const PARAGRAPHS = [
   "reconciler-not-running",
   "undelivered-events",
   "api-errors",
+  "live-delivery",
   "table-throttles",
   "account-concurrency",
   "recursion",

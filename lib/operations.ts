@@ -25,11 +25,13 @@ import { addAlarm, METRIC_PERIOD } from "./monitoring.ts";
 import { ownMetric } from "./own-metric.ts";
 import type { SluicePipeline } from "./pipeline.ts";
 import { SluiceFunction } from "./sluice-function.ts";
+import type { SluiceSocketApi } from "./socket-api.ts";
 
 export interface SluiceOperationsProps {
   readonly instance: Instance;
   readonly pipeline: SluicePipeline;
   readonly api: SluiceApi;
+  readonly sockets: SluiceSocketApi | undefined;
   readonly manifest: AppManifest;
 }
 
@@ -45,7 +47,7 @@ export class SluiceOperations extends Construct {
 
   constructor(scope: Construct, id: string, props: SluiceOperationsProps) {
     super(scope, id);
-    const { instance, pipeline, api } = props;
+    const { instance, pipeline, api, sockets } = props;
     this.reconciler = new SluiceFunction(this, "Reconciler", {
       kind: "reconciler",
       defaults: instance.functions,
@@ -55,6 +57,7 @@ export class SluiceOperations extends Construct {
       consumesQueue: true,
     });
     instance.data.grantWriteJobs(this.reconciler);
+    instance.push?.grantTell(this.reconciler);
     instance.data.grantWakeUps(this.reconciler);
     grantBacklogs(this.reconciler, pipeline.ofJobs);
     for (const { topicQueue } of pipeline.ofJobs) {
@@ -81,7 +84,9 @@ export class SluiceOperations extends Construct {
     this.dashboard = new Dashboard(this, "Dashboard", { defaultInterval: Duration.hours(3) });
     this.dashboard.addWidgets(title(`Sluice ${instance.stage}`));
     this.dashboard.addWidgets(...this.#overview(instance, api, refusals));
-    for (const { widgets } of pipeline.queueWorkers) this.dashboard.addWidgets(...widgets);
+    for (const { widgets } of [...pipeline.queueWorkers, ...(sockets ? [sockets] : [])]) {
+      this.dashboard.addWidgets(...widgets);
+    }
   }
 
   #addAlarms(

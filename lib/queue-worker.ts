@@ -59,7 +59,10 @@ export class QueueWorker<K extends FunctionKind = FunctionKind> extends Construc
       consumesQueue: true,
     });
     if (props.grant) props.grant(this.worker);
-    else instance.data.grantWriteJobs(this.worker);
+    else {
+      instance.data.grantWriteJobs(this.worker);
+      instance.push?.grantTell(this.worker);
+    }
     const { queue, deadLetters } = this.topicQueue;
     allow(this.worker, CONSUME, queue.queueArn);
     allow(this.worker, ["sqs:SendMessage"], deadLetters.queueArn);

@@ -34,6 +34,7 @@ const Settings = z.object({
     .pipe(CorsSettings.shape.origins)
     .optional(),
   corsMaxAgeSeconds: z.coerce.number().pipe(CorsSettings.shape.maxAgeSeconds.unwrap()).optional(),
+  webSocket: flag.default(true),
   gradualDeployment: z.enum(GRADUAL_DEPLOYMENT_NAMES).optional(),
   alarmTopicArn: z
     .string()

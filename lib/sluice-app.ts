@@ -33,6 +33,7 @@ export function addStacks(
       createApiGatewayAccountRole: settings.createApiGatewayAccountRole,
       xray: settings.xray,
       webhooksToLoopback: settings.webhooksToLoopback,
+      webSocket: settings.webSocket,
       ...given(settings),
     },
     alarmTopicArn: settings.alarmTopicArn,

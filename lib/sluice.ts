@@ -29,6 +29,7 @@ import { SluicePipeline } from "./pipeline.ts";
 import { Releases } from "./releases.ts";
 import { Secrets, secretPrefix } from "./secrets.ts";
 import type { FunctionDefaults, LogLevel } from "./sluice-function.ts";
+import { SluiceSocketApi } from "./socket-api.ts";
 import { SynthError } from "./synth-error.ts";
 
 /** All who read are entries of one item of the table, of 20 bytes each: each coming and going writes it. */
@@ -63,6 +64,11 @@ export interface SluiceProps {
    * "*" for all. Keys do not belong into pages: see tickets in docs/protocol.md. @default of none
    */
   readonly cors?: CorsSettings;
+  /**
+   * Have a WebSocket API, by which callers get events as they come. Without it there is none, and no function asks whether
+   * anybody watches; polling, server-sent events and webhooks stay. @default true
+   */
+  readonly webSocket?: boolean;
   /** @default one month */
   readonly logRetention?: RetentionDays;
   /** @default INFO */
@@ -113,6 +119,8 @@ export class Sluice extends Construct {
   readonly data: SluiceData;
   readonly pipeline: SluicePipeline;
   readonly api: SluiceApi;
+  /** Not where `webSocket` is false. */
+  readonly sockets: SluiceSocketApi | undefined;
   readonly operations: SluiceOperations;
   /** What the app is made of. */
   readonly manifest: AppManifest;
@@ -142,7 +150,8 @@ export class Sluice extends Construct {
     });
     const monitoring = { alarmActions: props.alarmActions ?? [], runbookUrl: props.runbookUrl ?? "docs/runbook.md" };
     const { gradualDeployment: configuration } = props;
-    const instance: Omit<Instance, "queueUrlPrefix"> = {
+    const throttle = props.throttle ?? { rate: 100, burst: 200 };
+    const alone: Omit<Instance, "queueUrlPrefix" | "push"> = {
       stage,
       data: this.data,
       functions,
@@ -154,8 +163,10 @@ export class Sluice extends Construct {
       deploySeq: deployment.value,
       webhooksToLoopback: props.webhooksToLoopback ?? false,
     };
+    this.sockets =
+      props.webSocket === false ? undefined : new SluiceSocketApi(this, "Sockets", { instance: alone, throttle });
     this.pipeline = new SluicePipeline(this, "Pipeline", {
-      instance,
+      instance: { ...alone, push: this.sockets },
       manifest: this.manifest,
       model,
       modelAccess,
@@ -166,15 +177,19 @@ export class Sluice extends Construct {
       pipeline: this.pipeline,
       model,
       manifest: this.manifest,
-      throttle: props.throttle ?? { rate: 100, burst: 200 },
+      throttle,
       createAccountRole: props.createApiGatewayAccountRole ?? false,
       cors: corsOf(props.cors),
       readers: readersOf(props),
     });
+    this.sockets?.addRoutes(this.api.liveAuthorizer);
+    const accountRole = this.api.restApi.node.tryFindChild("Account");
+    if (accountRole) this.sockets?.stage.node.addDependency(accountRole);
     this.operations = new SluiceOperations(this, "Operations", {
       instance: this.pipeline.instance,
       pipeline: this.pipeline,
       api: this.api,
+      sockets: this.sockets,
       manifest: this.manifest,
     });
     this.#addOutputs(id);
@@ -195,6 +210,7 @@ export class Sluice extends Construct {
       KeysSecretArn: this.data.keys.secretArn,
       BucketName: this.data.bucket.bucketName,
       Region: Stack.of(this).region,
+      ...(this.sockets ? { SocketUrl: this.sockets.url } : {}),
     };
     for (const [name, value] of Object.entries(outputs)) {
       new CfnOutput(this, name, { value }).overrideLogicalId(`${outputPrefix(id)}${name}`);

@@ -52,8 +52,8 @@ describe("every alarm", () => {
     }
   });
 
-  test("is one of the list: four for each queue, eleven for the whole", () => {
-    expect(alarms()).toHaveLength(4 * 4 + 11);
+  test("is one of the list: four for each queue, two for what is sent by WebSocket, eleven for the whole", () => {
+    expect(alarms()).toHaveLength(4 * 4 + 2 + 11);
     const paragraphs = alarms().map(({ properties }) => properties.AlarmDescription.split("#")[1]);
     // What watches a deployment is there only where that is gradual.
     expect(new Set([...paragraphs, "deployments-and-their-number"])).toEqual(new Set(PARAGRAPHS));
@@ -169,6 +169,30 @@ describe("of the whole", () => {
     expect(watches(`${of}/RecursionAlarm`)).toEqual([
       "AWS/Lambda/RecursiveInvocationsDropped",
       {},
+      "GreaterThan",
+      0,
+      "notBreaching",
+    ]);
+  });
+});
+
+describe("of what is sent by WebSocket", () => {
+  const of = "Sluice/Sockets";
+
+  test("events that wait for more than a minute alarm: by then watchers ask by themselves", () => {
+    expect(watches(`${of}/OldestMessageAlarm`)).toEqual([
+      "AWS/SQS/ApproximateAgeOfOldestMessage",
+      { QueueName: `<${of}/Queue>.QueueName` },
+      "GreaterThan",
+      60,
+      "notBreaching",
+    ]);
+  });
+
+  test("one dead letter alarms", () => {
+    expect(watches(`${of}/DeadLettersAlarm`)).toEqual([
+      "AWS/SQS/ApproximateNumberOfMessagesVisible",
+      { QueueName: `<${of}/DeadLetters>.QueueName` },
       "GreaterThan",
       0,
       "notBreaching",

@@ -83,14 +83,14 @@ describe("the API is closed", () => {
     }
   });
 
-  test("has no other door: no function URL, and only its own API and rules may call a function", () => {
+  test("has no other door: no function URL, and only its own APIs and rules may call a function", () => {
     synthesized.app.template.resourceCountIs("AWS::Lambda::Url", 0);
     const permissions = synthesized.app.ofType("AWS::Lambda::Permission");
     expect(permissions.length).toBeGreaterThan(0);
     for (const { properties } of permissions) {
       const { Principal, SourceArn } = labelled(synthesized, properties) as Record<string, string>;
       expect(["apigateway.amazonaws.com", "events.amazonaws.com"]).toContain(Principal);
-      expect(SourceArn).toMatch(/<Sluice\/(Api\/RestApi|Operations\/Schedule)>/);
+      expect(SourceArn).toMatch(/<Sluice\/(Api\/RestApi|Sockets\/WebSocketApi|Operations\/Schedule)>/);
     }
   });
 });

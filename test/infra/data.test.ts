@@ -50,6 +50,8 @@ const LOCKED = {
     "Sluice/Pipeline/Webhooks/Topic/Queue": "SluicePipelineWebhooksTopicQueueE5CC1F45",
     "Sluice/Pipeline/Webhooks/Topic/DeadLetters": "SluicePipelineWebhooksTopicDeadLetters2584F323",
     "Sluice/Pipeline/Webhooks/Topic/Undelivered": "SluicePipelineWebhooksTopicUndeliveredDB5D8472",
+    "Sluice/Sockets/Queue": "SluiceSocketsQueueBEB60522",
+    "Sluice/Sockets/DeadLetters": "SluiceSocketsDeadLetters9DEE0FD4",
   },
 } as const;
 

@@ -23,6 +23,7 @@ function deployed({ data, app }: Synthesized): (id: string, attribute: string) =
     if (id === "AWS::AccountId") return ACCOUNT;
     if (id === "AWS::Region") return REGION;
     if (id === "AWS::Partition") return "aws";
+    if (id === "AWS::URLSuffix") return "amazonaws.com";
     const resource = stack.byId(id);
     const name = resource?.properties.QueueName ?? resource?.properties.Name ?? `${id.toLowerCase()}-1a2b3c`;
     switch (`${resource?.type}.${attribute}`) {
@@ -34,6 +35,10 @@ function deployed({ data, app }: Synthesized): (id: string, attribute: string) =
       case "AWS::S3::Bucket.Ref":
       case "AWS::Events::EventBus.Ref":
         return name;
+      case "AWS::ApiGatewayV2::Api.Ref":
+        return "a1b2c3";
+      case "AWS::ApiGatewayV2::Stage.Ref":
+        return "live";
       case "Custom::SluiceDeployment.DeploySeq":
         return "42";
       default:
@@ -57,6 +62,12 @@ test("every function finds in its environment what it parses when it starts", ()
       expect(parsed.SLUICE_QUEUE_URL_PREFIX).toMatch(
         /^https:\/\/sqs\.eu-central-1\.amazonaws\.com\/111122223333\/[\w-]+-$/,
       );
+    }
+    if ("SLUICE_SOCKET_ENDPOINT" in parsed) {
+      expect(parsed.SLUICE_SOCKET_ENDPOINT).toBe("https://a1b2c3.execute-api.eu-central-1.amazonaws.com/live");
+    }
+    if ("SLUICE_DELIVERY_QUEUE_URL" in parsed) {
+      expect(parsed.SLUICE_DELIVERY_QUEUE_URL).toContain("/sluicesocketsqueue");
     }
     if ("SLUICE_TABLE" in parsed) expect(parsed.SLUICE_TABLE).toMatch(/^datatable/);
     const known = [

@@ -22,12 +22,13 @@ const API = [
   "Tickets",
 ].map((name) => `Sluice/Api/${name}`);
 const AUTHORIZER = "Sluice/Api/AuthorizerFunction";
+const SOCKETS = ["Sluice/Sockets/Socket", "Sluice/Sockets/Delivery"];
 const RECONCILER = "Sluice/Operations/Reconciler";
 const LINES = ["Sluice/Pipeline/Capability-echo", "Sluice/Pipeline/Workflow-main"];
 const WORKERS = LINES.map((line) => `${line}/Worker`);
 const [CAPABILITY = "", ADVANCE = ""] = WORKERS;
 const SENDER = "Sluice/Pipeline/Webhooks/Worker";
-const RELEASED = [...API, AUTHORIZER, CAPABILITY, SENDER].sort();
+const RELEASED = [...API, AUTHORIZER, CAPABILITY, SENDER, ...SOCKETS].sort();
 const WRITERS = ["Submit", "Commands", "DeadLetters"].map((name) => `Sluice/Api/${name}`).concat(CAPABILITY);
 /** They have new code at once. */
 const NEWEST = [RECONCILER, ADVANCE];
@@ -42,12 +43,14 @@ beforeAll(() => {
   on = withSetting(CANARY);
 });
 
-/** The functions and aliases that are called: by methods of the API, its authorizer, queues and the schedule. */
+/** The functions and aliases that are called: by methods and routes of the APIs, their authorizers, queues and the schedule. */
 function called({ app }: Synthesized): string[] {
   const properties = (type: string) => app.ofType(type).map((resource) => resource.properties);
   const callers = [
     ...properties("AWS::ApiGateway::Method").map(({ Integration }) => Integration.Uri),
     ...properties("AWS::ApiGateway::Authorizer").map(({ AuthorizerUri }) => AuthorizerUri),
+    ...properties("AWS::ApiGatewayV2::Integration").map(({ IntegrationUri }) => IntegrationUri),
+    ...properties("AWS::ApiGatewayV2::Authorizer").map(({ AuthorizerUri }) => AuthorizerUri),
     ...properties("AWS::Lambda::EventSourceMapping").map(({ FunctionName }) => FunctionName),
     ...properties("AWS::Events::Rule").flatMap(({ ScheduleExpression, Targets }) =>
       ScheduleExpression ? Targets : [],
@@ -82,6 +85,8 @@ test("with it all else stays as it was: what is there is added to, and what call
       "AWS::ApiGateway::Authorizer",
       "AWS::ApiGateway::Method",
       "AWS::ApiGateway::Stage",
+      "AWS::ApiGatewayV2::Authorizer",
+      "AWS::ApiGatewayV2::Integration",
       "AWS::Lambda::EventSourceMapping",
       "AWS::Lambda::Permission",
     ]),
@@ -196,10 +201,10 @@ describe("a configuration that CodeDeploy does not have is refused, and the mess
   });
 });
 
-test("one stack holds 14 capabilities and workflows together: 500 resources, of which each has up to five more", () => {
+test("one stack holds 13 capabilities and workflows together: 500 resources, of which each has up to five more", () => {
   const names = (letter: string, count: number) => Array.from({ length: count }, (_, n) => `${letter}${n}`);
   const { app } = withSetting(CANARY, {
-    capabilities: Object.fromEntries(names("c", 10).map((name) => [name, {}])),
+    capabilities: Object.fromEntries(names("c", 9).map((name) => [name, {}])),
     workflows: names("w", 4),
   });
   expect(app.resources.length).toBeLessThanOrEqual(500);

@@ -46,8 +46,15 @@ const roles = (of: Synthesized): string[] => of.app.ofType("AWS::IAM::Role").map
 
 const own = (fn: string): string[] => [`logs:CreateLogStream <${fn}Logs>.Arn`, `logs:PutLogEvents <${fn}Logs>.Arn`];
 const READ = ["dynamodb:Query <Data/Table>.Arn", "s3:GetObject <Data/Bucket>.Arn/jobs/*"];
+const TELL = "sqs:SendMessage <Sluice/Sockets/Queue>.Arn";
+const connections = (method: string): string =>
+  `execute-api:ManageConnections arn:aws:execute-api:${REGION}:${ACCOUNT}:<Sluice/Sockets/WebSocketApi>/live/${method}/@connections/*`;
+const SUBSCRIPTIONS = ["PutItem", "UpdateItem", "DeleteItem"].map(
+  (action) => `dynamodb:${action} <Data/Table>.Arn if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["live#*"]}}`,
+);
 const BEGIN = [
   ...READ,
+  TELL,
   "dynamodb:PutItem <Data/Table>.Arn",
   "events:PutEvents <Data/Bus>.Arn",
   "s3:PutObject <Data/Bucket>.Arn/jobs/*",
@@ -55,6 +62,7 @@ const BEGIN = [
 const WRITE = [...BEGIN, "dynamodb:UpdateItem <Data/Table>.Arn"];
 const RECORDS = "dynamodb:UpdateItem <Data/Table>.Arn";
 const CORPUS = ["s3:GetObject <Data/Bucket>.Arn/corpus/index"];
+const SEND = connections("POST");
 const consume = (line: string): string[] => [
   ...["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility", "SendMessage"].map(
     (action) => `sqs:${action} <${line}/Topic/Queue>.Arn`,
@@ -93,9 +101,15 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     secret("DescribeSecret", "SMTP_PASSWORD", ""),
     secret("DescribeSecret", "SMTP_PASSWORD"),
   ],
-  "Sluice/Pipeline/Capability-plain/Worker": [...WRITE, ...CORPUS, ...consume("Sluice/Pipeline/Capability-plain")],
+  "Sluice/Pipeline/Capability-plain/Worker": [
+    ...WRITE,
+    SEND,
+    ...CORPUS,
+    ...consume("Sluice/Pipeline/Capability-plain"),
+  ],
   "Sluice/Pipeline/Capability-thinker/Worker": [
     ...WRITE,
+    SEND,
     ...CORPUS,
     ...consume("Sluice/Pipeline/Capability-thinker"),
     secret("GetSecretValue", "OPENAI_API_KEY"),
@@ -105,6 +119,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   ],
   "Sluice/Pipeline/Capability-mailer/Worker": [
     ...WRITE,
+    SEND,
     ...CORPUS,
     ...consume("Sluice/Pipeline/Capability-mailer"),
     secret("GetSecretValue", "SMTP_PASSWORD"),
@@ -137,6 +152,15 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     "secretsmanager:GetSecretValue <Data/Keys>",
     ticketKey("GetItem"),
     'dynamodb:PutItem <Data/Table>.Arn if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["ticket#*"]}}',
+  ],
+  "Sluice/Sockets/Socket": [...READ, ...SUBSCRIPTIONS, TELL, SEND, connections("DELETE")],
+  "Sluice/Sockets/Delivery": [
+    ...READ,
+    ...SUBSCRIPTIONS,
+    SEND,
+    ...["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"].map(
+      (action) => `sqs:${action} <Sluice/Sockets/Queue>.Arn`,
+    ),
   ],
   "Sluice/Operations/Reconciler": [
     ...WRITE,
