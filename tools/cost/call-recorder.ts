@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { AwsClients } from "../../src/engines/aws/aws-clients.ts";
-import type { AroundInvocation } from "../../src/testing/local-aws/local-deployment.ts";
+import type { AroundInvocation } from "../../src/testing/local-aws/around-invocation.ts";
 
 const SERVICES: Readonly<Record<string, string>> = {
   DynamoDBClient: "dynamodb",

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
 import { LocalServer } from "./local-server.ts";
 
 /** What the management API refuses a frame with. */
@@ -23,6 +24,16 @@ export class Connections extends LocalServer {
     this.server = createServer((request, response) => {
       this.#serve(request, response).catch(() => response.writeHead(500).end());
     });
+  }
+
+  /** Its stage's. */
+  get endpoint(): string {
+    return `${this.url}/live`;
+  }
+
+  client(): ApiGatewayManagementApiClient {
+    const credentials = { accessKeyId: "test", secretAccessKey: "test" };
+    return new ApiGatewayManagementApiClient({ region: "us-east-1", credentials, endpoint: this.endpoint });
   }
 
   /** Frames for a connection, in order, parsed. */

@@ -19,8 +19,11 @@ import type { Clock } from "../../core/ports.ts";
 import type { Resources } from "../../core/resources.ts";
 import { createRuntime, type Logger, type Metrics, type Ports, type Runtime } from "../../core/runtime.ts";
 import { AWS_MAX_SKEW_MS, openAwsEngine } from "../../engines/aws/aws-engine.ts";
+import type { AroundInvocation } from "./around-invocation.ts";
+import { Connections } from "./connections.ts";
 import { LambdaPoller } from "./lambda-poller.ts";
 import { type LocalAws, startLocalAws } from "./local-aws.ts";
+import { LocalWebSocketApi } from "./web-socket-api.ts";
 
 export interface LocalDeploymentOptions {
   readonly app: App;
@@ -38,20 +41,18 @@ export interface LocalDeploymentOptions {
   readonly wrap?: (engine: Ports) => Ports;
   /** The deployment's number that a new container of a function has, by its construct's path. @default 1 everywhere */
   readonly deploySeqOf?: (path: string) => number;
+  /** Have a WebSocket API. @default false */
+  readonly webSocket?: boolean;
   /** Something around each invocation. @default nothing */
   readonly around?: AroundInvocation;
 }
-
-/** Runs an invocation of a function, named by its construct's path; the first of a container is cold. */
-export type AroundInvocation = <T>(
-  about: { readonly function: string; readonly records: number; readonly cold: boolean },
-  invoke: () => Promise<T>,
-) => Promise<T>;
 
 /** The whole of an instance: every handler on the AWS engine, in containers that share no memory, on local servers. */
 export interface LocalDeployment {
   readonly aws: LocalAws;
   readonly errors: unknown[];
+  /** Throws where it was not asked for. */
+  readonly webSocket: LocalWebSocketApi;
   newRuntime(): Runtime;
   submit(
     workflow: string,
@@ -121,6 +122,7 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
     clock,
     wrap = (engine) => engine,
     deploySeqOf = () => 1,
+    webSocket = false,
     around = (_, invoke) => invoke(),
   } = options;
   const queues = [
@@ -130,8 +132,10 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
   ];
   const aws = await startLocalAws({ queues });
   const errors: unknown[] = [];
+  const connections = webSocket ? await listening() : undefined;
+  const push = connections ? { deliveryQueueUrl: aws.watchedQueueUrl } : {};
   const newRuntime = (path = ""): Runtime =>
-    createRuntime(wrap(openAwsEngine({ ...aws, deploySeq: deploySeqOf(path), ...(clock ? { clock } : {}) })), {
+    createRuntime(wrap(openAwsEngine({ ...aws, ...push, deploySeq: deploySeqOf(path), ...(clock ? { clock } : {}) })), {
       app,
       resources,
       logger,
@@ -172,6 +176,9 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
     ),
     poller(WEBHOOKS, "Webhooks", (runtime) => createWebhooks({ ...runtime, random: () => runtime.ids.random() })),
   ];
+  const live =
+    connections &&
+    new LocalWebSocketApi({ aws, connections, newRuntime, around, onError: (error) => errors.push(error) });
   const http = {
     submit: createSubmit(newRuntime("Sluice/Api/Submit")),
     jobs: createJobs(newRuntime("Sluice/Api/Jobs")),
@@ -191,6 +198,10 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
   const deployment: LocalDeployment = {
     aws,
     errors,
+    get webSocket() {
+      if (live) return live;
+      throw new Error("this deployment has no WebSocket API");
+    },
     newRuntime,
     submit: (workflow, input, headers = {}, tenant, options) =>
       call(
@@ -226,15 +237,22 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
       }
     },
     startWorkers() {
-      for (const each of pollers) each.start();
+      for (const each of [...pollers, ...(live ? [live] : [])]) each.start();
     },
     stopWorkers: async () => {
-      await Promise.all(pollers.map((each) => each.stop()));
+      await Promise.all([...pollers, ...(live ? [live] : [])].map((each) => each.stop()));
     },
     async close() {
       await deployment.stopWorkers();
+      await connections?.close();
       await aws.close();
     },
   };
   return deployment;
+}
+
+async function listening(): Promise<Connections> {
+  const connections = new Connections();
+  await connections.listen();
+  return connections;
 }
