@@ -5,7 +5,7 @@ import { anchorsOf, proseOf } from "./markdown.ts";
 
 /** What a document names has to be there: links, files, scripts. Files move more often than their documents are read. */
 const ROOT = resolve(import.meta.dirname, "../../..");
-const FOLDERS = ["app", "bench", "bin", "docs", "examples", "lambdas", "lib", "src", "test", "tools"];
+const FOLDERS = ["app", "bench", "bin", "client", "docs", "examples", "lambdas", "lib", "src", "test", "tools"];
 /** Paths in documents are from the root, or below one of these. */
 const BASES = ["", "src", "lambdas", "test"];
 const documents = ["*.md", "docs/**/*.md", "examples/*/*.md"]
