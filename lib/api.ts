@@ -141,7 +141,7 @@ export class SluiceApi extends Construct {
     });
     // A ticket is in the query and a key in a header: what is named as a source must be there, and is what answers are kept by.
     const orTickets = new RequestAuthorizer(this, "TicketAuthorizer", {
-      handler: live(this.authorizer),
+      handler: this.liveAuthorizer,
       identitySources: [],
       resultsCacheTtl: Duration.seconds(0),
     });

@@ -23,14 +23,14 @@ export interface SluiceSocketApiProps {
 /** API Gateway waits no longer for an answer. */
 const SOCKET_TIMEOUT = Duration.seconds(29);
 const DELIVERY_TIMEOUT = Duration.seconds(60);
-/** What is older than a connection can be interests nobody. */
+/** What is older than a connection can be is of interest to nobody. */
 const RETENTION = Duration.hours(2);
 const DEAD_LETTER_RETENTION = Duration.days(14);
 /** Its job's next message waits for so many tries; its watchers ask again by themselves after a minute. */
 const MAX_RECEIVES = 5;
-/** Messages of one job come one after the other: this is how many jobs are delivered at once. */
 /** Watchers ask again by themselves where nothing has come for a minute. */
 const LATE_S = 60;
+/** Messages of one job come one after the other: this is how many jobs are delivered at once. */
 const DELIVERIES = { batchSize: 10, maxConcurrency: 20 } as const;
 
 /**

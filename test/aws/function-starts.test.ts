@@ -25,6 +25,7 @@ afterEach(async () => {
 
 async function startAuthorizer(text: string) {
   vi.stubEnv("SLUICE_STAGE", "dev");
+  vi.stubEnv("SLUICE_TABLE", "table");
   vi.stubEnv("SLUICE_KEYS_SECRET", server.create("keys", text));
   const { handler } = await import("../../lambdas/authorizer/handler.ts");
   const Authorization = "Bearer slc_key";

@@ -129,6 +129,10 @@ function* ownCalls(
       // With the one that is there, one too many.
       for (let n = 1; n <= MAX_ENDPOINTS; n++) yield ["v1/webhooks", { url: NOWHERE, events: ["job.expired"] }];
       return;
+    case "createTicket":
+      yield ["v1/tickets", { jobId: ended }];
+      yield ["v1/tickets", { jobId: NOBODYS }];
+      return;
     case "enableWebhookEndpoint":
       yield [`v1/webhooks/${endpoint}/enable`];
       return;

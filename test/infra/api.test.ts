@@ -164,7 +164,7 @@ describe("requests", () => {
     const methods = synthesized.app.ofType("AWS::ApiGateway::Method");
     const needBodies = allRoutes.filter(({ body, bodyOptional }) => body !== undefined && !bodyOptional);
     const bodies = new Set(needBodies.map(({ operationId }) => operationId));
-    expect([...bodies]).toEqual(["submitJob", "discardDeadLetter", "addWebhookEndpoint"]);
+    expect([...bodies]).toEqual(["submitJob", "discardDeadLetter", "addWebhookEndpoint", "createTicket"]);
     for (const { path, properties } of methods) {
       const validator = synthesized.app.byId(properties.RequestValidatorId?.Ref);
       expect([path, validator?.properties]).toEqual([

@@ -49,7 +49,7 @@ describe("sizes", () => {
 
   test("of templates and of what is in them: far from what CloudFormation allows", () => {
     for (const { json, resources, stack } of [shipped.data, shipped.app]) {
-      expect(resources.length).toBeLessThan(500 / 2);
+      expect(resources.length).toBeLessThan(0.6 * 500);
       expect(Object.keys(json.Outputs).length).toBeLessThan(200 / 2);
       const file = join(outDirOf(shipped), stack.templateFile);
       expect(statSync(file).size).toBeLessThan(MIB / 2);

@@ -47,7 +47,7 @@ test("every path answers what a browser asks before a request, by API Gateway it
     });
   }
   const jobs = preflights(one).find(({ path }) => path.endsWith("/v1/jobs/OPTIONS"));
-  expect(jobs && headersOf(jobs)["Access-Control-Allow-Methods"]).toBe("'GET,POST'");
+  expect(jobs && headersOf(jobs)["Access-Control-Allow-Methods"]).toBe("'POST,GET'");
   expect(jobs && headersOf(jobs)["Access-Control-Allow-Headers"]).toContain("Authorization");
 });
 

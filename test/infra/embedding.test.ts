@@ -68,6 +68,7 @@ describe("in a stack of a user's own, whose app knows nothing of our flags,", ()
         key,
         {
           MyAiApiUrl: "https://abc.execute-api.eu-central-1.amazonaws.com/api/",
+          MyAiSocketUrl: "wss://def.execute-api.eu-central-1.amazonaws.com/live",
           MyAiKeysSecretArn: "arn:aws:secretsmanager:eu-central-1:111122223333:secret:keys",
           MyAiBucketName: "mine-bucket",
           MyAiRegion: "eu-central-1",

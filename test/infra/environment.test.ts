@@ -83,7 +83,7 @@ test("every function finds in its environment what it parses when it starts", ()
       OTEL_TRACES_SAMPLER_ARG: "0.05",
     });
   }
-  expect(kinds.size).toBe(15);
+  expect(kinds.size).toBe(18);
 });
 
 test("a worker knows its capability, its model and where its secrets are, an advance its workflow", () => {

@@ -201,10 +201,10 @@ describe("a configuration that CodeDeploy does not have is refused, and the mess
   });
 });
 
-test("one stack holds 13 capabilities and workflows together: 500 resources, of which each has up to five more", () => {
+test("one stack holds 12 capabilities and workflows together: 500 resources, of which each has up to five more", () => {
   const names = (letter: string, count: number) => Array.from({ length: count }, (_, n) => `${letter}${n}`);
   const { app } = withSetting(CANARY, {
-    capabilities: Object.fromEntries(names("c", 9).map((name) => [name, {}])),
+    capabilities: Object.fromEntries(names("c", 8).map((name) => [name, {}])),
     workflows: names("w", 4),
   });
   expect(app.resources.length).toBeLessThanOrEqual(500);

@@ -4,7 +4,7 @@ import { evaluate } from "./evaluate.ts";
 import { ACCOUNT, REGION, type Synthesized, synthesize } from "./synthesize.ts";
 
 /** The most that one stack holds, at 16 resources each; all of the longest names. */
-const CAPABILITIES = 16;
+const CAPABILITIES = 14;
 const WORKFLOWS = 5;
 
 let synthesized: Synthesized;

@@ -29,7 +29,7 @@ test("--jobs 0 prints a month at rest of each stage, from what its templates hav
     expect(stdout).toContain(`A month at rest: ${stage}`);
     expect(stdout).toMatch(new RegExp(`Goal for ${stage}: at most \\$10.00 a month: \\$[\\d.]+, met`));
   }
-  expect(stdout).toMatch(/empty receives of 5 queues, by 5 pollers each +\| 3,240,000/);
+  expect(stdout).toMatch(/empty receives of 6 queues, by 5 pollers each +\| 3,888,000/);
 });
 
 test.each([
