@@ -164,7 +164,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "reconciler-idle",
     what: "The reconciler never publishes again",
     patches: [
-      patch("lambdas/reconciler/reconciler.ts", "    if (messages.length > 0) {\n", "    if (messages.length < 0) {\n"),
+      patch("lambdas/reconciler/reconciler.ts", "    if (again.length > 0) {\n", "    if (again.length < 0) {\n"),
     ],
   },
   {
