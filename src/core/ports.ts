@@ -239,6 +239,32 @@ export interface Watchers {
   settled(): Promise<void>;
 }
 
+/** One attempt of a step. */
+export interface Attempt {
+  readonly jobId: JobId;
+  readonly stepId: string;
+  readonly attempt: number;
+}
+
+/**
+ * Shows what steps stream to those who watch their jobs, where the log is too slow for that. The log tells all of it later: what
+ * is lost here is late, not lost. Nothing of it throws or is waited for by a step.
+ */
+export interface Deltas {
+  begin(attempt: Attempt): DeltaStream;
+  /** Resolves when nothing is on its way any more, or has been for too long: before an invocation ends. */
+  settled(): Promise<void>;
+}
+
+/** To be ended by whoever began it. */
+export interface DeltaStream {
+  add(text: string): void;
+  /** The log has so many characters of the attempt's text. */
+  recorded(length: number): void;
+  /** Nothing more is sent: the log is about to have all of it. */
+  end(): void;
+}
+
 /** Whose a record is: it lives in the same place as the job's log, or apart from all jobs. */
 export type Owner = { readonly jobId: JobId } | { readonly tenant: TenantId };
 

@@ -8,6 +8,7 @@ import type {
   Blobs,
   Changes,
   Clock,
+  Deltas,
   EventLog,
   Ids,
   JobIndex,
@@ -73,6 +74,8 @@ export interface Ports {
   readonly changes: Changes;
   /** @default nothing is pushed */
   readonly watchers?: Watchers;
+  /** Where streamed text is in the log too late to be watched. */
+  readonly deltas?: Deltas;
   /** Where reading a whole log costs too much. */
   readonly snapshots?: Snapshots;
   /**
@@ -168,8 +171,22 @@ const NO_METRICS: Metrics = { record: () => {}, flush: () => {} };
 
 /** The ports alone: an engine may be an object of more parts. */
 function portsOf(engine: Ports): Ports {
-  const { log, index, topics, queue, blobs, snapshots, clock, ids, holder, deploySeq, changes, watchers, records } =
-    engine;
+  const {
+    log,
+    index,
+    topics,
+    queue,
+    blobs,
+    snapshots,
+    clock,
+    ids,
+    holder,
+    deploySeq,
+    changes,
+    watchers,
+    deltas,
+    records,
+  } = engine;
   const { atomicEffects, progressFlushMs, firstProgressMs, stopPollMs, limits, countsFreshMs } = engine;
   return {
     log,
@@ -180,6 +197,7 @@ function portsOf(engine: Ports): Ports {
     ...(snapshots ? { snapshots } : {}),
     changes,
     ...(watchers ? { watchers } : {}),
+    ...(deltas ? { deltas } : {}),
     clock,
     ids,
     holder,
