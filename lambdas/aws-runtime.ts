@@ -4,6 +4,7 @@ import { sqsSuffix } from "../src/contract/queue-names.ts";
 import type { App } from "../src/core/define-app.ts";
 import type { Corpus, Resources } from "../src/core/resources.ts";
 import { createRuntime, type Logger, type Metrics, type Readers, type Runtime } from "../src/core/runtime.ts";
+import type { Sockets } from "../src/core/subscribers.ts";
 import { noDocuments } from "../src/corpus/no-documents.ts";
 import { awsClients, cloudWatchClient } from "../src/engines/aws/aws-clients.ts";
 import { AWS_MAX_SKEW_MS, openAwsEngine } from "../src/engines/aws/aws-engine.ts";
@@ -29,6 +30,8 @@ export interface AwsRuntimeOptions {
   readonly ages?: boolean;
   /** Ask CloudWatch how fast queues are worked off: all, or those whose backlog is limited. @default none */
   readonly deleted?: "all" | "limited";
+  /** Of the WebSocket API, for functions whose steps stream. @default what they stream is watched by the log alone */
+  readonly sockets?: Sockets | undefined;
   /** @default none */
   readonly readers?: Readers;
 }
@@ -50,6 +53,7 @@ export async function awsRuntime(options: AwsRuntimeOptions): Promise<Runtime> {
     bus: SLUICE_BUS,
     queueUrlPrefix,
     deliveryQueueUrl: environment.SLUICE_DELIVERY_QUEUE_URL,
+    sockets: options.sockets,
     deploySeq: SLUICE_DEPLOY_SEQ,
     clients: awsClients(),
     onError: (what, about) => logger.warn(what, about),

@@ -40,7 +40,12 @@ const MAX_FAULT_DELAY_MS = 300_000;
 export function queueHandler(
   queueName: string,
   handle: (record: CheckedRecord) => Promise<{ readonly retryAfterMs: number | undefined }>,
-  { queue, clock, logger, ...settling }: Pick<Runtime, "queue" | "clock" | "logger" | "metrics" | "watchers">,
+  {
+    queue,
+    clock,
+    logger,
+    ...settling
+  }: Pick<Runtime, "queue" | "clock" | "logger" | "metrics" | "watchers" | "deltas">,
 ): QueueHandler {
   const record = async (raw: SQSRecord, batch: Pick<CheckedRecord, "endsAtMs" | "company">): Promise<void> => {
     const receipt = { queue: queueName, receipt: raw.receiptHandle };

@@ -1,6 +1,7 @@
 import { CORPUS_FILE } from "../../src/contract/bundle-files.ts";
 import { S3Corpus } from "../../src/corpus/s3-corpus.ts";
-import { s3Client, secretsClient } from "../../src/engines/aws/aws-clients.ts";
+import { ApiGatewaySockets } from "../../src/engines/aws/api-gateway-sockets.ts";
+import { s3Client, secretsClient, socketsClient } from "../../src/engines/aws/aws-clients.ts";
 import { parseEnvironment } from "../../src/engines/aws/environment.ts";
 import { traceModels } from "../../src/telemetry/trace-models.ts";
 import { awsRuntime, bundled, functionLogger, SCRATCH_DIR } from "../aws-runtime.ts";
@@ -12,6 +13,8 @@ if (environment.SLUICE_SECRETS) await loadSecrets(environment.SLUICE_SECRETS, pr
 // Only now: the app's code finds its secrets.
 const { default: app } = await import("#app");
 const logger = functionLogger(environment.SLUICE_STAGE);
+const { SLUICE_SOCKET_ENDPOINT: endpoint } = environment;
+const sockets = endpoint === undefined ? undefined : new ApiGatewaySockets(socketsClient(endpoint, { once: true }));
 const corpus = new S3Corpus({
   client: s3Client(),
   bucket: environment.SLUICE_BUCKET,
@@ -22,6 +25,6 @@ const corpus = new S3Corpus({
 });
 
 export const handler = createHandler(
-  await awsRuntime({ app, environment, corpus, traceModels }),
+  await awsRuntime({ app, environment, corpus, sockets, traceModels }),
   environment.SLUICE_CAPABILITY,
 );

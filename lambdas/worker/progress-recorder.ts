@@ -4,6 +4,7 @@ import { rawJson } from "../../src/core/call.ts";
 import { CallStoppedError } from "../../src/core/calls.ts";
 import type { AnyCapability } from "../../src/core/define-capability.ts";
 import { iso } from "../../src/core/iso.ts";
+import type { DeltaStream } from "../../src/core/ports.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { holds } from "./holds.ts";
 import { untilRecorded } from "./until-recorded.ts";
@@ -23,11 +24,13 @@ export interface Recorded {
 /**
  * Records what an attempt streams, in the order in which it came; each record renews the attempt's lease. Of an
  * attempt that was superseded nothing more is recorded. A flush that fails is tried again with the next one; the
- * stream's end, and the id under which its answer is kept, until there is no time left.
+ * stream's end, and the id under which its answer is kept, until there is no time left. Where the log would be too slow for those
+ * who watch, they are shown what is not in it yet, until the call is over.
  */
 export class ProgressRecorder {
   readonly #of: Recorded;
   readonly #runtime: Runtime;
+  readonly #shown: DeltaStream | undefined;
   #pending = "";
   #recorded = 0;
   #cancel: (() => void) | undefined;
@@ -37,6 +40,8 @@ export class ProgressRecorder {
   constructor(of: Recorded, runtime: Runtime) {
     this.#of = of;
     this.#runtime = runtime;
+    const { jobId, stepId, attempt } = of;
+    this.#shown = runtime.deltas?.begin({ jobId, stepId, attempt });
   }
 
   add(text: string): void {
@@ -45,6 +50,7 @@ export class ProgressRecorder {
     const flushMs = this.#streamed ? progressFlushMs : firstProgressMs;
     this.#streamed = true;
     this.#pending += text;
+    this.#shown?.add(text);
     if (this.#pending.length >= FLUSH_CHARACTERS) this.#flush();
     else this.#cancel ??= clock.setTimer(flushMs, () => this.#flush());
   }
@@ -58,6 +64,7 @@ export class ProgressRecorder {
 
   /** The call has returned: if it streamed, its whole outcome is on record when this resolves. */
   async end(output: unknown, usage: Usage | undefined): Promise<void> {
+    this.#shown?.end();
     if (!this.#streamed) return;
     await this.#settled();
     await this.#recordSurely({ final: true, output: rawJson(output), ...(usage ? { usage } : {}) });
@@ -65,6 +72,7 @@ export class ProgressRecorder {
 
   /** The call has not returned: what it had streamed so far is on record when this resolves. */
   async stop(): Promise<void> {
+    this.#shown?.end();
     if (this.#pending !== "") this.#flush();
     await this.#settled();
   }
@@ -100,6 +108,7 @@ export class ProgressRecorder {
     this.#recorded += text.length;
     try {
       await record(text);
+      this.#shown?.recorded(this.#recorded);
     } catch (error) {
       this.#recorded -= text.length;
       this.#pending = text + this.#pending;

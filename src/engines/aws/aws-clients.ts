@@ -26,6 +26,8 @@ const PATIENT = { requestHandler: { connectionTimeout: 5_000, requestTimeout: 90
 export interface ClientOptions {
   /** @default the environment's */
   readonly region?: string;
+  /** @default the environment's */
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
 export interface AwsClients {
@@ -43,8 +45,11 @@ export const secretsClient = (options: ClientOptions = {}): SecretsManagerClient
 export const cloudWatchClient = (): CloudWatchClient => new CloudWatchClient(SHORT);
 
 /** @param endpoint of a stage of a WebSocket API @param once makes one attempt, of a second, in place of four */
-export const socketsClient = (endpoint: string, { once = false } = {}): ApiGatewayManagementApiClient =>
-  new ApiGatewayManagementApiClient({ ...(once ? ONCE : SHORT), endpoint });
+export const socketsClient = (
+  endpoint: string,
+  { once = false, ...options }: ClientOptions & { readonly once?: boolean } = {},
+): ApiGatewayManagementApiClient =>
+  new ApiGatewayManagementApiClient({ ...(once ? ONCE : SHORT), ...options, endpoint });
 
 /** A local server has no host name per bucket. */
 export function s3Client({

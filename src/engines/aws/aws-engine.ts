@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { JobId } from "../../contract/ids.ts";
+import { DeltaSender } from "../../core/delta-sender.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { Ports } from "../../core/runtime.ts";
+import type { Sockets } from "../../core/subscribers.ts";
 import { KeyedIds } from "../shared/keyed-ids.ts";
 import { type AwsClients, awsClients } from "./aws-clients.ts";
 import { DeliveryQueue } from "./delivery-queue.ts";
@@ -26,6 +28,8 @@ export interface AwsEngineOptions {
   readonly queueUrlPrefix: string;
   /** The queue of those who send to watchers. @default nobody can watch, and nobody is asked for */
   readonly deliveryQueueUrl?: string | undefined;
+  /** Takes what steps stream to their watchers ahead of the log, in one try a frame. @default they have it from the log */
+  readonly sockets?: Sockets | undefined;
   /** Which deployment this is; grows with each. */
   readonly deploySeq: number;
   /** Tells how old backlogs are. @default nothing does */
@@ -59,6 +63,7 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
     bus,
     queueUrlPrefix,
     deliveryQueueUrl,
+    sockets,
     deploySeq,
     ages,
     deleted,
@@ -76,6 +81,15 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
   const topics = new EventBridgeTopics({ client: clients.eventBridge, busName: bus, clock, random });
   const onHeadMissed = (jobId: JobId, error: unknown): void =>
     onError("head not changed", { jobId, error: (error as Error).name });
+  const subscribers = new DynamoDbSubscribers(table);
+  const deltas =
+    sockets &&
+    new DeltaSender({
+      subscribers,
+      sockets,
+      clock,
+      onError: (what, error) => onError(what, { error: (error as Error).name }),
+    });
   return {
     log: new DynamoDbEventLog({ ...table, index, topics, onHeadMissed }),
     index,
@@ -104,11 +118,13 @@ export function openAwsEngine(options: AwsEngineOptions): Ports {
       : {
           watchers: new SqsWatchers({
             queue: new DeliveryQueue(clients.sqs, deliveryQueueUrl),
-            subscribers: new DynamoDbSubscribers(table),
+            subscribers,
             clock,
+            ...(deltas ? { onFound: (jobId, watchers) => deltas.found(jobId, watchers) } : {}),
             onError: (jobId, error) => onError("watchers not told", { jobId, error: (error as Error).name }),
           }),
         }),
+    ...(deltas ? { deltas } : {}),
     stopPollMs: STOP_POLL_MS,
     coalesce: (commit, expected) => {
       if (expected) clock.setTimer(COALESCE_MS, commit);

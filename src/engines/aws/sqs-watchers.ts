@@ -1,12 +1,14 @@
 import type { JobId } from "../../contract/ids.ts";
 import type { Clock, Committed, Watchers } from "../../core/ports.ts";
-import type { Subscribers } from "../../core/subscribers.ts";
+import type { Subscribers, Subscription } from "../../core/subscribers.ts";
 import type { DeliveryQueue } from "./delivery-queue.ts";
 
 export interface SqsWatchersProps {
   readonly queue: DeliveryQueue;
   readonly subscribers: Pick<Subscribers, "ofJob" | "ofTenant">;
   readonly clock: Clock;
+  /** Told of who watches a job whenever that was read. */
+  readonly onFound?: (jobId: JobId, watchers: readonly Subscription[]) => void;
   /** Somebody was not told: they are late. */
   readonly onError: (jobId: JobId, error: unknown) => void;
 }
@@ -64,8 +66,9 @@ export class SqsWatchers implements Watchers {
   }
 
   async #tell({ jobId, tenant, seq, isFirst }: Committed): Promise<void> {
-    const { queue, subscribers } = this.#props;
+    const { queue, subscribers, onFound } = this.#props;
     const watched = isFirst ? await subscribers.ofTenant(tenant) : await subscribers.ofJob(jobId);
+    if (!isFirst) onFound?.(jobId, watched);
     if (watched.length === 0) return;
     await queue.tell({ jobId, ...(isFirst ? { newOf: tenant } : {}) }, `${jobId}.${seq}`);
   }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
+import type { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
+import { socketsClient } from "../../engines/aws/aws-clients.ts";
 import { LocalServer } from "./local-server.ts";
 
 /** What the management API refuses a frame with. */
@@ -16,6 +17,7 @@ export class Connections extends LocalServer {
   readonly #frames = new Map<string, unknown[]>();
   readonly #gone = new Set<string>();
   readonly #refusals: Refusal[] = [];
+  readonly #held = new Map<string, Promise<void>>();
   /** Requests of any kind. */
   requests = 0;
 
@@ -31,9 +33,10 @@ export class Connections extends LocalServer {
     return `${this.url}/live`;
   }
 
-  client(): ApiGatewayManagementApiClient {
+  /** @param once makes one attempt, as for what is worth sending now or not at all */
+  client({ once = false } = {}): ApiGatewayManagementApiClient {
     const credentials = { accessKeyId: "test", secretAccessKey: "test" };
-    return new ApiGatewayManagementApiClient({ region: "us-east-1", credentials, endpoint: this.endpoint });
+    return socketsClient(this.endpoint, { once, region: "us-east-1", credentials });
   }
 
   /** Frames for a connection, in order, parsed. */
@@ -50,6 +53,16 @@ export class Connections extends LocalServer {
     return this.#gone.has(connectionId);
   }
 
+  /** From now on frames for it are not answered, as when nobody takes them; what this returns has them go on. */
+  hold(connectionId: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held.set(connectionId, promise);
+    return () => {
+      this.#held.delete(connectionId);
+      resolve();
+    };
+  }
+
   /** Refuses the next requests, one by each. */
   refuseNext(...refusals: readonly Refusal[]): void {
     this.#refusals.push(...refusals);
@@ -64,6 +77,7 @@ export class Connections extends LocalServer {
       response.writeHead(status, error === undefined ? {} : { "x-amzn-errortype": error });
       response.end(error === undefined ? "" : JSON.stringify({ message: error }));
     };
+    await this.#held.get(connectionId);
     const refusal = this.#refusals.shift();
     if (connectionId === "") return answer(404, "NotFoundException");
     if (refusal) return answer(refusal.status, refusal.error);

@@ -18,6 +18,7 @@ import type { App } from "../../core/define-app.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { Resources } from "../../core/resources.ts";
 import { createRuntime, type Logger, type Metrics, type Ports, type Runtime } from "../../core/runtime.ts";
+import { ApiGatewaySockets } from "../../engines/aws/api-gateway-sockets.ts";
 import { AWS_MAX_SKEW_MS, openAwsEngine } from "../../engines/aws/aws-engine.ts";
 import type { AroundInvocation } from "./around-invocation.ts";
 import { Connections } from "./connections.ts";
@@ -133,7 +134,10 @@ export async function deployLocally(options: LocalDeploymentOptions): Promise<Lo
   const aws = await startLocalAws({ queues });
   const errors: unknown[] = [];
   const connections = webSocket ? await listening() : undefined;
-  const push = connections ? { deliveryQueueUrl: aws.watchedQueueUrl } : {};
+  const push = connections && {
+    deliveryQueueUrl: aws.watchedQueueUrl,
+    sockets: new ApiGatewaySockets(connections.client({ once: true })),
+  };
   const newRuntime = (path = ""): Runtime =>
     createRuntime(wrap(openAwsEngine({ ...aws, ...push, deploySeq: deploySeqOf(path), ...(clock ? { clock } : {}) })), {
       app,
