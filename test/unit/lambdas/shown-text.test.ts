@@ -25,7 +25,8 @@ async function stream() {
         end: () => shown.push("end"),
       };
     },
-    settled: async () => {},
+    // A step waits for nothing of it.
+    settled: () => new Promise(() => {}),
   };
   let isAway = false;
   const log: EventLog = {
