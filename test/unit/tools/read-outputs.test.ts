@@ -39,6 +39,14 @@ test("reads the instance of a file among other outputs and stacks", () => {
   });
 });
 
+test("where an instance has a WebSocket API, its URL is one of a WebSocket", () => {
+  const url = "wss://abc.execute-api.us-east-1.amazonaws.com/live";
+  expect(readOutputs(file({ App: { ...instance("Sluice"), SluiceSocketUrl: url } })).SocketUrl).toBe(url);
+  expect(messageOf({ App: { ...instance("Sluice"), SluiceSocketUrl: "https://abc/live" } })).toBe(
+    `${join(dir, "outputs.json")}: the outputs of App/Sluice are wrong: SluiceSocketUrl: must be a URL of a WebSocket; got "https://abc/live"`,
+  );
+});
+
 test("several instances: one is named, by its id or by its stack too", () => {
   const stacks = { Dev: { ...instance("A"), ...instance("B", "bucket-b") }, Prod: instance("A", "bucket-p") };
   expect(messageOf(stacks)).toContain("name one by --instance: Dev/A, Dev/B, Prod/A");
