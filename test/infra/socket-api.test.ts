@@ -52,6 +52,18 @@ describe("connections", () => {
 });
 
 describe("what there is to send", () => {
+  test("is handed in by its own two functions and, ahead of the log, by capabilities alone", () => {
+    const senders = synthesized.app
+      .ofType("AWS::Lambda::Function")
+      .filter(({ properties }) => "SLUICE_SOCKET_ENDPOINT" in properties.Environment.Variables)
+      .map(({ path }) => path);
+    const capabilities = synthesized.app
+      .ofType("AWS::Lambda::Function")
+      .flatMap(({ path }) => (/\/Capability-[^/]+\/Worker$/.test(path) ? [path] : []));
+    expect(capabilities.length).toBeGreaterThan(1);
+    expect(senders.sort()).toEqual([...capabilities, "Sluice/Sockets/Delivery", "Sluice/Sockets/Socket"].sort());
+  });
+
   test("waits in order for each job, of which many come at once", () => {
     expect(at("Queue")).toMatchObject({
       FifoQueue: true,
