@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { setTimeout as pause } from "node:timers/promises";
 
 /**
- * What goes wrong with a connection, once so many bytes of the server's answer have passed:
+ * What goes wrong with a connection, once so many bytes of the server's answers have passed since it began, or since the fault before:
  *
  * - `latency`: from then on every chunk is late by `delayMs`.
  * - `slice`: from then on every chunk comes in pieces of `bytes`.
@@ -30,8 +30,9 @@ export interface FaultProxy {
 }
 
 /**
- * Passes bytes between clients and 127.0.0.1:`targetPort`. Each connection gets one fault of `next`, or none where that is
- * undefined; a fault that its connection does not live to see does not count as happened.
+ * Passes bytes between clients and 127.0.0.1:`targetPort`. On each connection the faults of `next` follow one another, the later
+ * in the place of the earlier, until one ends it or `next` has none for it; a fault that its connection does not live to see does
+ * not count as happened.
  */
 export async function startFaultProxy(targetPort: number, next: () => Fault | undefined): Promise<FaultProxy> {
   const happened: FaultKind[] = [];
@@ -48,7 +49,7 @@ export async function startFaultProxy(targetPort: number, next: () => Fault | un
     }
     client.pipe(upstream);
     client.on("close", () => upstream.destroy());
-    forward(upstream, client, next(), (kind) => happened.push(kind)).catch(() => client.destroy());
+    forward(upstream, client, next, (kind) => happened.push(kind)).catch(() => client.destroy());
   });
   await listen(server);
   return {
@@ -68,52 +69,57 @@ export async function startFaultProxy(targetPort: number, next: () => Fault | un
 async function forward(
   from: Socket,
   to: Socket,
-  fault: Fault | undefined,
+  next: () => Fault | undefined,
   onHappened: (kind: FaultKind) => void,
 ): Promise<void> {
+  let now: Fault | undefined;
+  let coming = next();
   let passed = 0;
-  let broken = false;
   // Who returns from here must not close what is only half-open.
   for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    const before = fault === undefined || broken ? chunk.length : Math.min(chunk.length, fault.atByte - passed);
-    passed += before;
-    if (broken && fault) await passBroken(chunk, to, fault);
-    else if (before > 0) await write(to, chunk.subarray(0, before));
-    if (fault === undefined || broken || before === chunk.length) continue;
-    broken = true;
-    onHappened(fault.kind);
-    switch (fault.kind) {
-      case "cut":
-        to.end();
-        from.destroy();
-        return;
-      case "reset":
-        to.resetAndDestroy();
-        from.destroy();
-        return;
-      case "half-open":
-        to.unpipe(from);
-        to.pause();
-        from.pause();
-        return;
-      case "stall":
-        await pause(fault.delayMs);
-        break;
-      default:
-        break;
+    let rest = chunk;
+    while (coming !== undefined && passed + rest.length > coming.atByte) {
+      await pass(rest.subarray(0, coming.atByte - passed), to, now);
+      rest = rest.subarray(coming.atByte - passed);
+      onHappened(coming.kind);
+      switch (coming.kind) {
+        case "cut":
+          to.end();
+          from.destroy();
+          return;
+        case "reset":
+          to.resetAndDestroy();
+          from.destroy();
+          return;
+        case "half-open":
+          to.unpipe(from);
+          to.pause();
+          from.pause();
+          return;
+        case "stall":
+          await pause(coming.delayMs);
+          break;
+        default:
+          break;
+      }
+      now = coming;
+      coming = next();
+      passed = 0;
     }
-    await passBroken(chunk.subarray(before), to, fault);
+    await pass(rest, to, now);
+    passed += rest.length;
   }
   to.end();
 }
 
-async function passBroken(chunk: Buffer, to: Socket, fault: Fault): Promise<void> {
-  if (fault.kind === "latency") await pause(fault.delayMs);
-  if (fault.kind !== "slice") return write(to, chunk);
-  for (let start = 0; start < chunk.length; start += fault.bytes) {
-    await write(to, chunk.subarray(start, start + fault.bytes));
+/** Passes bytes on under a fault that the connection outlives. */
+async function pass(bytes: Buffer, to: Socket, fault: Fault | undefined): Promise<void> {
+  if (fault?.kind === "latency") await pause(fault.delayMs);
+  const size = fault?.kind === "slice" ? fault.bytes : bytes.length;
+  for (let start = 0; start < bytes.length; start += size) {
+    await write(to, bytes.subarray(start, start + size));
     // Or the kernel would put the pieces together again.
-    await new Promise<void>((resolve) => void setImmediate(resolve));
+    if (size < bytes.length) await new Promise<void>((resolve) => void setImmediate(resolve));
   }
 }
 

@@ -1,12 +1,11 @@
 import type { Dice } from "../simulation/dice.ts";
 import type { Fault, FaultKind } from "./fault-proxy.ts";
 
-const KINDS: readonly FaultKind[] = ["latency", "slice", "stall", "cut", "reset", "half-open"];
+export const FAULT_KINDS: readonly FaultKind[] = ["latency", "slice", "stall", "cut", "reset", "half-open"];
 
-/** A fault somewhere in the first `mostBytes` of an answer; one of five connections has none. */
-export function randomFault(dice: Dice, mostBytes: number): Fault | undefined {
-  if (dice.chance(0.2)) return undefined;
-  const kind = dice.pick(KINDS);
+/** A fault somewhere in the next `mostBytes` of a connection. */
+export function randomFault(dice: Dice, mostBytes: number, kinds: readonly FaultKind[] = FAULT_KINDS): Fault {
+  const kind = dice.pick(kinds);
   const atByte = dice.int(0, mostBytes);
   switch (kind) {
     case "latency":

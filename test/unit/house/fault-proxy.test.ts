@@ -15,9 +15,9 @@ beforeAll(async () => {
 });
 afterAll(() => void server.close());
 
-/** What a client gets through the fault: its text, and how the connection ended. */
-async function through(fault: Fault | undefined) {
-  const proxy = await startFaultProxy((server.address() as AddressInfo).port, () => fault);
+/** What a client gets through the faults: its text, and how the connection ended. */
+async function through(...faults: Fault[]) {
+  const proxy = await startFaultProxy((server.address() as AddressInfo).port, () => faults.shift());
   const chunks: string[] = [];
   const socket: Socket = connect(proxy.port, "127.0.0.1");
   socket.on("data", (chunk) => chunks.push(chunk.toString()));
@@ -28,16 +28,36 @@ async function through(fault: Fault | undefined) {
   return { proxy, socket, chunks, ended };
 }
 
-test.each<Fault | undefined>([
-  undefined,
-  { kind: "latency", atByte: 7, delayMs: 2 },
-  { kind: "stall", atByte: 0, delayMs: 2 },
-  { kind: "slice", atByte: 100, bytes: 3 },
-])("everything comes through %o", async (fault) => {
-  const { proxy, chunks, ended } = await through(fault);
+const latency: Fault = { kind: "latency", atByte: 7, delayMs: 2 };
+const stall: Fault = { kind: "stall", atByte: 0, delayMs: 2 };
+const slice: Fault = { kind: "slice", atByte: 100, bytes: 3 };
+
+test.each<{ faults: readonly Fault[] }>([
+  { faults: [] },
+  { faults: [latency] },
+  { faults: [stall] },
+  { faults: [slice] },
+  { faults: [slice, stall, latency, stall] },
+])("everything comes through $faults", async ({ faults }) => {
+  const { proxy, chunks, ended } = await through(...faults);
   expect(await ended).toBe("end");
   expect(chunks.join("")).toBe(TEXT);
-  expect(proxy.happened).toEqual(fault ? [fault.kind] : []);
+  expect(proxy.happened).toEqual(faults.map(({ kind }) => kind));
+  await proxy.close();
+});
+
+test("a fault comes so many bytes after the one before", async () => {
+  const { proxy, chunks, ended } = await through(latency, stall, { ...slice, bytes: 20 }, { kind: "cut", atByte: 50 });
+  expect(await ended).toBe("end");
+  expect(chunks.join("")).toBe(TEXT.slice(0, 7 + 0 + 100 + 50));
+  expect(proxy.happened).toEqual(["latency", "stall", "slice", "cut"]);
+  await proxy.close();
+});
+
+test("one that its connection does not live to see has not happened", async () => {
+  const { proxy, ended } = await through({ kind: "cut", atByte: TEXT.length });
+  expect(await ended).toBe("end");
+  expect(proxy.happened).toEqual([]);
   await proxy.close();
 });
 
