@@ -9,6 +9,7 @@ import { disk } from "./benchmarks/disk.ts";
 import { fairness } from "./benchmarks/fairness.ts";
 import { firstToken } from "./benchmarks/first-token.ts";
 import { functions } from "./benchmarks/functions.ts";
+import { idle } from "./benchmarks/idle.ts";
 import { latency } from "./benchmarks/latency.ts";
 import { live } from "./benchmarks/live.ts";
 import { migration } from "./benchmarks/migration.ts";
@@ -27,6 +28,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Report> | 
   wide,
   fairness,
   live,
+  idle,
   waiting,
   "first-token": firstToken,
   aws,

@@ -1,4 +1,5 @@
 import type { StepTimes } from "../bench-app.ts";
+import { needConnections } from "../open-files.ts";
 import { median, percentile, type Report } from "../report.ts";
 import { Sluice } from "../sluice.ts";
 
@@ -23,6 +24,7 @@ interface Beside {
 
 /** A thousand callers wait for jobs in which nothing happens: how much longer do other jobs take? */
 export function waiting(quick: boolean): Promise<Report> {
+  needConnections(CALLERS);
   const jobs = quick ? 80 : 400;
   const server = { app: { steps: CHAIN }, synchronous: "FULL", recordRuns: true } as const;
   return Sluice.with(server, async (sluice) => {
