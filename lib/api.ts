@@ -263,7 +263,7 @@ export class SluiceApi extends Construct {
     const tickets = new SluiceFunction(this, "Tickets", {
       ...common,
       kind: "tickets",
-      environment: { SLUICE_TABLE: data.table.tableName },
+      environment: { SLUICE_TABLE: data.table.tableName, SLUICE_SOCKET_URL: instance.push?.url },
       description: "Gives out tickets for events of jobs",
     });
     data.grantReadLogs(tickets);

@@ -9,6 +9,8 @@ import type { FunctionDefaults } from "./sluice-function.ts";
 export interface Push {
   /** Writers of jobs tell it what there may be to send. */
   readonly queue: IQueue;
+  /** Where clients connect: `wss://…`. */
+  readonly url: string;
   /** Where frames for connections are handed in. */
   readonly endpoint: string;
   grantTell(fn: IFunction): void;
