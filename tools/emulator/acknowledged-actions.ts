@@ -12,6 +12,9 @@ export const ACKNOWLEDGED: readonly Acknowledgement[] = [
   { function: "*/Worker", action: "sqs:ReceiveMessage", reason: POLLER },
   { function: "*/Worker", action: "sqs:DeleteMessage", reason: POLLER },
   { function: "*/Worker", action: "sqs:GetQueueAttributes", reason: POLLER },
+  { function: "Sluice/Sockets/Delivery", action: "sqs:ReceiveMessage", reason: POLLER },
+  { function: "Sluice/Sockets/Delivery", action: "sqs:DeleteMessage", reason: POLLER },
+  { function: "Sluice/Sockets/Delivery", action: "sqs:GetQueueAttributes", reason: POLLER },
 ];
 
 const SELDOM =

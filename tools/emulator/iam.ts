@@ -57,6 +57,8 @@ function compareKey(
     case "ForAllValues:StringEquals":
       // Without the key there is no value that is wrong.
       return listOf(actual ?? []).every(isAllowed) ? "yes" : "no";
+    case "ForAllValues:StringLike":
+      return listOf(actual ?? []).every((value) => allowed.some((pattern) => matches(pattern, value))) ? "yes" : "no";
     default:
       return "unknown";
   }

@@ -99,12 +99,13 @@ export class Instance {
   }
 }
 
-/** The name that AWS gives to an API does not exist here: API Gateway is at a path of the emulator. */
+/** The name that AWS gives to an API does not exist here: API Gateway is at a path of the emulator, by HTTP. */
 export function pointToEmulator(outputsFile: string, port: number): void {
   const text = readFileSync(outputsFile, "utf8");
   const local = text.replaceAll(
-    /https:\/\/([a-z0-9]+)\.execute-api\.[a-z0-9.-]+\//g,
-    `${urlOf(port)}/_aws/execute-api/$1/`,
+    /(https|wss):\/\/([a-z0-9]+)\.execute-api\.[a-z0-9.-]+\//g,
+    (_, scheme: string, id: string) =>
+      `${scheme === "wss" ? urlOf(port).replace("http", "ws") : urlOf(port)}/_aws/execute-api/${id}/`,
   );
   writeFileSync(outputsFile, local);
 }

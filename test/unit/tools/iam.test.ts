@@ -57,6 +57,10 @@ test.each([
   [{ StringEquals: { "bedrock:Profile": "p" } }, {}, "no"],
   [{ StringEquals: { a: "1" }, IpAddress: { b: "10.0.0.0/8" } }, { a: "1", b: "10.0.0.1" }, "unknown"],
   [{ StringEquals: { a: "1" }, IpAddress: { b: "10.0.0.0/8" } }, { a: "2", b: "10.0.0.1" }, "no"],
+  [{ "ForAllValues:StringLike": { k: ["live#*", "ticket#*"] } }, { k: ["live#job#1", "ticket#2"] }, "yes"],
+  [{ "ForAllValues:StringLike": { k: ["live#*"] } }, { k: ["live#job#1", "job_1"] }, "no"],
+  [{ "ForAllValues:StringLike": { k: ["live#*"] } }, {}, "yes"],
+  [{ "ForAllValues:StringLike": { k: ["live#*"] } }, undefined, "unknown"],
   [undefined, undefined, "yes"],
 ])("the condition %j with %j: %s", (condition, context, expected) => {
   expect(holds(condition, context as never)).toBe(expected);

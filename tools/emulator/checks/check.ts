@@ -30,6 +30,13 @@ export class Deployment {
   }
 }
 
+/** Whether the function at this path is called by a queue: for steps, workflows and webhooks, or to send by WebSocket. */
+export const takesMessages = (path: string): boolean =>
+  path.startsWith("Sluice/Pipeline/") || path === "Sluice/Sockets/Delivery";
+
+/** Whether something at this path is of the WebSocket API, whose messages are soon of no use. */
+export const isOfSockets = (path: string): boolean => path.startsWith("Sluice/Sockets/");
+
 /** What the templates promise, asked of the services that keep it. */
 export interface Check {
   readonly what: string;

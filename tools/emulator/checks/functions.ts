@@ -7,7 +7,7 @@ import {
 import { parseEnvironment } from "../../../src/engines/aws/environment.ts";
 import type { DeployedResource } from "../deployed.ts";
 import { functionKindAt } from "../function-kind.ts";
-import { type Check, type Deployment, differs } from "./check.ts";
+import { type Check, type Deployment, differs, takesMessages } from "./check.ts";
 
 const lambda = new LambdaClient({});
 
@@ -20,8 +20,6 @@ async function ofEach(
   );
   return (await Promise.all(found)).flat();
 }
-
-const takesMessages = (path: string): boolean => path.startsWith("Sluice/Pipeline/");
 
 export const functionChecks: readonly Check[] = [
   {

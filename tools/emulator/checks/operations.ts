@@ -1,6 +1,6 @@
 import { CloudWatchClient, type MetricAlarm, paginateDescribeAlarms } from "@aws-sdk/client-cloudwatch";
 import { EventBridgeClient, ListRulesCommand, ListTargetsByRuleCommand } from "@aws-sdk/client-eventbridge";
-import { type Check, type Deployment, differs } from "./check.ts";
+import { type Check, type Deployment, differs, isOfSockets } from "./check.ts";
 
 const cloudWatch = new CloudWatchClient({});
 const events = new EventBridgeClient({});
@@ -29,7 +29,7 @@ export const operationChecks: readonly Check[] = [
         const metric = works ? "ApproximateAgeOfOldestMessage" : "ApproximateNumberOfMessagesVisible";
         const found = alarms.filter((alarm) => alarm.MetricName === metric && dimensionOf(alarm) === name);
         const threshold = works
-          ? found.map(({ Threshold = 0 }) => Threshold >= 300)
+          ? found.map(({ Threshold = 0 }) => Threshold >= (isOfSockets(path) ? 60 : 300))
           : found.map(({ Threshold }) => Threshold === 0);
         return differs(`${path}: an alarm of ${metric} with the right threshold`, threshold, [true]);
       });

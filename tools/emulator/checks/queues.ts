@@ -6,9 +6,11 @@ import {
 } from "@aws-sdk/client-lambda";
 import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { MAX_RECEIVES } from "../../../src/core/ports.ts";
-import { type Check, type Deployment, differs } from "./check.ts";
+import { type Check, type Deployment, differs, isOfSockets, takesMessages } from "./check.ts";
 
 const DAY_S = 86_400;
+/** Of the queue that tells what there is to send by WebSocket: who watches asks again by itself. */
+const SOCKETS = { maxReceives: 5, retentionDays: 2 / 24 } as const;
 const sqs = new SQSClient({});
 const lambda = new LambdaClient({});
 
@@ -41,7 +43,7 @@ async function ofEachMapping(
   ) => Promise<string[]> | string[],
 ): Promise<string[]> {
   const [queues, mappings] = await Promise.all([queuesOf(deployment), mappingsOf(deployment)]);
-  const lines = deployment.functions.filter(({ path }) => path.startsWith("Sluice/Pipeline/"));
+  const lines = deployment.functions.filter(({ path }) => takesMessages(path));
   const found = mappings.map(async (mapping) => {
     const queue = queues.get(mapping.EventSourceArn ?? "");
     if (queue === undefined)
@@ -56,25 +58,29 @@ async function ofEachMapping(
 
 export const queueChecks: readonly Check[] = [
   {
-    what: `each queue gives up on a message after ${MAX_RECEIVES} receives, into dead letters that are there`,
+    what: `each queue gives up on a message after ${MAX_RECEIVES} receives, that of WebSockets after ${SOCKETS.maxReceives}, into dead letters that are there`,
     violations: (deployment) =>
       ofEachMapping(deployment, (_, { path, RedrivePolicy }, queues) => {
         const { deadLetterTargetArn, maxReceiveCount } = JSON.parse(RedrivePolicy ?? "{}") as Record<string, unknown>;
         const dead = queues.get(String(deadLetterTargetArn));
         return [
-          ...differs(`${path}: maxReceiveCount`, Number(maxReceiveCount), MAX_RECEIVES),
+          ...differs(
+            `${path}: maxReceiveCount`,
+            Number(maxReceiveCount),
+            isOfSockets(path) ? SOCKETS.maxReceives : MAX_RECEIVES,
+          ),
           ...(dead === undefined ? [`${path}: has no dead-letter queue; its redrive policy is ${RedrivePolicy}`] : []),
         ];
       }),
   },
   {
-    what: "messages are kept 4 days, dead letters 14",
+    what: "messages are kept 4 days, those of WebSockets 2 hours, dead letters 14 days",
     violations: async (deployment) =>
       [...(await queuesOf(deployment)).values()].flatMap(({ path, MessageRetentionPeriod, RedrivePolicy }) =>
         differs(
           `${path}: retention in days`,
           Number(MessageRetentionPeriod) / DAY_S,
-          RedrivePolicy === undefined ? 14 : 4,
+          RedrivePolicy === undefined ? 14 : isOfSockets(path) ? SOCKETS.retentionDays : 4,
         ),
       ),
   },

@@ -1,6 +1,6 @@
 import { EventBridgeClient, ListRulesCommand, ListTargetsByRuleCommand, type Rule } from "@aws-sdk/client-eventbridge";
 import { GetQueueUrlCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { EVENT_SOURCE, topics } from "../../../src/contract/messages.ts";
+import { EVENT_SOURCE, topics, WEBHOOKS } from "../../../src/contract/messages.ts";
 import { type Check, type Deployment, differs } from "./check.ts";
 
 const events = new EventBridgeClient({});
@@ -19,8 +19,9 @@ async function rulesOf(deployment: Deployment): Promise<Rule[]> {
   return Rules;
 }
 
-/** What moves a line's work: `ai.NAME.requested` for a capability, `ai.NAME.advance` for a workflow. */
+/** What moves a line's work: `ai.NAME.requested` for a capability and for webhooks, `ai.NAME.advance` for a workflow. */
 function topicOf(path: string): string | undefined {
+  if (path === "Sluice/Pipeline/Webhooks/Worker") return topics.requested(WEBHOOKS);
   const [, kind, name] = /^Sluice\/Pipeline\/(Capability|Workflow)-([^/]+)\/Worker$/.exec(path) ?? [];
   if (name === undefined) return undefined;
   return kind === "Capability" ? topics.requested(name) : topics.advance(name);
