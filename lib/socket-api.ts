@@ -90,7 +90,7 @@ export class SluiceSocketApi extends Construct {
       description: "Takes what clients send by WebSocket",
       timeout: SOCKET_TIMEOUT,
     });
-    data.grantReadJobs(this.socket);
+    data.grantReadLogs(this.socket);
     data.grantSubscriptions(this.socket);
     this.grantTell(this.socket);
     this.#grantConnections(this.socket, "POST");

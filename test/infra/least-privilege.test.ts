@@ -153,7 +153,8 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     ticketKey("GetItem"),
     'dynamodb:PutItem <Data/Table>.Arn if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["ticket#*"]}}',
   ],
-  "Sluice/Sockets/Socket": [...READ, ...SUBSCRIPTIONS, TELL, SEND, connections("DELETE")],
+  // It looks whose a job is, and reads no payload.
+  "Sluice/Sockets/Socket": ["dynamodb:Query <Data/Table>.Arn", ...SUBSCRIPTIONS, TELL, SEND, connections("DELETE")],
   "Sluice/Sockets/Delivery": [
     ...READ,
     ...SUBSCRIPTIONS,
