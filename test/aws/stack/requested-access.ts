@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { TABLE } from "../../../src/engines/aws/table-schema.ts";
 import type { Request } from "../../../tools/emulator/iam.ts";
 import { iamAction } from "../../../tools/emulator/iam-action.ts";
+import { leadingKeys } from "../../../tools/emulator/leading-keys.ts";
 
 const WHERE = "us-east-1:000000000000";
 
@@ -15,13 +15,13 @@ export function requestedAccess(
   const input = (): Record<string, never> & Input => JSON.parse(body.toString());
   switch (service) {
     case "dynamodb": {
-      const { TableName, IndexName, Key, Item } = input();
+      const { TableName, IndexName } = input();
       const table = `arn:aws:dynamodb:${WHERE}:table/${TableName}`;
-      const leading = (Key ?? Item)?.[TABLE.partitionKey]?.S;
+      const context = leadingKeys(input());
       return {
         action: iamAction(service, operation),
         resource: IndexName === undefined ? table : `${table}/index/${IndexName}`,
-        ...(leading === undefined ? {} : { context: { "dynamodb:LeadingKeys": [leading] } }),
+        ...(context === undefined ? {} : { context }),
       };
     }
     case "sqs":
@@ -52,8 +52,6 @@ export function requestedAccess(
 interface Input {
   readonly TableName?: string;
   readonly IndexName?: string;
-  readonly Key?: Readonly<Record<string, { readonly S?: string }>>;
-  readonly Item?: Readonly<Record<string, { readonly S?: string }>>;
   readonly QueueUrl?: string;
   readonly SecretId?: string;
   readonly Entries?: readonly { readonly EventBusName?: string }[];
