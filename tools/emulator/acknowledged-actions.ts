@@ -23,6 +23,9 @@ const SELDOM =
 const FORKED =
   "Asked for where a job is forked whose first step's capability limits its backlog; Submit makes the same calls in every run";
 
+const WATCHED =
+  "Asked for where somebody watches a job that is redriven with others; Commands and Submit make the same call in every run";
+
 /** Rights that a run of the conformance suite may not come to use. Those that it does use are no mistake. */
 export const NOT_IN_EVERY_RUN: readonly Acknowledgement[] = [
   { function: "Sluice/Api/Submit", action: "s3:GetObject", reason: SELDOM },
@@ -30,8 +33,15 @@ export const NOT_IN_EVERY_RUN: readonly Acknowledgement[] = [
   { function: "Sluice/Api/Commands", action: "sqs:GetQueueAttributes", reason: FORKED },
   { function: "Sluice/Api/Commands", action: "cloudwatch:GetMetricData", reason: FORKED },
   { function: "Sluice/Api/DeadLetters", action: "s3:*Object", reason: SELDOM },
+  {
+    function: "Sluice/Api/DeadLetters",
+    action: "sqs:SendMessage",
+    resource: "<Sluice/Sockets/Queue>",
+    reason: WATCHED,
+  },
   { function: "Sluice/Api/WebhookEndpoints", action: "s3:GetObject", reason: SELDOM },
   { function: "Sluice/Pipeline/Webhooks/Worker", action: "sqs:ChangeMessageVisibility", reason: SELDOM },
+  { function: "Sluice/Sockets/Delivery", action: "sqs:ChangeMessageVisibility", reason: SELDOM },
   { function: "Sluice/Operations/Reconciler", action: "*", reason: SELDOM },
   { function: "Sluice/Pipeline/*", action: "s3:*Object", reason: SELDOM },
   { function: "Sluice/Pipeline/*", action: "sqs:SendMessage", reason: SELDOM },
