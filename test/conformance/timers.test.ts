@@ -3,7 +3,8 @@ import type { JobEvent } from "../../src/contract/events.ts";
 import { jobOf, pathsOf, problemOf } from "./caller.ts";
 import { test } from "./suite.ts";
 
-const NAP_MS = 1_500;
+/** So long that who looks at once finds it asleep. */
+const NAP_MS = 5_000;
 const DAY_MS = 86_400_000;
 const inMs = (ms: number): string => new Date(Date.now() + ms).toISOString();
 const timeOf = (event: JobEvent | undefined): number => Date.parse(event?.time ?? "");
