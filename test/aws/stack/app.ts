@@ -23,7 +23,10 @@ const echo = defineCapability({
   input: z.object({ n: z.number(), characters: z.number().default(1), note: z.string().default("") }),
   output: z.string(),
   secrets: ["SEARCH_KEY"],
-  run: ({ characters }) => text(characters),
+  run({ characters }, step) {
+    step.progress("as it comes");
+    return text(characters);
+  },
 });
 
 /** Fails in the way that it is told. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { advanceQueue, topics, WEBHOOKS } from "../../../src/contract/messages.ts";
 import { sqsSuffix } from "../../../src/contract/queue-names.ts";
 import type { App } from "../../../src/core/define-app.ts";
+import { Connections } from "../../../src/testing/local-aws/connections.ts";
 import { LambdaPoller } from "../../../src/testing/local-aws/lambda-poller.ts";
 import { type LocalAws, startLocalAws } from "../../../src/testing/local-aws/local-aws.ts";
 import { SecretsManager } from "../../../src/testing/local-aws/secrets-manager.ts";
@@ -18,6 +19,7 @@ const CREDENTIALS = { account: ACCOUNT, region: REGION };
 /** What the template's names of queues begin with, and what those of the local server do. */
 const PREFIX = /^sluicede-Sluice-[0-9A-F]{8}-/;
 const LOCAL_PREFIX = "sluice-test-";
+const SOCKETS_QUEUE = "Sluice/Sockets/Queue";
 
 export interface StartOptions {
   /** Variables in place of those of the template. */
@@ -31,6 +33,8 @@ export interface StartOptions {
 export class LocalStack {
   readonly aws: LocalAws;
   readonly secrets: SecretsManager;
+  /** Of the WebSocket API. */
+  readonly connections: Connections;
   /** Failures of pollers: none are expected. */
   readonly errors: unknown[] = [];
   readonly #synthesized: Synthesized;
@@ -44,6 +48,7 @@ export class LocalStack {
   private constructor(parts: {
     aws: LocalAws;
     secrets: SecretsManager;
+    connections: Connections;
     synthesized: Synthesized;
     appFile: string;
     front: AccessFront;
@@ -52,6 +57,7 @@ export class LocalStack {
   }) {
     this.aws = parts.aws;
     this.secrets = parts.secrets;
+    this.connections = parts.connections;
     this.#synthesized = parts.synthesized;
     this.#appFile = parts.appFile;
     this.#front = parts.front;
@@ -69,9 +75,14 @@ export class LocalStack {
     const aws = await startLocalAws({ queues });
     const secrets = new SecretsManager();
     const { dynamoDb: dynamodb, sqs, s3, eventBridge: events } = aws.endpoints;
-    const front = new AccessFront({ dynamodb, sqs, s3, events, secretsmanager: await secrets.listen() });
+    const connections = new Connections();
+    const targets = { secretsmanager: await secrets.listen(), "execute-api": await connections.listen() };
+    const front = new AccessFront({ dynamodb, sqs, s3, events, ...targets });
     const keysArn = secrets.create("keys", '{"keys":[]}');
-    return new LocalStack({ aws, secrets, synthesized, appFile, front, frontUrl: await front.listen(), keysArn });
+    return new LocalStack({
+      ...{ aws, secrets, connections, synthesized, appFile, front, keysArn },
+      frontUrl: await front.listen(),
+    });
   }
 
   /** Makes a secret that the stack looks up by its name. */
@@ -84,11 +95,13 @@ export class LocalStack {
   /** Starts the function at a path. Rejects where it does not start. */
   async start(path: string, { environment = {} }: StartOptions = {}): Promise<FunctionProcess> {
     const { properties } = this.#synthesized.app.at(path);
+    const { Variables } = properties.Environment;
     const key = `KEY${this.#front.principals.size}`;
     this.#front.principals.set(key, { function: path, role: roleArn(path) });
     const started = await FunctionProcess.start(functionKindAt(path), {
-      ...(this.#resolve(properties.Environment.Variables) as Record<string, string>),
-      ...("SLUICE_QUEUE_URL_PREFIX" in properties.Environment.Variables
+      ...(this.#resolve(Variables) as Record<string, string>),
+      ...("SLUICE_SOCKET_ENDPOINT" in Variables ? { SLUICE_SOCKET_ENDPOINT: `${this.#frontUrl}/live` } : {}),
+      ...("SLUICE_QUEUE_URL_PREFIX" in Variables
         ? { SLUICE_QUEUE_URL_PREFIX: `${this.#frontUrl}/${ACCOUNT}/${LOCAL_PREFIX}` }
         : {}),
       AWS_ENDPOINT_URL: this.#frontUrl,
@@ -103,11 +116,20 @@ export class LocalStack {
   }
 
   /** Starts a worker and brings it the messages of its queue. */
-  async startWorker(path: string, queue: string): Promise<void> {
+  startWorker(path: string, queue: string): Promise<void> {
+    return this.#feed(path, this.aws.queueUrlPrefix + sqsSuffix(queue));
+  }
+
+  /** Starts the function that sends to those who watch by WebSocket, and brings it what it is told. */
+  startDelivery(): Promise<void> {
+    return this.#feed("Sluice/Sockets/Delivery", this.aws.watchedQueueUrl);
+  }
+
+  async #feed(path: string, queueUrl: string): Promise<void> {
     const worker = await this.start(path);
     const poller = new LambdaPoller({
       client: this.aws.clients.sqs,
-      queueUrl: this.aws.queueUrlPrefix + sqsSuffix(queue),
+      queueUrl,
       newContainer: () => (event) => worker.invoke(event) as never,
       batchSize: 10,
       maximumConcurrency: 1,
@@ -141,6 +163,7 @@ export class LocalStack {
     await Promise.all(this.#processes.map((each) => each.stop()));
     await this.#front.close();
     await this.secrets.close();
+    await this.connections.close();
     await this.aws.close();
   }
 
@@ -156,6 +179,7 @@ export class LocalStack {
         const resource = stack.byId(id);
         if (resource) return this.#attribute(resource, attribute);
         if (id === "AWS::Partition") return "aws";
+        if (id === "AWS::URLSuffix") return "amazonaws.com";
         throw new RangeError(`the test does not know what ${id} is`);
       };
     return evaluate(value, referIn(app));
@@ -165,7 +189,10 @@ export class LocalStack {
   #attribute({ type, path, properties }: Resource, attribute: string): string {
     const { table, bucket, bus } = this.aws;
     const where = `${REGION}:${ACCOUNT}`;
-    const queue = LOCAL_PREFIX + String(properties.QueueName ?? path).replace(PREFIX, "");
+    const queue =
+      path === SOCKETS_QUEUE
+        ? String(this.aws.watchedQueueUrl.split("/").at(-1))
+        : LOCAL_PREFIX + String(properties.QueueName ?? path).replace(PREFIX, "");
     const known: Record<string, string> = {
       "AWS::DynamoDB::GlobalTable.Ref": table,
       "AWS::DynamoDB::GlobalTable.Arn": `arn:aws:dynamodb:${where}:table/${table}`,
@@ -177,6 +204,8 @@ export class LocalStack {
       "AWS::SecretsManager::Secret.Arn": this.#keysArn,
       "AWS::SQS::Queue.Ref": `${this.#frontUrl}/${ACCOUNT}/${queue}`,
       "AWS::SQS::Queue.Arn": `arn:aws:sqs:${where}:${queue}`,
+      "AWS::ApiGatewayV2::Api.Ref": "sockets",
+      "AWS::ApiGatewayV2::Stage.Ref": "live",
       "AWS::Logs::LogGroup.Arn": `arn:aws:logs:${where}:log-group:${path}:*`,
       "Custom::SluiceDeployment.DeploySeq": "2",
     };

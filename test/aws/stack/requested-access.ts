@@ -42,6 +42,11 @@ export function requestedAccess(
       const verb = { GET: "Get", PUT: "Put", DELETE: "Delete", HEAD: "Head" }[method ?? ""];
       return { action: iamAction(service, `${verb}Object`), resource: `arn:aws:s3:::${bucket}/${key.join("/")}` };
     }
+    case "execute-api":
+      return {
+        action: iamAction(service, "ManageConnections"),
+        resource: `arn:aws:execute-api:${WHERE}:sockets${url.replace(/^\/live/, `/live/${method}`)}`,
+      };
     case "monitoring":
       return { action: iamAction("cloudwatch", operation), resource: "*" };
     default:
