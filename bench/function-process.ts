@@ -19,6 +19,8 @@ const VARIABLES = {
   SLUICE_KEYS_SECRET: "arn:aws:secretsmanager:us-east-1:000000000000:secret:keys",
   SLUICE_STREAMS: "50",
   SLUICE_WAITS: "50",
+  SLUICE_SOCKET_ENDPOINT: "https://api.execute-api.us-east-1.amazonaws.com/live",
+  SLUICE_DELIVERY_QUEUE_URL: "https://sqs.us-east-1.amazonaws.com/000000000000/bench-delivery.fifo",
 };
 
 export interface Init {

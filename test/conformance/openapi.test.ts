@@ -122,10 +122,6 @@ function* ownCalls(
       yield [`v1/jobs/${ended}/fork`, undefined, key];
       yield [`v1/jobs/${ended}/fork`, { after: "no such step" }];
       return;
-    case "createTicket":
-      yield ["v1/tickets", { jobId: ended }];
-      yield ["v1/tickets", { jobId: NOBODYS }];
-      return;
     case "redriveDeadLetters":
       yield ["v1/dead-letters/redrive", { error: unique() }];
       return;
