@@ -33,7 +33,7 @@ export class StartError extends Error {
 }
 
 export const DEFAULT_PORT = 8787;
-/** One costs about 20 KB; beyond them the steps of jobs would wait for what is told of them. */
+/** A stream costs about 50 KB; beyond them the steps of jobs would wait for what is told of them. */
 export const DEFAULT_READERS: Readers = { streams: 2_000, waits: 2_000 };
 const FLAGS = {
   data: { type: "string" },
