@@ -20,11 +20,19 @@ const LARGE = 200_000;
 /** Answers with as many characters as it is asked for. */
 const echo = defineCapability({
   name: "echo",
-  input: z.object({ n: z.number(), characters: z.number().default(1), note: z.string().default("") }),
+  input: z.object({
+    n: z.number(),
+    characters: z.number().default(1),
+    note: z.string().default(""),
+    streams: z.boolean().default(false),
+  }),
   output: z.string(),
   secrets: ["SEARCH_KEY"],
-  run({ characters }, step) {
+  async run({ characters, streams }, step) {
+    if (!streams) return text(characters);
     step.progress("as it comes");
+    // So long that who watches is sent it before the log has it.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
     return text(characters);
   },
 });
@@ -63,7 +71,7 @@ const ways = defineWorkflow({
       case "find":
         return [
           await job.retrieve("find", { query: input.query }),
-          await job.step("large", echo, { n: 0, characters: LARGE }),
+          await job.step("large", echo, { n: 0, characters: LARGE, streams: true }),
         ];
       case "mood":
         return job.step("moody", moody, { mood: input.mood });
