@@ -13,12 +13,13 @@ import { createInterface } from "node:readline";
 const PACKAGE = "amplify-dynamodb-simulator@2.9.30";
 const INTEGRITY = "sha512-xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ==";
 const MIN_JAVA = 17;
-/** What no table has to do with, or only as what a tool looks at. */
+/** What no table has to do with, or only as what a tool looks at or a role names. */
 const ELSEWHERE = [
   "corpus-tool",
   "doctor",
   "function-starts",
   "key",
+  "least-privilege",
   "load-secrets",
   "s3-corpus",
   "smoke",
