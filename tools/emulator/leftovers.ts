@@ -1,4 +1,5 @@
 import { APIGatewayClient, GetRestApisCommand } from "@aws-sdk/client-api-gateway";
+import { ApiGatewayV2Client, GetApisCommand } from "@aws-sdk/client-apigatewayv2";
 import { CloudFormationClient, paginateDescribeStacks } from "@aws-sdk/client-cloudformation";
 import { CloudWatchClient, paginateDescribeAlarms } from "@aws-sdk/client-cloudwatch";
 import { CloudWatchLogsClient, paginateDescribeLogGroups } from "@aws-sdk/client-cloudwatch-logs";
@@ -80,6 +81,10 @@ const LISTS: Lists = {
   api: async () => {
     const { items = [] } = await new APIGatewayClient({}).send(new GetRestApisCommand({}));
     return items.map(({ name = "" }) => name);
+  },
+  "web socket api": async () => {
+    const { Items = [] } = await new ApiGatewayV2Client({}).send(new GetApisCommand({}));
+    return Items.map(({ Name = "" }) => Name);
   },
   role: () => {
     const pages = paginateListRoles({ client: new IAMClient({}) }, {});

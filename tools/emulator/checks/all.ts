@@ -6,6 +6,7 @@ import { logChecks } from "./logs.ts";
 import { operationChecks } from "./operations.ts";
 import { queueChecks } from "./queues.ts";
 import { ruleChecks } from "./rules.ts";
+import { socketChecks } from "./sockets.ts";
 
 /** All that is asked of the services after a deployment. */
 export const CHECKS: readonly Check[] = [
@@ -16,4 +17,5 @@ export const CHECKS: readonly Check[] = [
   ...operationChecks,
   ...logChecks,
   ...apiChecks,
+  ...socketChecks,
 ];
