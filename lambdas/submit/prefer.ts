@@ -4,7 +4,7 @@ const TOKEN = "[!#$%&'*+.^_`|~0-9a-z-]+";
 const WORD = `(?:${TOKEN}|"(?:[^"\\\\]|\\\\.)*")`;
 /** `name`, `name=value`, each with parameters after `;`, which `wait` has none of (RFC 7240, section 2). */
 const PREFERENCE = new RegExp(
-  `^(${TOKEN})(?:\\s*=\\s*(${WORD}))?(?:\\s*;\\s*(?:${TOKEN}(?:\\s*=\\s*${WORD})?)?)*$`,
+  `^(${TOKEN})(?:\\s*=\\s*(${WORD}))?(?:\\s*;(?:\\s*${TOKEN}(?:\\s*=\\s*${WORD})?)?)*\\s*$`,
   "i",
 );
 /** Commas between preferences, not those in quotes. */

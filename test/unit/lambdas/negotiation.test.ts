@@ -40,6 +40,9 @@ describe("Prefer", () => {
     ['foo; bar="wait=3", wait=4', 4],
     ["wait=10; much", 10],
     ["return=, wait=5", 5],
+    // Read in one go: tried in every way, it would take longer than anybody lives.
+    [`a${";    ".repeat(2_000)}@, wait=6`, 6],
+    [`a${"; b = c ;".repeat(2_000)}, wait=6`, 6],
     [",,wait=5,", 5],
   ])("%s: the answer waits for %i s", (header, seconds) => expect(preferredWaitS(header)).toBe(seconds));
 
