@@ -76,6 +76,8 @@ function send({ url: text, headers, body }: WebhookRequest, options: PostOptions
       ? httpsRequest(url, { ...common, agent: new HttpsAgent({ keepAlive: false }), rejectUnauthorized: true })
       : httpRequest(url, { ...common, agent: new HttpAgent({ keepAlive: false }) });
     sent.on("response", resolve).on("error", reject);
+    // Of a 101 that nobody has asked for there is neither an answer nor an error.
+    sent.on("close", () => reject(new Error("the connection ended without an answer")));
     sent.end(body);
   });
 }

@@ -38,6 +38,19 @@ test("one that accepts the connection and never speaks, too", async () => {
   server.close();
 });
 
+test("one that switches to another protocol, which nobody has asked for, has not answered", async () => {
+  const server = createTcpServer((socket) => {
+    socket.once("data", () =>
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
+    );
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const outcome = await post(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  expect(outcome).toEqual({ error: "the connection ended without an answer", latencyMs: expect.any(Number) });
+  server.close();
+});
+
 test("of an answer of 1 GB hardly anything is read: its status counts, and the connection is cut", async () => {
   const chunk = Buffer.alloc(1_048_576);
   let sent = 0;
