@@ -44,7 +44,7 @@ export async function openEventStream(
   // Before the first read, so that no commit falls between.
   const following = deps.changes.follow(request.jobId);
   try {
-    const first = await reader.read(request.tenant, request.jobId, request.after);
+    const first = await reader.readAnew(request.tenant, request.jobId, request.after);
     if (first.ended && first.text === "") {
       following.close();
       return undefined;

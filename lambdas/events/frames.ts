@@ -38,6 +38,11 @@ export class FrameReader {
     return reading;
   }
 
+  /** Shares nothing: whoever follows a job only now was not told of what a read has missed that has begun before. */
+  readAnew(tenant: TenantId, jobId: JobId, after: number): Promise<Frames> {
+    return this.#read(tenant, jobId, after);
+  }
+
   async #read(tenant: TenantId, jobId: JobId, after: number): Promise<Frames> {
     const { events, ...page } = await readEvents(tenant, jobId, { after, limit: MAX_EVENTS }, this.#stores);
     return { text: events.map(frameOf).join(""), ...page };
