@@ -26,6 +26,10 @@ export interface SocketDeps {
   readonly deliver: (jobId: JobId) => Promise<void>;
 }
 
+/** What an error frame says of a frame: it quotes what was sent, which fills one, and as JSON within JSON four. */
+const MAX_ERRORS = 5;
+const MAX_QUOTED = 500;
+
 /** A frame as it came. */
 export interface Frame {
   readonly connectionId: string;
@@ -125,7 +129,9 @@ function parse(text: string): { readonly value: unknown; readonly message: Clien
   }
   const parsed = ClientMessage.safeParse(value);
   if (parsed.success) return { value, message: parsed.data };
-  const errors = violations(parsed.error);
+  const errors = violations(parsed.error)
+    .slice(0, MAX_ERRORS)
+    .map(({ path, message }) => ({ path: path.slice(0, MAX_QUOTED), message: message.slice(0, MAX_QUOTED) }));
   const detail = errors.map(({ path, message }) => `${path}: ${message}`).join("; ");
   return { value, message: new ProblemError({ status: 400, title: "Invalid message", detail, errors }) };
 }
