@@ -23,7 +23,8 @@ export class PolledChanges implements Changes {
         waitMs = afterSeq === last ? Math.min(waitMs * 1.5, SLOWEST_MS) : FASTEST_MS;
         last = afterSeq;
         await waitFor(this.#clock, Math.min(waitMs, withinMs), signal);
-        return signal?.aborted !== true && waitMs <= withinMs;
+        // Also where the time was up before the wait was: who gives up after it has looked at the last moment.
+        return signal?.aborted !== true && withinMs > 0;
       },
       close: () => {},
     };
