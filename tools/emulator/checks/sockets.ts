@@ -1,4 +1,4 @@
-import { ApiGatewayV2Client, GetRoutesCommand, GetStagesCommand } from "@aws-sdk/client-apigatewayv2";
+import { ApiGatewayV2Client, GetRoutesCommand } from "@aws-sdk/client-apigatewayv2";
 import { type Check, type Deployment, differs } from "./check.ts";
 
 const apiGateway = new ApiGatewayV2Client({});
@@ -18,18 +18,6 @@ export const socketChecks: readonly Check[] = [
         ["$default", false],
         ["$disconnect", false],
       ]);
-    },
-  },
-  {
-    what: "connections and frames are throttled",
-    async violations(deployment) {
-      const { Items = [] } = await apiGateway.send(new GetStagesCommand(apiOf(deployment)));
-      const found = Items.map(({ StageName, DefaultRouteSettings: settings }) => [
-        StageName,
-        settings?.ThrottlingRateLimit,
-        settings?.ThrottlingBurstLimit,
-      ]);
-      return differs("stages", found, [["live", 100, 200]]);
     },
   },
 ];
