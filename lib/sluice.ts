@@ -57,7 +57,7 @@ export interface SluiceProps {
   readonly streams?: number;
   /** Submissions at once that wait for their job's end (`Prefer: wait`); 0: none. Each holds one execution. @default 50 */
   readonly waits?: number;
-  /** Executions that the account reserves for showing events, which then gets no more. @default none: small accounts cannot */
+  /** Executions that the account reserves for showing events, which then gets no more: above `streams`, since pages of events need some, too. @default none: small accounts cannot */
   readonly reservedForEvents?: number;
   /**
    * Web pages of which origins may call, and open a WebSocket: each as browsers send it, such as `https://app.example.org`, or
@@ -233,6 +233,10 @@ function readersOf({ streams = 50, waits = 50, reservedForEvents }: SluiceProps)
   ] as const) {
     if (Number.isInteger(value) && value >= least && value <= MAX_READERS) continue;
     throw new SynthError(`${name} must be a whole number from ${least} to ${MAX_READERS}; got ${value}`);
+  }
+  // Pages need one more. Otherwise Lambda refuses readers before the function can say when to come back.
+  if (reservedForEvents !== undefined && reservedForEvents <= streams) {
+    throw new SynthError(`reservedForEvents must be above streams, which is ${streams}; got ${reservedForEvents}`);
   }
   return { streams, waits, reservedForEvents };
 }

@@ -154,6 +154,7 @@ describe("readers who stay", () => {
     [{ waits: "many" }, "-c waits=…: must be a whole number"],
     [{ streams: "1001" }, "streams must be a whole number from 0 to 1000; got 1001"],
     [{ reservedForEvents: "0" }, "reservedForEvents must be a whole number from 1 to 1000; got 0"],
+    [{ reservedForEvents: "50" }, "reservedForEvents must be above streams, which is 50; got 50"],
   ])("%j is refused", (context, message) => {
     expect(() => synthesize({ context })).toThrow(message);
   });
