@@ -24,6 +24,11 @@ export class LocalSockets implements Sockets {
     return this.#clients.has(id);
   }
 
+  /** Whether somebody waits for the client to make room; if it makes none in time, it is closed. */
+  isFull(id: string): boolean {
+    return this.#clients.get(id)?.outbox.isFull ?? false;
+  }
+
   async post(connectionId: string, frame: string): Promise<"sent" | "gone"> {
     return this.#clients.get(connectionId)?.outbox.post(frame) ?? "gone";
   }

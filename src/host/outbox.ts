@@ -45,6 +45,11 @@ export class Outbox {
     });
   }
 
+  /** Whether somebody waits. */
+  get isFull(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   get #hasRoom(): boolean {
     return this.#client.bufferedAmount <= MAX_WAITING_BYTES;
   }

@@ -10,14 +10,13 @@ import { CLOSE, MAX_FRAME_BYTES, SOCKET_PROTOCOL } from "../contract/socket.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Logger } from "../core/runtime.ts";
 import type { Callers } from "./callers.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import type { LocalSockets } from "./local-sockets.ts";
 
 /** Where clients connect. */
 export const SOCKET_PATH = "/v1/socket";
 /** Frames of one connection that wait for their turn; then no more is read from it. */
 const MAX_WAITING_FRAMES = 32;
-/** How often a client is asked whether it is there; one that has not answered by the next time is not. */
-const PING_MS = 30_000;
 
 export interface SocketServerOptions {
   readonly handler: SocketHandler;
@@ -37,12 +36,11 @@ export class SocketServer {
     perMessageDeflate: false,
     handleProtocols: () => SOCKET_PROTOCOL,
   });
-  readonly #asked = new WeakSet<WebSocket>();
-  #cancelPing = (): void => {};
+  readonly #heartbeat: Heartbeat;
 
   constructor(options: SocketServerOptions) {
     this.#options = options;
-    this.#pingLater();
+    this.#heartbeat = new Heartbeat(options.clock);
   }
 
   attach(http: Server): void {
@@ -54,7 +52,7 @@ export class SocketServer {
 
   /** Tells every client to come back, and lets go of all connections. */
   close(): void {
-    this.#cancelPing();
+    this.#heartbeat.stop();
     for (const client of this.#server.clients) {
       client.close(CLOSE.goingAway, "the server stops: connect again");
       setTimeout(() => client.terminate(), 500).unref();
@@ -90,7 +88,7 @@ export class SocketServer {
     this.#server.handleUpgrade(request, socket, head, (client) => {
       sockets.add(connectionId, client);
       client.on("error", (error) => this.#options.logger.debug("socket failed", errorKeys(error)));
-      client.on("pong", () => this.#asked.delete(client));
+      this.#heartbeat.watch(client, request.socket, () => sockets.isFull(connectionId));
       this.#read(client, (text, isBinary) =>
         this.#settle(
           handler(
@@ -134,25 +132,6 @@ export class SocketServer {
       () => {},
       (error: unknown) => this.#options.logger.error("socket handler failed", { connectionId, ...errorKeys(error) }),
     );
-  }
-
-  #pingLater(): void {
-    this.#cancelPing = this.#options.clock.setTimer(PING_MS, () => {
-      this.#ping();
-      this.#pingLater();
-    });
-  }
-
-  /** A connection whose other side is gone without a word is found by its silence. */
-  #ping(): void {
-    for (const client of this.#server.clients) {
-      if (this.#asked.has(client)) {
-        client.terminate();
-        continue;
-      }
-      this.#asked.add(client);
-      client.ping();
-    }
   }
 }
 

@@ -22,13 +22,20 @@ afterEach(async () => {
 async function begin(handle: (event: SocketEvent) => Promise<void> = async () => {}) {
   const clock = new VirtualClock();
   const events: SocketEvent[] = [];
+  const accepted = new Map<string, WebSocket>();
+  const sockets = new (class extends LocalSockets {
+    override add(id: string, client: WebSocket): void {
+      accepted.set(id, client);
+      super.add(id, client);
+    }
+  })(clock);
   const server = new SocketServer({
     async handler(event) {
       events.push(event);
       if (event.requestContext.routeKey === "$default") await handle(event);
       return { statusCode: 200 };
     },
-    sockets: new LocalSockets(clock),
+    sockets,
     callers: { ofSocket: async () => ({ tenant: "acme" as TenantId }) },
     clock,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
@@ -43,6 +50,9 @@ async function begin(handle: (event: SocketEvent) => Promise<void> = async () =>
     clock,
     port,
     server,
+    sockets,
+    /** The server's ends of connections. */
+    accepted,
     /** Names of connections by what was said of them, in order. */
     told: (routeKey: string) =>
       events.flatMap(({ requestContext }) =>
@@ -77,6 +87,90 @@ test("a connection whose other side is gone without a word is let go after it ha
   expect(proxy.happened).toEqual(["half-open"]);
   expect(told("$disconnect")).not.toContain(kept);
   expect(healthy.readyState).toBe(healthy.OPEN);
+});
+
+/** Hands over frames of 30 KB, numbered by their event's seq, until the client is gone. */
+function pour(sockets: LocalSockets, connectionId: string) {
+  const poured = { frames: 0 };
+  const one = async (): Promise<"sent" | "gone"> => {
+    const event = { seq: poured.frames + 1, text: "x".repeat(30_000) };
+    return sockets.post(connectionId, JSON.stringify({ type: "event", id: "s", event }));
+  };
+  const done = (async () => {
+    while ((await one()) === "sent") poured.frames += 1;
+  })();
+  const isFull = () => vi.waitUntil(() => sockets.isFull(connectionId), { timeout: 60_000 });
+  return { poured, done, isFull };
+}
+
+test("a reader that is slow, but reads, stays connected however late it answers a ping", async () => {
+  const { clock, connect, sockets, told } = await begin();
+  const client = await connect();
+  let got = 0;
+  client.on("message", () => {
+    got += 1;
+  });
+  client.pause();
+  const { poured, isFull } = pour(sockets, told("$connect")[0] ?? "");
+  await isFull();
+  for (let round = 1; round <= 6; round++) {
+    const before = poured.frames;
+    await clock.advance(20_000);
+    client.resume();
+    await vi.waitUntil(() => poured.frames > before && got >= round * 30, { timeout: 60_000, interval: 1 });
+    client.pause();
+    await isFull();
+  }
+  expect(told("$disconnect")).toEqual([]);
+  expect(client.readyState).toBe(client.OPEN);
+});
+
+test("a reader that is stuck is told from where to go on if it goes on within 30 s after it was closed", async () => {
+  const { clock, connect, sockets, told } = await begin();
+  const client = await connect();
+  const closed = once(client, "close") as Promise<[number, Buffer]>;
+  let got = 0;
+  client.on("message", () => {
+    got += 1;
+  });
+  client.pause();
+  // A ping is sent after 30 s; what is stuck begins to be before.
+  await clock.advance(25_000);
+  const { done, isFull } = pour(sockets, told("$connect")[0] ?? "");
+  await isFull();
+  for (let n = 0; n < 5; n++) await clock.advance(10_000);
+  await done;
+  client.resume();
+  const [code, reason] = await closed;
+  expect({ code, reason: String(reason) }).toEqual({ code: 4408, reason: `resume s after ${got}` });
+});
+
+test.each([
+  { takes: "nothing of the little that waits is let go, for it may be gone", some: false },
+  { takes: "some of the little that waits stays", some: true },
+])("one that takes $takes", async ({ some }) => {
+  const { clock, connect, sockets, accepted, told } = await begin();
+  const client = await connect();
+  client.pause();
+  const [id = ""] = told("$connect");
+  const frame = JSON.stringify({ type: "event", id: "s", event: { seq: 1, text: "x".repeat(30_000) } });
+  const waiting = () => accepted.get(id)?.bufferedAmount ?? 0;
+  while (waiting() < 900_000) await sockets.post(id, frame);
+  expect(sockets.isFull(id)).toBe(false);
+  await clock.advance(30_000);
+  const asked = waiting();
+  if (some) {
+    client.resume();
+    await vi.waitUntil(() => waiting() < asked, { timeout: 60_000, interval: 1 });
+    client.pause();
+  }
+  let pinged = false;
+  client.on("ping", () => {
+    pinged = true;
+  });
+  await clock.advance(30_000);
+  if (!some) await vi.waitUntil(() => told("$disconnect").includes(id), { timeout: 60_000 });
+  expect({ disconnected: told("$disconnect"), pinged }).toEqual({ disconnected: some ? [] : [id], pinged: false });
 });
 
 test("frames of a connection are handled one after the other; while too many wait, none is read", async () => {
