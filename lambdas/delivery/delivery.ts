@@ -5,6 +5,7 @@ import type { JobStores } from "../../src/core/read-job.ts";
 import type { Sockets, Subscribers, Subscription } from "../../src/core/subscribers.ts";
 import { readEvents } from "../events/events.ts";
 import { type FramedEvent, framed, frameOf } from "./event-frame.ts";
+import { Turns } from "./turns.ts";
 
 export interface DeliveryDeps extends JobStores {
   readonly subscribers: Subscribers;
@@ -20,6 +21,8 @@ interface Page {
 
 /** Events read at once. */
 const PAGE_EVENTS = Math.min(200, MAX_EVENTS);
+/** Of a connection's derived subscriptions, those that are fed at once: each holds a page of its job's log. */
+const MAX_DERIVED_AT_ONCE = 8;
 
 /**
  * Sends a job's events to those who watch it, each from its own cursor.
@@ -28,11 +31,13 @@ const PAGE_EVENTS = Math.min(200, MAX_EVENTS);
  * 2. A cursor moves on after its events were handed over: a crash in between sends them again, never too few.
  * 3. Who takes frames slowly holds up nobody but itself: its loop waits, and the log keeps what it has not got.
  * 4. What is sent to many is read and written as JSON once.
+ * 5. What waits for one connection is bounded, however many jobs it follows: what is derived waits for its turn without a page.
  */
 export class Delivery {
   readonly #deps: DeliveryDeps;
   readonly #fed = new Set<string>();
   readonly #again = new Set<string>();
+  readonly #turns = new Turns(MAX_DERIVED_AT_ONCE);
 
   constructor(deps: DeliveryDeps) {
     this.#deps = deps;
@@ -42,16 +47,17 @@ export class Delivery {
   async deliver(jobId: JobId): Promise<void> {
     const subscriptions = await this.#deps.subscribers.ofJob(jobId);
     const idle = subscriptions.filter((subscription) => this.#take(subscription));
-    const [first] = idle;
-    if (first === undefined) return;
-    let page: Page;
-    try {
-      page = await this.#read(first.tenant, jobId, Math.min(...idle.map(({ afterSeq }) => afterSeq)));
-    } catch (error) {
-      for (const subscription of idle) this.#fed.delete(keyOf(subscription));
-      throw error;
-    }
-    const fed = await Promise.allSettled(idle.map((subscription) => this.#feed(subscription, jobId, page)));
+    const soon = idle.filter(({ isDerived, connectionId }) => !isDerived || this.#turns.take(connectionId));
+    const [first] = soon;
+    const page = first && this.#read(first.tenant, jobId, Math.min(...soon.map(({ afterSeq }) => afterSeq)));
+    const now = new Set(soon);
+    const fed = await Promise.allSettled(
+      idle.map((subscription) =>
+        page !== undefined && now.has(subscription)
+          ? this.#feed(subscription, jobId, page)
+          : this.#turns.wait(subscription.connectionId).then(() => this.#feed(subscription, jobId)),
+      ),
+    );
     for (const outcome of fed) if (outcome.status === "rejected") throw outcome.reason;
   }
 
@@ -66,12 +72,15 @@ export class Delivery {
     return true;
   }
 
-  async #feed(subscription: Subscription, jobId: JobId, first: Page): Promise<void> {
+  /** @param first missing where it has waited for its turn */
+  async #feed(subscription: Subscription, jobId: JobId, first?: Promise<Page>): Promise<void> {
     const key = keyOf(subscription);
     const { subscribers } = this.#deps;
     let { afterSeq } = subscription;
-    let page = first;
     try {
+      // Who has waited may have left meanwhile.
+      if (first === undefined && !(await subscribers.advance(subscription, afterSeq))) return;
+      let page = await (first ?? this.#read(subscription.tenant, jobId, afterSeq));
       for (;;) {
         for (const event of page.events) {
           if (event.seq <= afterSeq) continue;
@@ -90,6 +99,7 @@ export class Delivery {
     } finally {
       this.#fed.delete(key);
       this.#again.delete(key);
+      if (subscription.isDerived) this.#turns.give(subscription.connectionId);
     }
   }
 

@@ -171,6 +171,78 @@ test("who watches all jobs of a tenant follows a new one from its first event, o
   expect(got("c")).toEqual([1, 2, 3, 4, "complete", 1, "complete"]);
 });
 
+/** A connection that follows all jobs and takes nothing, and 50 new jobs, of which each is to be told. */
+async function stuck(jobs = 50) {
+  const begun = await begin();
+  const { subscribe, tenant, append, subscribers, hooks, delivery } = begun;
+  await subscribe("c", { id: "all", jobId: undefined });
+  const free = Promise.withResolvers<void>();
+  const held = { now: 0, most: 0 };
+  const told: { readonly id: string; readonly jobId: JobId; readonly seq: number }[] = [];
+  hooks.before = async (_, message) => {
+    held.now += 1;
+    held.most = Math.max(held.most, held.now);
+    await free.promise;
+    held.now -= 1;
+    if (message.type === "event") told.push({ id: message.id, jobId: message.event.jobId, seq: message.event.seq });
+  };
+  const ids = Array.from({ length: jobs }, () => newJobId());
+  const deliveries: Promise<void>[] = [];
+  for (const id of ids) {
+    await append(1, 2, "value.recorded", id);
+    await watchNew({ jobId: id, tenant }, subscribers);
+    deliveries.push(delivery.deliver(id));
+  }
+  const quiet = () => new Promise((resolve) => setImmediate(resolve));
+  await quiet();
+  return { ...begun, free: free.resolve, held, told, ids, deliveries, quiet };
+}
+
+test("of all the jobs that a stuck client follows a few wait with a page, the others without; then each is told in order", async () => {
+  const { free, held, told, ids, deliveries, reads, append, delivery, subscribe, jobId, quiet } = await stuck();
+  expect({ held: held.most, reads: reads() }).toEqual({ held: 8, reads: 8 });
+  // What is committed meanwhile is not forgotten, and a subscription to one job does not wait behind all jobs.
+  for (const id of ids) {
+    await append(3, 1, "job.cancelled", id);
+    await delivery.deliver(id);
+  }
+  await subscribe("c", { id: "one" });
+  const one = delivery.deliver(jobId);
+  await quiet();
+  expect({ held: held.most, reads: reads() }).toEqual({ held: 9, reads: 9 });
+  free();
+  await Promise.all([...deliveries, one]);
+  expect(held.most).toBe(9);
+  for (const id of ids) expect(told.flatMap((each) => (each.jobId === id ? [each.seq] : []))).toEqual([1, 2, 3]);
+  expect(told.slice(0, 9).map(({ id }) => id)).toContain("one");
+});
+
+test.each(["goes away", "unsubscribes"] as const)(
+  "for one that %s while jobs wait for their turn no more logs are read",
+  async (how) => {
+    const { free, deliveries, reads, gone, subscribers, told } = await stuck();
+    if (how === "goes away") gone.add("c");
+    else await subscribers.unsubscribe("c", "all");
+    free();
+    await Promise.all(deliveries);
+    expect(reads()).toBe(8);
+    expect(new Set(told.map(({ jobId }) => jobId)).size).toBe(8);
+  },
+);
+
+test("a log that cannot be read keeps no turn", async () => {
+  const { delivery, subscribe, tenant, subscribers, jobId, got } = await begin();
+  await subscribe("c", { id: "all", jobId: undefined });
+  for (let n = 0; n < 10; n++) {
+    const missing = newJobId();
+    await watchNew({ jobId: missing, tenant }, subscribers);
+    await expect(delivery.deliver(missing)).rejects.toThrow(missing);
+  }
+  await watchNew({ jobId, tenant }, subscribers);
+  await delivery.deliver(jobId);
+  expect(got("c")).toEqual([1, 2, 3, "complete"]);
+});
+
 test("a log that cannot be read is said, and is read again the next time", async () => {
   const { delivery, subscribe, jobId, got } = await begin();
   const other = newJobId();
