@@ -1,5 +1,9 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { Writable } from "node:stream";
-import { expect, test } from "vitest";
+import { setImmediate as turn } from "node:timers/promises";
+import { expect, test, vi } from "vitest";
 import { writeStream } from "../../../lambdas/write-stream.ts";
 import { settle, VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
@@ -46,6 +50,55 @@ test("takes no more than the reader does, and cuts off one that takes nothing fo
   expect(await end).toBe("stalled");
   expect({ ...made, destroyed: stream.destroyed }).toEqual({ pieces: 2, closed: true, destroyed: true });
   expect(clock.nextMs).toBeUndefined();
+});
+
+test.each(["stalled", "written", "gone"] as const)(
+  "the last bytes are waited for as long as any others: %s",
+  async (expected) => {
+    const clock = new VirtualClock();
+    const { stream, take } = reader();
+    const last = (async function* () {
+      yield "x";
+    })();
+    const end = writeStream(last, stream, clock);
+    await clock.advance(29_999);
+    expect(stream.writableEnded).toBe(true);
+    if (expected === "written") take();
+    if (expected === "gone") stream.destroy();
+    await clock.advance(1);
+    expect(await end).toBe(expected);
+    expect(stream.destroyed).toBe(true);
+    expect(clock.nextMs).toBeUndefined();
+  },
+);
+
+test("an HTTP reader that leaves only the last bytes is cut off", async () => {
+  const clock = new VirtualClock();
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const client = connect((server.address() as AddressInfo).port, "127.0.0.1").pause();
+  client.on("error", () => {});
+  client.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  const [, response] = (await once(server, "request")) as [IncomingMessage, ServerResponse];
+  /** As much as the kernel takes, and a little more. */
+  async function* pieces(): AsyncGenerator<string> {
+    do {
+      yield "x".repeat(8_192);
+      await turn();
+    } while (response.writableLength === 0);
+  }
+  const closed = once(response, "close");
+  const end = writeStream(pieces(), response, clock);
+  await vi.waitUntil(() => response.writableEnded, { timeout: 60_000 });
+  expect({ finished: response.writableFinished, left: response.writableLength > 0 }).toEqual({
+    finished: false,
+    left: true,
+  });
+  await clock.advance(30_000);
+  expect(await end).toBe("stalled");
+  await closed;
+  client.destroy();
+  server.close();
 });
 
 test("stops at once when the reader has gone", async () => {
