@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Statement } from "../../../tools/emulator/access-log.ts";
 import { holds, matches, permits } from "../../../tools/emulator/iam.ts";
 import { iamAction } from "../../../tools/emulator/iam-action.ts";
+import { leadingKeys } from "../../../tools/emulator/leading-keys.ts";
 
 const TABLE = "arn:aws:dynamodb:us-east-1:000000000000:table/jobs";
 const allow = (Action: string | string[], Resource: string | string[], rest: Partial<Statement> = {}): Statement => ({
@@ -64,6 +65,17 @@ test.each([
   [undefined, undefined, "yes"],
 ])("the condition %j with %j: %s", (condition, context, expected) => {
   expect(holds(condition, context as never)).toBe(expected);
+});
+
+const values = { ":p": { S: "record#job#1" }, ":k": { S: "r#" } };
+test.each([
+  ["an item that is got", { Key: { pk: { S: "job_1" }, sk: { S: "c#1" } } }, "job_1"],
+  ["one that is put", { Item: { pk: { S: "job_1" }, b: { S: "x" } } }, "job_1"],
+  ["a query", { KeyConditionExpression: "pk = :p AND sk = :k", ExpressionAttributeValues: values }, "record#job#1"],
+  ["a query of an index", { KeyConditionExpression: "#t = :p", ExpressionAttributeValues: values }, undefined],
+  ["a transaction", { TransactItems: [] }, undefined],
+])("the partition of %s", (_, input, partition) => {
+  expect(leadingKeys(input)).toEqual(partition && { "dynamodb:LeadingKeys": [partition] });
 });
 
 test("operations have the names that policies know", () => {
