@@ -201,6 +201,7 @@ export class SluiceApi extends Construct {
       description: "Accepts jobs",
     });
     data.grantBeginJobs(submit);
+    data.grantReadFollowers(submit);
     if (readers.waits > 0) data.grantPlaces(submit, "waits");
     instance.push?.grantTell(submit);
     grantAdmission(submit, props);
@@ -230,6 +231,7 @@ export class SluiceApi extends Construct {
       description: "Cancels, redrives, discards and forks jobs",
     });
     data.grantWriteJobs(commands);
+    data.grantReadFollowers(commands);
     instance.push?.grantTell(commands);
     grantAdmission(commands, props);
     const deadLetters = new SluiceFunction(this, "DeadLetters", {

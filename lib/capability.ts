@@ -65,6 +65,7 @@ export class Capability extends QueueWorker<"worker"> {
     if (usesModel) for (const access of modelAccess) this.worker.addToRolePolicy(new PolicyStatement(access));
     this.#permit(permissions);
     instance.data.grantReadCorpus(this.worker);
+    instance.data.grantLimits(this.worker);
     instance.push?.grantSend(this.worker);
   }
 

@@ -12,12 +12,16 @@ import {
   BURNED_TICKETS_PREFIX,
   CIRCUITS_KEY,
   DEPLOYMENTS_KEY,
+  JOB_RECORDS_PREFIX,
   JOBS_INDEX,
   JOBS_INDEX_ATTRIBUTES,
+  LIMITS_PREFIX,
+  LOGS_PREFIX,
+  RECORDS_PREFIX,
   SUBSCRIBERS_PREFIX,
   setKey,
   TABLE,
-  TENANT_PREFIX,
+  TENANT_RECORDS_PREFIX,
   TICKET_KEY_KEY,
   WAKE_INDEX,
   WAKE_INDEX_ATTRIBUTES,
@@ -133,10 +137,10 @@ export class SluiceData extends Construct {
     acknowledgeWildcard(fn, this.#jobObjects, "Objects of jobs are named by the job and by what is in them");
   }
 
-  /** Begin jobs, and bring out what follows from that. */
+  /** Write to logs, and bring out what follows from that. */
   grantBeginJobs(fn: IFunction): void {
     this.grantReadJobs(fn);
-    allow(fn, ["dynamodb:PutItem"], this.table.tableArn);
+    this.#allowItems(fn, ["dynamodb:PutItem"], `${LOGS_PREFIX}*`);
     allow(fn, ["s3:PutObject"], this.#jobObjects);
     allow(fn, ["events:PutEvents"], this.bus.eventBusArn);
   }
@@ -144,29 +148,38 @@ export class SluiceData extends Construct {
   /** Bring jobs forward to their end: a job's head, which is in its first item, is changed where its status does. */
   grantWriteJobs(fn: IFunction): void {
     this.grantBeginJobs(fn);
-    allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn);
+    this.#allowItems(fn, ["dynamodb:UpdateItem"], `${LOGS_PREFIX}*`);
   }
 
-  /** Reserve places in buckets. */
+  /** Know whom a tenant's jobs to come are told. */
+  grantReadFollowers(fn: IFunction): void {
+    this.#allowItems(fn, ["dynamodb:Query"], `${TENANT_RECORDS_PREFIX}*`);
+  }
+
+  /** Know what was sent of jobs. */
+  grantReadDeliveries(fn: IFunction): void {
+    this.#allowItems(fn, ["dynamodb:Query"], `${JOB_RECORDS_PREFIX}*`);
+  }
+
+  /** Keep buckets, circuits and sets of who is at work. */
   grantLimits(fn: IFunction): void {
-    allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn);
+    this.#allowItems(fn, ["dynamodb:Query", "dynamodb:UpdateItem"], `${LIMITS_PREFIX}*`);
   }
 
   /** Take places in one set of those who read, and give them back. */
   grantPlaces(fn: IFunction, set: "streams" | "waits"): void {
     const key = { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [setKey(set)] } };
-    allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn, key);
+    allow(fn, ["dynamodb:Query", "dynamodb:UpdateItem"], this.table.tableArn, key);
   }
 
-  /** Change records beside the logs. Reading them is what reading jobs takes. */
+  /** Read and change records beside the logs, also what tenants keep secret, and write to no log. */
   grantRecords(fn: IFunction): void {
-    allow(fn, ["dynamodb:UpdateItem"], this.table.tableArn);
+    this.#allowItems(fn, ["dynamodb:Query", "dynamodb:UpdateItem"], `${RECORDS_PREFIX}*`);
   }
 
   /** Remove a tenant's records, and no item of a job. */
   grantRemoveRecords(fn: IFunction): void {
-    const key = { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [`${TENANT_PREFIX}*`] } };
-    allow(fn, ["dynamodb:DeleteItem"], this.table.tableArn, key);
+    this.#allowItems(fn, ["dynamodb:DeleteItem"], `${TENANT_RECORDS_PREFIX}*`);
   }
 
   /** Know the key that tickets are signed with. */
@@ -183,13 +196,12 @@ export class SluiceData extends Construct {
 
   /** Use tickets up, and write nothing else. */
   grantBurnTickets(fn: IFunction): void {
-    const key = { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [`${BURNED_TICKETS_PREFIX}*`] } };
-    allow(fn, ["dynamodb:PutItem"], this.table.tableArn, key);
+    this.#allowItems(fn, ["dynamodb:PutItem"], `${BURNED_TICKETS_PREFIX}*`);
   }
 
-  /** Whose a job is. */
+  /** Read logs, and nothing else that is in the table. */
   grantReadLogs(fn: IFunction): void {
-    allow(fn, ["dynamodb:Query"], this.table.tableArn);
+    this.#allowItems(fn, ["dynamodb:Query"], `${LOGS_PREFIX}*`);
   }
 
   /** Look at circuits, and at no job. */
@@ -200,8 +212,19 @@ export class SluiceData extends Construct {
 
   /** Keep who is connected and what they subscribe to, and write to no job. */
   grantSubscriptions(fn: IFunction): void {
-    const key = { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [`${SUBSCRIBERS_PREFIX}*`] } };
-    allow(fn, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], this.table.tableArn, key);
+    this.grantReadSubscriptions(fn);
+    this.#allowItems(fn, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], `${SUBSCRIBERS_PREFIX}*`);
+  }
+
+  /** Know who watches a job. */
+  grantReadSubscriptions(fn: IFunction): void {
+    this.#allowItems(fn, ["dynamodb:Query"], `${SUBSCRIBERS_PREFIX}*`);
+  }
+
+  /** @param partition what its partition must be like for an item to be touched */
+  #allowItems(fn: IFunction, actions: readonly string[], partition: string): void {
+    const key = { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [partition] } };
+    allow(fn, actions, this.table.tableArn, key);
   }
 
   /** Find a tenant's jobs. */

@@ -59,6 +59,7 @@ export class SluiceOperations extends Construct {
     instance.data.grantWriteJobs(this.reconciler);
     instance.push?.grantTell(this.reconciler);
     instance.data.grantWakeUps(this.reconciler);
+    instance.data.grantReadDeliveries(this.reconciler);
     grantBacklogs(this.reconciler, pipeline.ofJobs);
     for (const { topicQueue } of pipeline.ofJobs) {
       allow(this.reconciler, [...REVIEW, "sqs:SendMessage"], topicQueue.deadLetters.queueArn);

@@ -121,8 +121,9 @@ export class SluiceSocketApi extends Construct {
     return this.stage.callbackUrl;
   }
 
-  /** Tell that a job may have something to send. */
+  /** Look whether anybody watches a job, and tell that it may have something to send. */
   grantTell(fn: IFunction): void {
+    this.#instance.data.grantReadSubscriptions(fn);
     allow(fn, ["sqs:SendMessage"], this.queue.queueArn);
   }
 

@@ -13,7 +13,7 @@ export interface WebhookQueueProps {
 /** Senders at once: they wait for receivers, of which some may hang for 15 s. */
 export const WEBHOOK_CONCURRENCY = 20;
 
-/** Sends webhooks. It reads jobs, keeps its own records, and can neither write to a log nor publish. */
+/** Sends webhooks. It reads jobs, keeps records in partitions of their own, and can neither write to a log nor publish. */
 export class WebhookQueue extends QueueWorker<"webhooks"> {
   constructor(scope: Construct, id: string, { instance }: WebhookQueueProps) {
     const { stage, data } = instance;

@@ -265,8 +265,11 @@ export interface DeltaStream {
   end(): void;
 }
 
-/** Whose a record is: it lives in the same place as the job's log, or apart from all jobs. */
-export type Owner = { readonly jobId: JobId } | { readonly tenant: TenantId };
+/**
+ * Whose a record is: a job's, a tenant's, or one that a tenant keeps secret. Who may see records of one kind need not see those of
+ * another.
+ */
+export type Owner = { readonly jobId: JobId } | { readonly tenant: TenantId } | { readonly secretsOf: TenantId };
 
 /** A record as a store keeps it: `text` is what the store does not look into. */
 export interface StoredRecord {

@@ -35,11 +35,12 @@ export class WebhookSecrets {
 
   async #change(tenant: TenantId, change: (kept: WebhookSecret) => WebhookSecret): Promise<WebhookSecret> {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
-      const stored = await this.#records.get({ tenant }, KEY);
+      const stored = await this.#records.get({ secretsOf: tenant }, KEY);
       const kept = stored ? (JSON.parse(stored.text) as WebhookSecret) : { secret: this.#newSecret() };
       const changed = change(kept);
       if (stored && changed === kept) return kept;
-      if (await this.#records.change({ tenant }, KEY, JSON.stringify(changed), stored?.version ?? 0)) return changed;
+      const version = stored?.version ?? 0;
+      if (await this.#records.change({ secretsOf: tenant }, KEY, JSON.stringify(changed), version)) return changed;
     }
     throw new ContentionError(`the webhook secret could not be changed: ${MAX_TRIES} times another was faster`);
   }

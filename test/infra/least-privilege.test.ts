@@ -45,22 +45,28 @@ function grantsOf(of: Synthesized, role: string): string[] {
 const roles = (of: Synthesized): string[] => of.app.ofType("AWS::IAM::Role").map(({ path }) => path);
 
 const own = (fn: string): string[] => [`logs:CreateLogStream <${fn}Logs>.Arn`, `logs:PutLogEvents <${fn}Logs>.Arn`];
-const READ = ["dynamodb:Query <Data/Table>.Arn", "s3:GetObject <Data/Bucket>.Arn/jobs/*"];
-const TELL = "sqs:SendMessage <Sluice/Sockets/Queue>.Arn";
+/** Something to do to items of the table that are in partitions like this, and to no other. */
+const items = (action: string, partition: string): string =>
+  `dynamodb:${action} <Data/Table>.Arn if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["${partition}"]}}`;
+const READ_LOGS = items("Query", "job_*");
+const READ = [READ_LOGS, "s3:GetObject <Data/Bucket>.Arn/jobs/*"];
+const READ_SUBSCRIPTIONS = items("Query", "live#*");
+const TELL = [READ_SUBSCRIPTIONS, "sqs:SendMessage <Sluice/Sockets/Queue>.Arn"];
 const connections = (method: string): string =>
   `execute-api:ManageConnections arn:aws:execute-api:${REGION}:${ACCOUNT}:<Sluice/Sockets/WebSocketApi>/live/${method}/@connections/*`;
-const SUBSCRIPTIONS = ["PutItem", "UpdateItem", "DeleteItem"].map(
-  (action) => `dynamodb:${action} <Data/Table>.Arn if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["live#*"]}}`,
-);
+const SUBSCRIPTIONS = ["PutItem", "UpdateItem", "DeleteItem"].map((action) => items(action, "live#*"));
 const BEGIN = [
   ...READ,
-  TELL,
-  "dynamodb:PutItem <Data/Table>.Arn",
+  ...TELL,
+  items("PutItem", "job_*"),
   "events:PutEvents <Data/Bus>.Arn",
   "s3:PutObject <Data/Bucket>.Arn/jobs/*",
 ];
-const WRITE = [...BEGIN, "dynamodb:UpdateItem <Data/Table>.Arn"];
-const RECORDS = "dynamodb:UpdateItem <Data/Table>.Arn";
+const WRITE = [...BEGIN, items("UpdateItem", "job_*")];
+const LIMITS = [items("Query", "limit#*"), items("UpdateItem", "limit#*")];
+/** Among them are the secrets that sign webhooks: nobody else may read those. */
+const RECORDS = [items("Query", "record#*"), items("UpdateItem", "record#*")];
+const FOLLOWERS = items("Query", "record#tenant#*");
 const CORPUS = ["s3:GetObject <Data/Bucket>.Arn/corpus/index"];
 const SEND = connections("POST");
 const consume = (line: string): string[] => [
@@ -85,8 +91,11 @@ const invoke = (resource: string, condition = ""): string[] =>
 const through = ` if ${JSON.stringify({ StringEquals: { "bedrock:InferenceProfileArn": PROFILE } })}`;
 const nova = (region: string): string => `arn:aws:bedrock:${region}::foundation-model/amazon.nova-lite-v1:0`;
 
-const place = (set: string): string =>
-  `dynamodb:UpdateItem <Data/Table>.Arn if {"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["limit#set#${set}"]}}`;
+const places = (set: string): string[] =>
+  ["Query", "UpdateItem"].map(
+    (action) =>
+      `dynamodb:${action} <Data/Table>.Arn if {"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["limit#set#${set}"]}}`,
+  );
 
 const ticketKey = (action: string): string =>
   `dynamodb:${action} <Data/Table>.Arn if {"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["ticket-key"]}}`;
@@ -103,12 +112,14 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   ],
   "Sluice/Pipeline/Capability-plain/Worker": [
     ...WRITE,
+    ...LIMITS,
     SEND,
     ...CORPUS,
     ...consume("Sluice/Pipeline/Capability-plain"),
   ],
   "Sluice/Pipeline/Capability-thinker/Worker": [
     ...WRITE,
+    ...LIMITS,
     SEND,
     ...CORPUS,
     ...consume("Sluice/Pipeline/Capability-thinker"),
@@ -119,6 +130,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   ],
   "Sluice/Pipeline/Capability-mailer/Worker": [
     ...WRITE,
+    ...LIMITS,
     SEND,
     ...CORPUS,
     ...consume("Sluice/Pipeline/Capability-mailer"),
@@ -126,18 +138,18 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     `ses:SendEmail ${SES}`,
   ],
   "Sluice/Pipeline/Workflow-main/Worker": [...WRITE, ...consume("Sluice/Pipeline/Workflow-main")],
-  "Sluice/Api/Submit": [...BEGIN, place("waits")],
+  "Sluice/Api/Submit": [...BEGIN, FOLLOWERS, ...places("waits")],
   // No log is written, nothing published, no model called.
-  "Sluice/Pipeline/Webhooks/Worker": [...READ, RECORDS, ...consume("Sluice/Pipeline/Webhooks")],
+  "Sluice/Pipeline/Webhooks/Worker": [...READ, ...RECORDS, ...consume("Sluice/Pipeline/Webhooks")],
   "Sluice/Api/WebhookEndpoints": [
     ...READ,
-    RECORDS,
-    'dynamodb:DeleteItem <Data/Table>.Arn if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["tenant#*"]}}',
+    ...RECORDS,
+    items("DeleteItem", "record#tenant#*"),
     "sqs:SendMessage <Sluice/Pipeline/Webhooks/Topic/Queue>.Arn",
   ],
   "Sluice/Api/Jobs": [...READ, "dynamodb:Query <Data/Table>.Arn/index/jobs"],
-  "Sluice/Api/Events": [...READ, place("streams")],
-  "Sluice/Api/Commands": WRITE,
+  "Sluice/Api/Events": [...READ, ...places("streams")],
+  "Sluice/Api/Commands": [...WRITE, FOLLOWERS],
   "Sluice/Api/DeadLetters": [...WRITE, "dynamodb:Query <Data/Table>.Arn/index/jobs"],
   "Sluice/Api/Capabilities": [
     'dynamodb:Query <Data/Table>.Arn if {"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["limit#circuits"]}}',
@@ -146,17 +158,18 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   ],
   "Sluice/Api/OpenApi": [],
   "Sluice/Api/Health": [],
-  "Sluice/Api/Tickets": ["dynamodb:Query <Data/Table>.Arn", ticketKey("GetItem"), ticketKey("PutItem")],
+  "Sluice/Api/Tickets": [READ_LOGS, ticketKey("GetItem"), ticketKey("PutItem")],
   // It can use tickets up, and can neither read a job nor change the key that signs them.
   "Sluice/Api/AuthorizerFunction": [
     "secretsmanager:GetSecretValue <Data/Keys>",
     ticketKey("GetItem"),
-    'dynamodb:PutItem <Data/Table>.Arn if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["ticket#*"]}}',
+    items("PutItem", "ticket#*"),
   ],
   // It looks whose a job is, and reads no payload.
-  "Sluice/Sockets/Socket": ["dynamodb:Query <Data/Table>.Arn", ...SUBSCRIPTIONS, TELL, SEND, connections("DELETE")],
+  "Sluice/Sockets/Socket": [READ_LOGS, ...SUBSCRIPTIONS, ...TELL, SEND, connections("DELETE")],
   "Sluice/Sockets/Delivery": [
     ...READ,
+    READ_SUBSCRIPTIONS,
     ...SUBSCRIPTIONS,
     SEND,
     ...["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"].map(
@@ -166,6 +179,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   "Sluice/Operations/Reconciler": [
     ...WRITE,
     "dynamodb:Query <Data/Table>.Arn/index/wake",
+    items("Query", "record#job#*"),
     ...BACKLOGS,
     "sqs:GetQueueAttributes <Sluice/Pipeline/Workflow-main/Topic/Queue>.Arn",
     ...["Capability-plain", "Capability-thinker", "Capability-mailer", "Workflow-main"].flatMap(review),
@@ -204,12 +218,10 @@ test("limits take what they must, of those that begin jobs: counts, buckets, and
     "sqs:GetQueueAttributes <Sluice/Pipeline/Capability-scarce/Topic/Queue>.Arn",
   ];
   for (const [fn, before] of [
-    ["Sluice/Api/Submit", [...BEGIN, place("waits")]],
-    ["Sluice/Api/Commands", BEGIN],
+    ["Sluice/Api/Submit", [...BEGIN, FOLLOWERS, ...places("waits")]],
+    ["Sluice/Api/Commands", [...WRITE, FOLLOWERS]],
   ] as const) {
-    expect(grantsOf(limited, `${fn}Role`)).toEqual(
-      [...own(fn), ...before, ...admission, "dynamodb:UpdateItem <Data/Table>.Arn"].sort(),
-    );
+    expect(grantsOf(limited, `${fn}Role`)).toEqual([...own(fn), ...before, ...admission, ...LIMITS].sort());
   }
   const alarm = JSON.stringify(limited.app.at("Sluice/Operations/ServerErrorsAlarm").properties);
   expect(alarm).toContain("errors - FILL(refused, 0)");

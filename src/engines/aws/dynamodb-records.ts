@@ -8,13 +8,13 @@ import {
 import type { Owner, Records, StoredRecord } from "../../core/ports.ts";
 import { epochSeconds, type Item } from "./commit-item.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
-import { TABLE, TENANT_PREFIX } from "./table-schema.ts";
+import { JOB_RECORDS_PREFIX, SECRET_RECORDS_PREFIX, TABLE, TENANT_RECORDS_PREFIX } from "./table-schema.ts";
 import { asUnavailable } from "./unavailable.ts";
 
-/** What sort keys begin with: behind a job's commits, so that no read of a log comes across a record. */
+/** What sort keys begin with: to list all records takes a beginning, too, and DynamoDB takes no empty one. */
 const PREFIX = "r#";
 
-/** Records as items, those of a job in its partition. `v` is the version, `b` the text. */
+/** Records as items, in partitions that are no log's: what may write them may write no log. `v` is the version, `b` the text. */
 export class DynamoDbRecords implements Records {
   readonly #table: DynamoDbTable;
 
@@ -100,7 +100,10 @@ export class DynamoDbRecords implements Records {
   }
 }
 
-const partitionOf = (owner: Owner): string => ("jobId" in owner ? owner.jobId : TENANT_PREFIX + owner.tenant);
+function partitionOf(owner: Owner): string {
+  if ("jobId" in owner) return JOB_RECORDS_PREFIX + owner.jobId;
+  return "tenant" in owner ? TENANT_RECORDS_PREFIX + owner.tenant : SECRET_RECORDS_PREFIX + owner.secretsOf;
+}
 
 const keyOf = (owner: Owner, key: string): Item => ({
   [TABLE.partitionKey]: { S: partitionOf(owner) },

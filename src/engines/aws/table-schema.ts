@@ -14,8 +14,14 @@ export const TABLE = {
 /** The partition in which deployments are counted: no job's. */
 export const DEPLOYMENTS_KEY = "deployments";
 
-/** What the partition of a tenant's own records begins with: no job's. */
-export const TENANT_PREFIX = "tenant#";
+/** What the partitions of logs begin with: a job's is its id. IAM tells items apart by their partitions alone. */
+export const LOGS_PREFIX = "job_";
+
+/** What the partitions of records begin with: no job's. Those of jobs, of tenants, and of what tenants keep secret. */
+export const RECORDS_PREFIX = "record#";
+export const JOB_RECORDS_PREFIX = `${RECORDS_PREFIX}job#`;
+export const TENANT_RECORDS_PREFIX = `${RECORDS_PREFIX}tenant#`;
+export const SECRET_RECORDS_PREFIX = `${RECORDS_PREFIX}secret#`;
 
 /** What the partitions of buckets, circuits and sets of who is at work begin with: no job's. */
 export const LIMITS_PREFIX = "limit#";

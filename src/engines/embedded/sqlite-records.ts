@@ -56,4 +56,7 @@ export class SqliteRecords implements Records {
 }
 
 /** A job's id begins with `job_`; no tenant's has a '#'. */
-const nameOf = (owner: Owner): string => ("jobId" in owner ? owner.jobId : `tenant#${owner.tenant}`);
+function nameOf(owner: Owner): string {
+  if ("jobId" in owner) return owner.jobId;
+  return "tenant" in owner ? `tenant#${owner.tenant}` : `secret#${owner.secretsOf}`;
+}

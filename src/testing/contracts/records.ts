@@ -63,10 +63,12 @@ export function testRecords(
       for (const key of ["b#2", "b#1", "b", "bb#1", "a#1"]) await at.records.change({ tenant }, key, key, 0);
       await at.records.change({ jobId }, "b#3", "x", 0);
       await at.records.change({ tenant: newTenant() }, "b#4", "x", 0);
+      await at.records.change({ secretsOf: tenant }, "b#5", "x", 0);
       const keys = async (prefix: string) => (await at.records.list({ tenant }, prefix)).map(({ key }) => key);
       expect(await keys("b#")).toEqual(["b#1", "b#2"]);
       expect(await keys("")).toEqual(["a#1", "b", "b#1", "b#2", "bb#1"]);
       expect(await at.records.list({ jobId }, "b")).toEqual([{ key: "b#3", text: "x", version: 1 }]);
+      expect(await at.records.list({ secretsOf: tenant }, "")).toEqual([{ key: "b#5", text: "x", version: 1 }]);
       expect(await at.records.get({ tenant }, "b#")).toBeUndefined();
     });
 
