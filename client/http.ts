@@ -108,7 +108,7 @@ export class Http {
 export function reasonOf(error: unknown, signal: AbortSignal | undefined, url = "the server"): unknown {
   if (signal?.aborted) return signal.reason;
   if (error instanceof SluiceError || error instanceof ConnectionError) return error;
-  const { message, cause } = error as Error;
+  const { message, cause } = error instanceof Error ? error : new Error(String(error));
   const why = cause instanceof Error && cause.message !== "" ? cause.message : message;
   return new ConnectionError(`${url} does not answer: ${why}`, { cause: error });
 }

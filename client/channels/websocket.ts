@@ -1,7 +1,7 @@
 import { ConnectionError, SluiceError, UnavailableError } from "../errors.ts";
 import type { Http } from "../http.ts";
 import type { RetryPolicy } from "../retry.ts";
-import { secretOf, type Ticket, type TicketSource, ticketRequest } from "../tickets.ts";
+import { secretOf, type Ticket, type TicketSource, ticketFrom, ticketRequest } from "../tickets.ts";
 import type { Delta, JobEvent, Problem } from "../wire.ts";
 import type { Channel, Frame } from "./channel.ts";
 import { Inbox } from "./inbox.ts";
@@ -136,7 +136,7 @@ function connect(WebSocket: WebSocketConstructor, address: URL): WebSocketLike {
 
 /** Where to connect, with a ticket, which is good for one connection. */
 async function addressOf({ http, url, ticketOf }: WebSocketProps, jobId: string, signal: AbortSignal): Promise<URL> {
-  const ticket = await (ticketOf?.(jobId, signal) ?? ticketOfServer(http, jobId, signal));
+  const ticket = await (ticketOf ? ticketFrom(ticketOf, jobId, signal) : ticketOfServer(http, jobId, signal));
   const { ticket: secret, links } = typeof ticket === "string" ? { ticket, links: undefined } : ticket;
   const address = new URL(url ?? links?.socket ?? "v1/socket", http.base);
   address.protocol = address.protocol.replace(/^http/, "ws");
