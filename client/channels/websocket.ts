@@ -12,6 +12,8 @@ export type WebSocketConstructor = new (url: string, protocol: string) => WebSoc
 export interface WebSocketLike {
   send(data: string): void;
   close(code?: number, reason?: string): void;
+  /** Cuts the connection. Of the package `ws`: others can only ask the peer to close it. */
+  terminate?(): void;
   addEventListener(type: "open" | "error", listener: () => void): void;
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
   addEventListener(type: "close", listener: (event: { readonly code: number; readonly reason: string }) => void): void;
@@ -34,6 +36,8 @@ const SUBSCRIPTION = "job";
 /** Frames that wait for a slow reader at most: a WebSocket cannot be told to wait, but it can be closed and resumed. */
 const CAPACITY = 1_000;
 const NORMAL_CLOSURE = 1_000;
+/** For the peer to answer a close; a frozen one never does. */
+const CLOSING_MS = 1_000;
 
 type ServerFrame =
   /** None of the server's: the connection stands. */
@@ -55,15 +59,19 @@ export function webSocketChannel(props: WebSocketProps): Channel {
       const inbox = new Inbox<ServerFrame>(CAPACITY);
       let cursor = after;
       let isOpen = false;
+      let isClosed = false;
       let heardMs = performance.now();
       let newsMs = heardMs;
       const send = (frame: object): void => {
         if (isOpen) socket.send(JSON.stringify(frame));
       };
       const subscribe = (): void => send({ type: "subscribe", id: SUBSCRIPTION, jobId, after: cursor });
+      let cutting: ReturnType<typeof setTimeout> | undefined;
       const close = (): void => {
         isOpen = false;
+        if (isClosed) return;
         socket.close(NORMAL_CLOSURE);
+        if (socket.terminate !== undefined) cutting ??= setTimeout(() => socket.terminate?.(), CLOSING_MS);
       };
       const stop = (): void => {
         inbox.end(signal.reason);
@@ -95,6 +103,8 @@ export function webSocketChannel(props: WebSocketProps): Channel {
       socket.addEventListener("close", ({ code, reason }) => {
         const how = `${isOpen ? "the WebSocket was closed" : "no WebSocket was opened"}: ${code} ${reason}`.trimEnd();
         isOpen = false;
+        isClosed = true;
+        clearTimeout(cutting);
         inbox.end(new ConnectionError(how));
       });
       // A close follows, and says more.

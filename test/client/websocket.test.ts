@@ -1,6 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { describe, expect, test, vi } from "vitest";
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import { type ClientOptions, type JobEvent, SluiceClient } from "../../client/index.ts";
 import { withSeed } from "../../src/testing/random.ts";
 import { serve } from "./embedded.ts";
@@ -74,6 +76,12 @@ const proper: Behaviour = (socket, { type, id, after }) => {
   say(socket, { type: "subscribed", id, jobId: JOB_ID });
   tell(socket, log.slice(after));
   say(socket, { type: "complete", id, jobId: JOB_ID, seq: log.length });
+};
+
+/** Tells some, and then neither reads nor says anything more, a closing frame included. */
+const frozen: Behaviour = (socket) => {
+  tell(socket, log.slice(0, 5));
+  socket.pause();
 };
 
 const reader = (url: string, options: Partial<ClientOptions> = {}) =>
@@ -233,6 +241,40 @@ describe("a WebSocket", () => {
     });
     for await (const { seq } of reader(side.url).events()) if (seq === 2) break;
     expect(await closed.promise).toBe(1000);
+  });
+
+  test("whose server is frozen is cut when its reader stops reading, where it can be", {
+    timeout: 20_000,
+  }, async () => {
+    const cut = Promise.withResolvers<void>();
+    class Observed extends WebSocket {
+      override terminate(): void {
+        cut.resolve();
+        super.terminate();
+      }
+    }
+    await using side = await socketSide(frozen);
+    for await (const { seq } of reader(side.url, { WebSocket: Observed }).events()) if (seq === 2) break;
+    await cut.promise;
+  });
+
+  test("whose server is frozen does not keep the command line from ending", { timeout: 60_000 }, async () => {
+    await using side = await socketSide(frozen);
+    const args = ["client/bin/sluice.js", "events", JOB_ID, "--follow", "--jsonl"];
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, SLUICE_URL: side.url },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const exit = once(child, "exit");
+    try {
+      await new Promise<void>((resolve) => {
+        child.stdout.on("data", (chunk) => String(chunk).includes('"seq":5') && resolve());
+      });
+      child.kill("SIGINT");
+      expect(await exit).toEqual([130, null]);
+    } finally {
+      child.kill("SIGKILL");
+    }
   });
 });
 
