@@ -36,7 +36,7 @@ export async function followJob(job: Job, context: Context, { after, stay }: Fol
     if (seq >= view.seq && isStuck(view)) break;
   }
   view = await job.get({ signal });
-  if (json) terminal.line(JSON.stringify(view));
+  if (json) terminal.json(view);
   else {
     printer?.end();
     if (view.status === "completed") printResult(view, printer?.texts ?? new Map(), terminal);
@@ -58,7 +58,7 @@ function tellEnd(view: JobView, { terminal, connection }: Context): void {
   const tookMs = Date.parse(view.updatedAt) - Date.parse(view.createdAt);
   const isGood = view.status === "completed";
   terminal.line(`Usage    ${costText(view)}`);
-  terminal.line(`${terminal.style(isGood ? "green" : "red", view.status)} after ${seconds(tookMs)}  ${view.id}`);
+  terminal.line(terminal.style(isGood ? "green" : "red", view.status), ` after ${seconds(tookMs)}  ${view.id}`);
   if (view.error !== undefined) terminal.line(`  ${view.error.name}: ${view.error.message}`);
   for (const { command, why } of remediesFor(view, connection)) terminal.line(`  ${command}\n      ${why}`);
 }

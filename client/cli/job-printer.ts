@@ -1,7 +1,7 @@
 import type { TextChunk } from "../text.ts";
 import type { JobEvent } from "../wire.ts";
 import { between, chainOf, detailOf, seconds } from "./phrases.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 type Style = Parameters<Terminal["style"]>[0];
 
@@ -27,7 +27,7 @@ export class JobPrinter {
     if (phrase === undefined) return;
     const [style, word, text] = phrase;
     this.end();
-    this.#terminal.line(`${this.#terminal.style(style, word.padEnd(8))} ${printable(text)}`);
+    this.#terminal.line(this.#terminal.style(style, word.padEnd(8)), ` ${text}`);
   }
 
   text({ stepId, attempt, text, anew }: TextChunk): void {
@@ -38,7 +38,7 @@ export class JobPrinter {
       this.#terminal.line(this.#terminal.style("dim", heading));
       this.#speaking = stepId;
     }
-    this.#terminal.write(printable(text));
+    this.#terminal.write(text);
     this.#isLineOpen = !text.endsWith("\n");
   }
 

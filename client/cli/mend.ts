@@ -1,4 +1,5 @@
 import { hasEnded, type JobView } from "../wire.ts";
+import { quoted } from "./quoted.ts";
 
 /** Something that can be done about a job: the command, and what it does or asks for first. */
 export interface Remedy {
@@ -13,8 +14,6 @@ const FIRST: Readonly<Record<string, string>> = {
   SetAsideError: "look at the worker's log: whoever took the step died",
   UnknownCapabilityError: "deploy the capability again",
 };
-
-const quoted = (text: string): string => (/^[\w@./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** What can be done about a job, likeliest first; nothing for one that has completed or goes on by itself. */
 export function remediesFor(job: JobView, connection: string): Remedy[] {
@@ -42,7 +41,7 @@ export function remediesFor(job: JobView, connection: string): Remedy[] {
     return [{ command: sluice(`fork ${job.id}${after}`), why }];
   }
   return waiting.map(({ name }) => ({
-    command: sluice(`signal ${job.id} ${name} --payload '…'`),
+    command: sluice(`signal ${job.id} ${quoted(name)} --payload '…'`),
     why: "the workflow waits for it",
   }));
 }

@@ -1,5 +1,5 @@
 import type { JobView, Json } from "../wire.ts";
-import { columns, printable, type Terminal } from "./terminal.ts";
+import { columns, type Terminal } from "./terminal.ts";
 
 /** Prints a job's result: what was streamed already is named, not repeated; sources as a table; anything else as it is. */
 export function printResult({ result }: JobView, streamed: ReadonlyMap<string, string>, terminal: Terminal): void {
@@ -9,8 +9,8 @@ export function printResult({ result }: JobView, streamed: ReadonlyMap<string, s
   for (const [name, value] of members) {
     const isTable = name === "sources" && Array.isArray(value) && value.length > 0;
     const [first = "", ...lines] = isTable ? ["", ...columns(value.map(sourceRow))] : valueLines(value, streamed);
-    terminal.line(`${terminal.style("bold", name)}  ${printable(first)}`.trimEnd());
-    for (const line of lines) terminal.line(`  ${printable(line)}`);
+    terminal.line(terminal.style("bold", name), `  ${first}`);
+    for (const line of lines) terminal.line(`  ${line}`);
   }
 }
 

@@ -12,7 +12,8 @@ import { exportLog, start, verify } from "./commands/server.ts";
 import { submit } from "./commands/submit.ts";
 import { watch } from "./commands/watch.ts";
 import { helpOf, overview } from "./help.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import { quoted } from "./quoted.ts";
+import type { Terminal } from "./terminal.ts";
 
 const COMMANDS: readonly Command[] = [
   submit,
@@ -129,13 +130,13 @@ function contextOf(values: Readonly<Record<string, unknown>>, { env, terminal, s
   // A key is not repeated: what is printed ends up in logs.
   const connection = (["url", "tenant"] as const)
     .map((name) => [name, flags.text(name)] as const)
-    .map(([name, value]) => (value === undefined ? "" : ` --${name} ${value}`))
+    .map(([name, value]) => (value === undefined ? "" : ` --${name} ${quoted(value)}`))
     .join("");
   return { client: new SluiceClient(server), server, terminal, signal, json: flags.has("json"), connection };
 }
 
 function said(terminal: Terminal, text: string, code: ExitCode): ExitCode {
-  terminal.note(printable(text));
+  terminal.note(text);
   return code;
 }
 

@@ -1,15 +1,12 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { JobPrinter } from "../../client/cli/job-printer.ts";
-import { run } from "../../client/cli/run.ts";
 import { terminalOn } from "../../client/cli/terminal.ts";
 import { SluiceClient } from "../../client/index.ts";
 import type { JobView } from "../../src/contract/api.ts";
+import { type Ran, type RunOptions, runHere, runProcess } from "./command-line.ts";
 import { type Served, serve } from "./embedded.ts";
 
 let served: Served;
@@ -26,33 +23,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** One command line in this process, at a terminal or not. */
-async function sluice(
-  args: readonly string[],
-  { isTTY = false, signal = new AbortController().signal } = {},
-): Promise<Ran> {
-  const [out, err]: [string[], string[]] = [[], []];
-  const stdout = { isTTY, write: (text: string) => out.push(text) };
-  const terminal = terminalOn(stdout, { write: (text) => err.push(text) }, {});
-  const code = await run(args, { env: { SLUICE_URL: served.url }, terminal, signal });
-  return { code, out: out.join(""), err: err.join("") };
-}
-
-/** The same as a process of its own. */
-async function sluiceProcess(args: readonly string[]): Promise<Ran> {
-  const child = spawn(process.execPath, ["client/bin/sluice.js", ...args], {
-    env: { ...process.env, SLUICE_URL: served.url },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  return { code: code as number, out, err };
-}
+const sluice = (args: readonly string[], options?: RunOptions) => runHere(served.url, args, options);
+const sluiceProcess = (args: readonly string[]) => runProcess(served.url, args);
 
 const jsonOf = <T>({ out }: Ran): T => JSON.parse(out) as T;
 const deadLettered = async (): Promise<JobView> =>

@@ -1,6 +1,5 @@
 import { type Command, EXIT } from "../command.ts";
 import { chainOf } from "../phrases.ts";
-import { printable } from "../terminal.ts";
 import { first, limitOf } from "./list.ts";
 
 export const deadLetters: Command = {
@@ -28,11 +27,11 @@ export const deadLetters: Command = {
       error: flags.text("error"),
     };
     const letters = await first(client.deadLetters({ ...filter, signal }), limitOf(flags));
-    if (json) terminal.line(JSON.stringify(letters));
+    if (json) terminal.json(letters);
     else {
       for (const { jobId, workflow, stepId, seq, error, attempts, deadline } of letters) {
         terminal.line(`${jobId}  ${workflow}  ${stepId}  seq ${seq}, ${attempts.length} attempts, until ${deadline}`);
-        if (error !== undefined) for (const link of chainOf(error)) terminal.line(`    ${printable(link)}`);
+        if (error !== undefined) for (const link of chainOf(error)) terminal.line(`    ${link}`);
       }
       const [letter] = letters;
       if (letter !== undefined) terminal.note(`What to do about one: npx sluice explain ${letter.jobId}${connection}`);

@@ -15,7 +15,7 @@ const REASON = { reason: { type: "string" } } as const;
 const REASON_FLAG = ["--reason TEXT", "for the record"] as const;
 
 function tell(view: Pick<JobView, "id" | "status">, { terminal, json, connection }: Context): ExitCode {
-  if (json) terminal.line(JSON.stringify(view));
+  if (json) terminal.json(view);
   else {
     terminal.line(`${view.id}  ${view.status}`);
     if (view.status === "running") terminal.note(`npx sluice watch ${view.id}${connection}`);

@@ -1,7 +1,6 @@
 import type { JobEvent } from "../../wire.ts";
 import { type Command, EXIT } from "../command.ts";
 import { between, detailOf } from "../phrases.ts";
-import { printable } from "../terminal.ts";
 
 export const events: Command = {
   name: "events",
@@ -24,7 +23,7 @@ export const events: Command = {
     let first: JobEvent | undefined;
     for await (const event of job.events({ after, signal, channel: isFollowing ? "auto" : "poll" })) {
       first ??= event;
-      if (json || flags.has("jsonl")) terminal.line(JSON.stringify(event));
+      if (json || flags.has("jsonl")) terminal.json(event);
       else terminal.line(lineOf(event, first));
       if (event.seq >= end) break;
     }
@@ -34,7 +33,5 @@ export const events: Command = {
 
 function lineOf(event: JobEvent, first: JobEvent): string {
   const seconds = (between(first.time, event.time) / 1_000).toFixed(2);
-  return printable(
-    `${String(event.seq).padStart(5)}  ${seconds.padStart(8)} s  ${event.type.padEnd(18)} ${detailOf(event)}`.trimEnd(),
-  );
+  return `${String(event.seq).padStart(5)}  ${seconds.padStart(8)} s  ${event.type.padEnd(18)} ${detailOf(event)}`.trimEnd();
 }

@@ -1,7 +1,6 @@
 import type { JobEvent } from "../../wire.ts";
 import { type Command, EXIT } from "../command.ts";
 import { explain, sectionsOf } from "../explain-job.ts";
-import { printable } from "../terminal.ts";
 
 export const explainCommand: Command = {
   name: "explain",
@@ -20,11 +19,11 @@ export const explainCommand: Command = {
       if (event.seq >= view.seq) break;
     }
     const explanation = explain(view, events, connection);
-    if (json) terminal.line(JSON.stringify(explanation));
+    if (json) terminal.json(explanation);
     else {
       for (const { title, lines } of sectionsOf(explanation, Date.now())) {
         terminal.line(terminal.style("bold", title));
-        for (const line of lines) terminal.line(`  ${printable(line)}`);
+        for (const line of lines) terminal.line(`  ${line}`);
       }
     }
     return EXIT.done;

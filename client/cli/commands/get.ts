@@ -13,7 +13,7 @@ export const get: Command = {
   examples: ["get job_…", "get job_… --json | jq .steps"],
   async run({ client, terminal, signal, json }, [id = ""]) {
     const view = await client.get(id, { signal });
-    if (json) terminal.line(JSON.stringify(view));
+    if (json) terminal.json(view);
     else {
       terminal.line(`${view.id}  ${view.workflow}  ${view.status}`);
       const rows = view.steps.map(({ id: step, capability, status, attempts }) => [

@@ -28,7 +28,7 @@ export const list: Command = {
       }),
       limit,
     );
-    if (json) terminal.line(JSON.stringify(jobs));
+    if (json) terminal.json(jobs);
     else for (const line of columns(jobs.map(rowOf))) terminal.line(line);
     return EXIT.done;
   },

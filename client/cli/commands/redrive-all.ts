@@ -17,7 +17,7 @@ export async function redriveAll({ client, terminal, signal, json }: Context, fl
       signal,
     });
     failures += page.failed.length;
-    if (json) terminal.line(JSON.stringify(page));
+    if (json) terminal.json(page);
     else {
       for (const { jobId, stepId, notBefore } of page.redriven)
         terminal.line(`${jobId}  ${stepId}  from ${notBefore} on`);

@@ -57,7 +57,7 @@ export const submit: Command = {
     });
     if (flags.has("follow")) return followJob(job, context, { stay: flags.has("stay") });
     const view = job.accepted;
-    if (json) terminal.line(JSON.stringify(view));
+    if (json) terminal.json(view);
     else {
       terminal.line(job.id);
       if (view.status === "completed") printResult(view, new Map(), terminal);
