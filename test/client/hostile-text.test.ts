@@ -60,6 +60,7 @@ afterAll(() => side[Symbol.asyncDispose]());
 test.each([
   [["watch", JOB_ID]],
   [["submit", "x", "--follow"]],
+  [["submit", "x", "--wait", "1"]],
   [["get", JOB_ID]],
   [["list"]],
   [["events", JOB_ID]],

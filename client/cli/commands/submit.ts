@@ -1,4 +1,4 @@
-import { hasEnded } from "../../wire.ts";
+import { hasEnded, type JobView } from "../../wire.ts";
 import { type Command, UsageError } from "../command.ts";
 import { exitOf, followJob } from "../follow-job.ts";
 import { inputOf, jsonOf } from "../input.ts";
@@ -49,20 +49,29 @@ export const submit: Command = {
       typeof input === "string"
         ? jsonOf(input, "input")
         : await inputOf(workflow, Object.fromEntries(members), client, signal);
+    const waitSeconds = flags.has("follow") ? 0 : (flags.count("wait") ?? 0);
     const job = await client.submit(workflow, body, {
       signal,
-      waitSeconds: flags.has("follow") ? 0 : (flags.count("wait") ?? 0),
+      waitSeconds,
       ...(key !== undefined && { idempotencyKey: key }),
       ...(deadlineMs !== undefined && { deadlineMs }),
     });
     if (flags.has("follow")) return followJob(job, context, { stay: flags.has("stay") });
-    const view = job.accepted;
+    if (!json) terminal.line(job.id);
+    // The server waits for an end only: whether a person has to decide by now, it tells who looks again.
+    const isOver = waitSeconds === 0 || hasEnded(job.accepted.status);
+    const view = isOver ? job.accepted : await job.get({ signal });
     if (json) terminal.json(view);
     else {
-      terminal.line(job.id);
       if (view.status === "completed") printResult(view, new Map(), terminal);
-      terminal.note(hasEnded(view.status) ? view.status : `npx sluice watch ${job.id}${context.connection}`);
+      terminal.note(noteOf(view, context.connection));
     }
     return exitOf(view);
   },
 };
+
+function noteOf({ id, status, error }: JobView, connection: string): string {
+  if (status === "dead-lettered") return `waits for a person: npx sluice explain ${id}${connection}`;
+  if (!hasEnded(status)) return `npx sluice watch ${id}${connection}`;
+  return error === undefined ? status : `${status}: ${error.name}: ${error.message}`;
+}

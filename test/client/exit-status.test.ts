@@ -1,0 +1,31 @@
+import { describe, expect, test } from "vitest";
+import { runHere } from "./command-line.ts";
+import { httpSide, JOB_ID, json } from "./follower.ts";
+
+const time = "2026-01-01T00:00:00.000Z";
+const view = { id: JOB_ID, workflow: "x", createdAt: time, updatedAt: time, steps: [], usage: {}, seq: 1 };
+
+describe("submit --wait", () => {
+  /** A server that answers when its patience ends: with what it had when the job was submitted, and at the next look with this. */
+  const waitedFor = async (status: string, more: object = {}) => {
+    await using side = await httpSide((request, response) =>
+      json(response, 200, { ...view, ...(request.method === "POST" ? { status: "running" } : { status, ...more }) }),
+    );
+    return await runHere(side.url, ["submit", "x", "--wait", "1"]);
+  };
+
+  test("ends with 5 where the job waits for a person by then", async () => {
+    const { code, out, err } = await waitedFor("dead-lettered");
+    expect({ code, out }).toEqual({ code: 5, out: `${JOB_ID}\n` });
+    expect(err).toMatch(/^waits for a person: npx sluice explain job_/);
+  });
+
+  test("tells the error of a job that has failed", async () => {
+    const error = { name: "BudgetError", message: "too much" };
+    expect(await waitedFor("failed", { error })).toMatchObject({ code: 1, err: "failed: BudgetError: too much\n" });
+  });
+
+  test("ends with 0 where the job goes on", async () => {
+    expect(await waitedFor("running")).toMatchObject({ code: 0, err: `npx sluice watch ${JOB_ID}\n` });
+  });
+});
