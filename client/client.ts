@@ -7,6 +7,7 @@ import { type CallOptions, Job, type JobDeps, type SubmittedJob, type TypedJobVi
 import { Listing } from "./listing.ts";
 import { randomKey } from "./random-key.ts";
 import { type ChannelName, DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
+import { baseOf, checkHeader } from "./sendable.ts";
 import type { TicketSource } from "./tickets.ts";
 import type { AnyWorkflow, InputOf, NameOf, WorkflowShape } from "./typed.ts";
 import type {
@@ -84,10 +85,11 @@ export class SluiceClient {
   readonly #http: Http;
   readonly #deps: JobDeps;
 
+  /** Throws `OptionError` where the URL, the key or the tenant can never be sent. */
   constructor(options: ClientOptions) {
-    // In a page, a path is below the page's own site.
-    const base = new URL(options.url, (globalThis as { location?: { href: string } }).location?.href);
-    if (!base.pathname.endsWith("/")) base.pathname += "/";
+    const base = baseOf(options.url);
+    if (options.key !== undefined) checkHeader(options.key, "key");
+    if (options.tenant !== undefined) checkHeader(options.tenant, "tenant");
     const headers: Record<string, string> = {};
     if (options.key !== undefined) headers.authorization = `Bearer ${options.key}`;
     if (options.tenant !== undefined) headers["x-tenant-id"] = options.tenant;

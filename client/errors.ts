@@ -26,6 +26,11 @@ export class UnavailableError extends Error {
   override readonly name = "UnavailableError";
 }
 
+/** What the caller gave can never be sent, wherever to. Its message quotes no key and no URL. */
+export class OptionError extends TypeError {
+  override readonly name = "OptionError";
+}
+
 /** The job has ended without a result. */
 export class JobEndedError extends Error {
   override readonly name = "JobEndedError";

@@ -1,7 +1,8 @@
-import { ConnectionError, SluiceError } from "./errors.ts";
+import { ConnectionError, OptionError, SluiceError } from "./errors.ts";
 import { problemOf, retryAfterMs } from "./problem.ts";
 import { type RetryPolicy, retryDelay } from "./retry.ts";
 import { pause, scopeOf } from "./scope.ts";
+import { checkHeader } from "./sendable.ts";
 
 export type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 
@@ -80,6 +81,7 @@ export class Http {
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
+    for (const [name, value] of Object.entries(headers ?? {})) checkHeader(value, name);
     const init: RequestInit = {
       method,
       headers: {
@@ -99,7 +101,8 @@ export class Http {
         retryAfterMs(response.headers, Date.now()),
       );
     } catch (error) {
-      throw reasonOf(error, signal, url.href);
+      // Without the query, which has the ticket.
+      throw reasonOf(error, signal, url.origin + url.pathname);
     }
   }
 }
@@ -107,7 +110,7 @@ export class Http {
 /** What to tell of a failure: why it was aborted, what the server said, or that it did not say anything. */
 export function reasonOf(error: unknown, signal: AbortSignal | undefined, url = "the server"): unknown {
   if (signal?.aborted) return signal.reason;
-  if (error instanceof SluiceError || error instanceof ConnectionError) return error;
+  if (error instanceof SluiceError || error instanceof ConnectionError || error instanceof OptionError) return error;
   const { message, cause } = error instanceof Error ? error : new Error(String(error));
   const why = cause instanceof Error && cause.message !== "" ? cause.message : message;
   return new ConnectionError(`${url} does not answer: ${why}`, { cause: error });
@@ -118,7 +121,7 @@ function parsed<T>(response: Response, text: string): T {
     return JSON.parse(text) as T;
   } catch {
     const type = response.headers.get("content-type") ?? "no media type";
-    const detail = `${response.url} answered ${response.status} with ${type}, not with JSON: is that Sluice's URL?`;
+    const detail = `${response.url.split("?")[0]} answered ${response.status} with ${type}, not with JSON: is that Sluice's URL?`;
     throw new SluiceError({ type: "about:blank", title: "Unexpected answer", status: response.status, detail });
   }
 }

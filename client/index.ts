@@ -7,7 +7,7 @@ export {
   SluiceClient,
   type SubmitOptions,
 } from "./client.ts";
-export { ConnectionError, JobEndedError, SluiceError, UnavailableError } from "./errors.ts";
+export { ConnectionError, JobEndedError, OptionError, SluiceError, UnavailableError } from "./errors.ts";
 export type { FollowOptions, Update } from "./follow.ts";
 export type { Fetch } from "./http.ts";
 export {

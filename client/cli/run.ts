@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { SluiceClient } from "../client.ts";
-import { ConnectionError, SluiceError, UnavailableError } from "../errors.ts";
+import { ConnectionError, OptionError, SluiceError, UnavailableError } from "../errors.ts";
 import { type Command, type Context, EXIT, type ExitCode, Flags, type Server, UsageError } from "./command.ts";
 import { deadLetters } from "./commands/dead-letters.ts";
 import { cancel, discard, fork, redrive, signal as signalCommand } from "./commands/decide.ts";
@@ -57,7 +57,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     return await dispatch(args, surroundings);
   } catch (error) {
     if (signal.aborted) return said(terminal, "interrupted; what was submitted goes on", EXIT.interrupted);
-    if (error instanceof UsageError) return said(terminal, error.message, EXIT.usage);
+    if (error instanceof UsageError || error instanceof OptionError) return said(terminal, error.message, EXIT.usage);
     if (error instanceof SluiceError) return said(terminal, refusalOf(error), EXIT.refused);
     if (error instanceof ConnectionError || error instanceof UnavailableError) {
       return said(
@@ -124,9 +124,6 @@ function contextOf(values: Readonly<Record<string, unknown>>, { env, terminal, s
     (name) => flags.text(name) ?? (env[`SLUICE_${name.toUpperCase()}`] || undefined),
   );
   const server: Server = { url: url ?? DEFAULT_URL, key, tenant };
-  if (!URL.canParse(server.url) || !/^https?:/.test(server.url)) {
-    throw new UsageError(`the server must be an http or https URL; got ${JSON.stringify(server.url)}`);
-  }
   // A key is not repeated: what is printed ends up in logs.
   const connection = (["url", "tenant"] as const)
     .map((name) => [name, flags.text(name)] as const)

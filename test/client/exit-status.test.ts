@@ -29,3 +29,18 @@ describe("submit --wait", () => {
     expect(await waitedFor("running")).toMatchObject({ code: 0, err: `npx sluice watch ${JOB_ID}\n` });
   });
 });
+
+describe("ends with 2, at once and without the secret, where nothing can be sent", () => {
+  test.each([
+    [["list"], { SLUICE_KEY: "top-secret\nkey" }],
+    [["list"], { SLUICE_TENANT: "top-secret\u2026" }],
+    [["list", "--url", "http://user:top-secret@127.0.0.1:9"], {}],
+    [["list", "--url", "ftp://user:top-secret@127.0.0.1:9"], {}],
+    [["submit", "x", "--idempotency-key", "a\nb"], {}],
+  ])("%j %j", async (args, env) => {
+    const { code, out, err } = await runHere("http://127.0.0.1:9", args, { env });
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).not.toBe("");
+    expect(err).not.toContain("top-secret");
+  });
+});

@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import { ConnectionError, SluiceClient } from "../../client/index.ts";
+import { ConnectionError, OptionError, SluiceClient } from "../../client/index.ts";
 import { all, HASTY, httpSide, JOB_ID, json, problem } from "./follower.ts";
 
 const accepted = { id: JOB_ID, status: "running", seq: 1 };
@@ -86,6 +87,47 @@ test("a page that is none of Sluice's is no answer, and a gateway's refusal is q
   await expect(clientOf(side.url).get(JOB_ID)).rejects.toThrow(/text\/html/);
   expect(side.asked).toHaveLength(1);
   await expect(all(clientOf(side.url).deadLetters())).rejects.toThrow("403 Refused: Forbidden");
+});
+
+describe("what can never be sent is refused at once, and no secret is quoted", () => {
+  const url = "http://127.0.0.1:9";
+  test.each([
+    ["key", { url, key: "top-secret\nkey" }],
+    ["key", { url, key: "top-secret\u2026" }],
+    ["tenant", { url, tenant: "top-secret\u2026" }],
+    ["url", { url: "http://user:top-secret@127.0.0.1:9" }],
+    ["url", { url: "http://top-secret@:x" }],
+    ["url", { url: "ftp://user:top-secret@127.0.0.1" }],
+  ])("%s: %j", (name, options) => {
+    let error: unknown;
+    try {
+      new SluiceClient(options);
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toBeInstanceOf(OptionError);
+    expect(error).toMatchObject({ message: expect.stringContaining(name) });
+    expect(inspect(error)).not.toContain("top-secret");
+  });
+
+  test("an idempotency key", async () => {
+    await using side = await httpSide((_, response) => json(response, 202, accepted));
+    const submitted = clientOf(side.url).submit("echoes", {}, { idempotencyKey: "a\nb" });
+    await expect(submitted).rejects.toThrow(OptionError);
+    expect(side.asked).toEqual([]);
+  });
+});
+
+test("the error of a server that is not there does not have the ticket", async () => {
+  const page = new SluiceClient({
+    url: "http://127.0.0.1:9",
+    channel: "poll",
+    ticket: async () => "top-secret",
+    retry: { ...HASTY, reachMs: 0 },
+  });
+  const error = await all(page.job(JOB_ID).events()).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(ConnectionError);
+  expect((error as Error).message).not.toContain("top-secret");
 });
 
 test("a URL with a path keeps it", async () => {
