@@ -5,6 +5,7 @@ import { topics, WEBHOOKS } from "../../src/contract/messages.ts";
 import { ProblemError } from "../../src/contract/problem.ts";
 import {
   MAX_ENDPOINTS,
+  OWN_WEBHOOK,
   type WebhookDelivery,
   type WebhookEndpoint,
   type WebhookRequest,
@@ -90,6 +91,7 @@ export async function resendWebhook(
     const asked = reopened(record);
     if (!(await deliveries.change(jobId, asked, stored.version, state.expiresMs))) continue;
     const { webhook: to, event, seq, made } = asked;
+    if (to === OWN_WEBHOOK) await deliveries.setOwnGone(jobId, false, state.expiresMs);
     const detail = { ...detailOf(state), webhook: { to, event, seq, attempt: made + 1 } };
     await deps.queue.defer(WEBHOOKS, { topic: topics.requested(WEBHOOKS), detail }, 0);
     return deliveryView(asked);

@@ -88,7 +88,7 @@ async function attempt(
     case "wait":
       return { retryAfterMs: decision.untilMs - clock.now() };
     case "follow":
-      await follow(decision.record, detail, deps);
+      await follow(decision.record, detail, state.expiresMs, deps);
       return DONE;
     case "send":
       break;
@@ -103,7 +103,7 @@ async function attempt(
   // It is on record, though the answer said otherwise, or another has taken it over: what comes of it, a second look tells.
   if (!(await deliveries.change(jobId, after, version + 1, state.expiresMs))) return { retryAfterMs: CONFLICT_WAIT_MS };
   observe(after, outcome, deps);
-  await follow(after, detail, deps);
+  await follow(after, detail, state.expiresMs, deps);
   return DONE;
 }
 
@@ -116,8 +116,9 @@ async function receiverOf(
   { records }: WebhookDeps,
 ): Promise<Receiver> {
   if (told.webhook === OWN_WEBHOOK) {
-    const gone = (await deliveries.of(jobId)).some((each) => each.webhook === OWN_WEBHOOK && isGoneFor(each));
-    return gone ? { skipped: "the receiver has answered 410 before" } : { url: told.url ?? "" };
+    return (await deliveries.isOwnGone(jobId))
+      ? { skipped: "the receiver has answered 410 before" }
+      : { url: told.url ?? "" };
   }
   const endpoint = await new WebhookEndpoints(records).get(tenant, told.webhook);
   if (endpoint === undefined) return { skipped: "the endpoint was deleted" };
@@ -137,7 +138,12 @@ async function post(url: string, { id, seq }: DeliveryRecord, state: JobState, e
 }
 
 /** What follows a record: the next attempt, a dead letter for a person, or the end of an endpoint that wants no more. */
-async function follow(record: DeliveryRecord, { at: _, ...detail }: MessageDetail, deps: WebhookDeps): Promise<void> {
+async function follow(
+  record: DeliveryRecord,
+  { at: _, ...detail }: MessageDetail,
+  expiresMs: number,
+  deps: WebhookDeps,
+): Promise<void> {
   const { queue, clock, records } = deps;
   const { webhook: to, event, seq, made, status, nextAt, reason = "" } = record;
   const next = { ...detail, webhook: { to, event, seq, attempt: made + 1 } };
@@ -150,7 +156,8 @@ async function follow(record: DeliveryRecord, { at: _, ...detail }: MessageDetai
     const aheadMs = Math.max(0, atMs - clock.now());
     await queue.defer(WEBHOOKS, message({ at: atMs }), Math.min(aheadMs, MAX_AHEAD_MS));
   } else if (isGoneFor(record)) {
-    if (to !== OWN_WEBHOOK) await new WebhookEndpoints(records).disable(detail.tenant, to, reason, clock.now());
+    if (to === OWN_WEBHOOK) await new Deliveries(records).setOwnGone(detail.jobId, true, expiresMs);
+    else await new WebhookEndpoints(records).disable(detail.tenant, to, reason, clock.now());
   } else if (status === "failed") {
     await queue.deadLetter(WEBHOOKS, message(), { reason, seq });
   }

@@ -3,6 +3,10 @@ import type { Records } from "./ports.ts";
 import type { DeliveryRecord } from "./webhook-delivery.ts";
 
 const PREFIX = "delivery#";
+/** Whether the job's own webhook is in use: not among the log's records. */
+const OWN_KEY = "own-webhook";
+const IN_USE = "in use";
+const GONE = "gone";
 
 export interface StoredDelivery {
   readonly record: DeliveryRecord;
@@ -34,5 +38,19 @@ export class Deliveries {
   /** False: another was faster. */
   change(jobId: JobId, record: DeliveryRecord, expectedVersion: number, expiresMs: number): Promise<boolean> {
     return this.#records.change({ jobId }, PREFIX + record.id, JSON.stringify(record), expectedVersion, expiresMs);
+  }
+
+  /** Whether the job's own webhook is to be sent nothing more: one read, however long the log is. */
+  async isOwnGone(jobId: JobId): Promise<boolean> {
+    return (await this.#records.get({ jobId }, OWN_KEY))?.text === GONE;
+  }
+
+  /** Has the job's own webhook sent nothing more, or takes it into use again. Safe to call again. */
+  async setOwnGone(jobId: JobId, isGone: boolean, expiresMs: number): Promise<void> {
+    const stored = await this.#records.get({ jobId }, OWN_KEY);
+    const text = isGone ? GONE : IN_USE;
+    if ((stored?.text ?? IN_USE) === text) return;
+    // Where another is faster, it has decided at the same time.
+    await this.#records.change({ jobId }, OWN_KEY, text, stored?.version ?? 0, expiresMs);
   }
 }

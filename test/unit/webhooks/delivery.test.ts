@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { Webhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
 import { expect, test } from "vitest";
@@ -131,6 +132,40 @@ test("410 ends a job's own webhook: its later events are not sent", async () => 
   const deliveries = await world.late(job.id, (all) => all.length === 2 && settled(all));
   expect(deliveries[1]).toMatchObject({ event: "job.cancelled", status: "skipped", attempts: [] });
   expect(receiver.at("/gone")).toHaveLength(1);
+});
+
+test("after a 410 a resend takes the job's own webhook into use again, for its later events, too", async () => {
+  await using receiver = await startReceiver((response, n) => response.writeHead(n === 1 ? 410 : 200).end());
+  await using world = openWorld();
+  const webhook = { url: `${receiver.url}/back`, events: ["step.dead_lettered", "job.cancelled"] };
+  const job = await world.submit({ webhook }, { mode: "throws" });
+  const [failed] = await world.late(job.id, settled);
+  await world.late(job.id, () => world.embedded.isIdle());
+  expect((await world.resend(job.id, failed?.id ?? "")).status).toBe(200);
+  expect(await world.late(job.id, settled)).toMatchObject([{ status: "delivered" }]);
+  const cancel = { resource: "/v1/jobs/{jobId}/cancel", httpMethod: "POST", pathParameters: { jobId: job.id } };
+  expect((await world.call("commands", cancel)).status).toBe(200);
+  const deliveries = await world.late(job.id, (all) => all.length === 2 && settled(all));
+  expect(deliveries.map(({ status }) => status)).toEqual(["delivered", "delivered"]);
+});
+
+test("an attempt does not read what was sent of the job before", async () => {
+  await using receiver = await startReceiver();
+  await using world = openWorld();
+  const { records } = world.embedded.runtime;
+  const list = records.list.bind(records);
+  const listed: string[] = [];
+  // A whole key is one record.
+  records.list = (owner, prefix) => {
+    if ("jobId" in owner && prefix.endsWith("#")) listed.push(prefix);
+    return list(owner, prefix);
+  };
+  await world.submit({ webhook: { url: `${receiver.url}/own`, events: ["step.completed", "job.completed"] } });
+  while (receiver.at("/own").length < 2) {
+    if (world.embedded.isIdle()) await world.clock.advance(1_000);
+    await pause(1);
+  }
+  expect(listed).toEqual([]);
 });
 
 test("410 disables an endpoint; enabling takes it into use again", async () => {
