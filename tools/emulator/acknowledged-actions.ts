@@ -44,6 +44,7 @@ export const NOT_IN_EVERY_RUN: readonly Acknowledgement[] = [
   { function: "Sluice/Sockets/Delivery", action: "sqs:ChangeMessageVisibility", reason: SELDOM },
   { function: "Sluice/Operations/Reconciler", action: "*", reason: SELDOM },
   { function: "Sluice/Pipeline/*", action: "s3:*Object", reason: SELDOM },
+  { function: "Sluice/Pipeline/*", action: "dynamodb:*", resource: "<Data/Table> limit#*", reason: SELDOM },
   { function: "Sluice/Pipeline/Capability-*/Worker", action: "execute-api:ManageConnections", reason: SELDOM },
   { function: "Sluice/Pipeline/*", action: "sqs:SendMessage", reason: SELDOM },
   { function: "Sluice/Pipeline/Workflow-*", action: "events:PutEvents", reason: SELDOM },

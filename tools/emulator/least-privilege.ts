@@ -1,12 +1,12 @@
 import type { AccessLine, CallLine, ResourceLine, RoleLine, Statement } from "./access-log.ts";
-import { covers, listOf, matches, permits } from "./iam.ts";
+import { listOf, matches, permits } from "./iam.ts";
 
 /** One thing that functions of one kind may do or do. */
 export interface Grant {
   /** A path, in which `*` stands for the name of a capability or workflow: they share their code. */
   readonly function: string;
   readonly action: string;
-  /** What stands for the resource in a report. */
+  /** What stands for the resource in a report, with the table's partitions where the right is to some alone. */
   readonly resource: string;
 }
 
@@ -42,7 +42,8 @@ export function compare(lines: readonly AccessLine[], acknowledged: readonly Ack
   const calls = distinct(lines.filter((line) => line.kind === "call"));
   const label = labels(lines.filter((line) => line.kind === "resource"));
   const unused = grantsOf(roles, label).filter(
-    ({ grants }) => !calls.some(({ call }) => grants.some(({ role, one }) => call.role === role && covers(one, call))),
+    ({ grants }) =>
+      !calls.some(({ call }) => grants.some(({ role, one }) => call.role === role && permits([one], call))),
   );
   const speaksOf = (note: Acknowledgement, { function: fn, action, resource }: Grant): boolean =>
     matches(note.function, fn) && matches(note.action, action) && matches(note.resource ?? "*", resource);
@@ -74,18 +75,21 @@ interface Granted {
   readonly grants: { readonly role: string; readonly one: Statement }[];
 }
 
-/** Every action and resource that statements allow, one by one, those of one kind of function together. */
+/** Every action, resource and partition of the table that statements allow, one by one, those of one kind of function together. */
 function grantsOf(roles: readonly RoleLine[], label: (arn: string) => string): Granted[] {
   const granted = new Map<string, Granted>();
   for (const { role, function: path, statements } of roles) {
-    for (const { Effect, Action, Resource } of statements) {
+    for (const statement of statements) {
+      const { Effect, Action, Resource, Condition } = statement;
+      const partitions = Object.values(Condition ?? {}).flatMap((keys) => listOf(keys["dynamodb:LeadingKeys"] ?? []));
       if (Effect !== "Allow") continue;
       for (const action of listOf(Action)) {
         for (const resource of listOf(Resource)) {
-          const grant = { function: kindOf(path), action, resource: kindOf(label(resource)) };
+          const on = [kindOf(label(resource)), ...partitions].join(" ");
+          const grant = { function: kindOf(path), action, resource: on };
           const key = textOf(grant);
           const known = granted.get(key) ?? { grant, grants: [] };
-          known.grants.push({ role, one: { Effect, Action: action, Resource: resource } });
+          known.grants.push({ role, one: { ...statement, Action: action, Resource: resource } });
           granted.set(key, known);
         }
       }

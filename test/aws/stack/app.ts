@@ -43,6 +43,8 @@ const moody = defineCapability({
   input: z.object({ mood: z.enum(["throttled", "fails once", "doomed"]) }),
   output: z.string(),
   retry: { baseDelayMs: 1 },
+  // It has a circuit.
+  provider: () => ({ name: "moods" }),
   run({ mood }, { attempt }) {
     if (mood === "doomed") throw new TerminalError("it never works");
     if (attempt > 1) return "in the end";

@@ -37,6 +37,23 @@ test("nothing is wrong where all that is allowed is used, and nothing else", () 
   expect(describeComparison(compare(lines, []))).toEqual([]);
 });
 
+test("a right to some partitions of the table is used by a call for one of them, and by no other", () => {
+  const to = (partition: string): Partial<Statement> => ({
+    Condition: { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [partition] } },
+  });
+  const context = { "dynamodb:LeadingKeys": ["job_1"] };
+  const lines = [
+    worker("a", "dynamodb:Query", to("job_*")),
+    worker("a", "dynamodb:Query", to("record#*")),
+    named("a"),
+    call("a", "dynamodb:Query", { context }),
+  ];
+  expect(compare(lines, [])).toMatchObject({
+    denied: [],
+    unused: [{ ...ANY, action: "dynamodb:Query", resource: `${ANY.resource} record#*` }],
+  });
+});
+
 describe("denied is", () => {
   test("a call that the role does not allow, however often, even if somebody let it through", () => {
     const lines = [worker("a", SEND), named("a"), call("a", SEND), call("a", PURGE), call("a", PURGE)];
