@@ -1,10 +1,11 @@
 import asyncio
+import logging
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from analysis.model import ModelError, complete
+from analysis.model import complete
 from analysis.retrieve import retrieve
 from analysis.tools import run_tool
 
@@ -23,6 +24,7 @@ async def analyze(ask: Ask):
         draft = await complete(question, passages)
         findings = await asyncio.gather(*(run_tool(call) for call in draft["toolCalls"]))
         answer = await complete(question, passages, draft, findings) if findings else draft
-    except ModelError:
+    except Exception:
+        logging.exception("the analysis failed")
         return JSONResponse({"error": "the analysis failed"}, 502)
     return JSONResponse({"answer": answer["text"], "sources": [each["path"] for each in passages], "findings": findings})

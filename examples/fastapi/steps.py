@@ -24,7 +24,11 @@ async def retrieval(input: dict):
 
 @app.post("/steps/tools")
 async def tools(input: dict):
-    return {"output": await run_tool(input)}
+    try:
+        return {"output": await run_tool(input)}
+    except json.JSONDecodeError as error:
+        # Arguments that are no JSON stay so.
+        return {"refused": str(error)}
 
 
 @app.post("/steps/model")

@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
  * has their results, it answers with the first sentence of the first source and the results.
  *
  * A call is paid for when it is accepted, whoever hangs up: `GET /calls` lists them, so that one can see what was paid twice.
- * A question with the word "unspeakable" is refused with a 400.
+ * A question with the word "unspeakable" is refused with a 400, and one with "scribbled" gets calls whose arguments are no JSON.
  */
 const ANSWER_MS = Number(process.env.ANSWER_MS ?? 5_000);
 const PORT = Number(process.env.PORT ?? 9_000);
@@ -63,7 +63,12 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
       index,
       id: `call-${index}`,
       type: "function",
-      function: { name: "calculator", arguments: JSON.stringify({ a: Number(a), operator, b: Number(b) }) },
+      function: {
+        name: "calculator",
+        arguments: question.includes("scribbled")
+          ? `{"a": ${a}, "oper`
+          : JSON.stringify({ a: Number(a), operator, b: Number(b) }),
+      },
     })),
   });
   response.end("data: [DONE]\n\n");

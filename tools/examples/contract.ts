@@ -9,6 +9,7 @@ const REQUESTS: Readonly<Record<string, RequestInit & { readonly path?: string }
   "the same question again": json({ question: "When do deliveries leave?" }),
   "a question in another language": json({ question: "Où? 12 * 12 — 東京" }),
   "a question that the model refuses": json({ question: "unspeakable" }),
+  "a question whose tool fails": json({ question: "What is 3 * 12, scribbled?" }),
   "an empty question": json({ question: "" }),
   "a question that is too long": json({ question: "x".repeat(2_001) }),
   "a number for a question": json({ question: 5 }),

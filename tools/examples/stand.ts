@@ -23,6 +23,8 @@ export interface StandOptions {
   readonly limitMs: number;
   /** For how long the old route waits in steps 1 and 2; less than the limit. */
   readonly waitS: number;
+  /** Of Sluice. @default the example's */
+  readonly app?: string;
 }
 
 export interface ModelCall {
@@ -93,7 +95,7 @@ export class Stand implements AsyncDisposable {
       (port) => `http://127.0.0.1:${port}`,
     );
     const dataDir = mkdtempSync(join(tmpdir(), "sluice-example-"));
-    const flags = ["--app", example.app, "--data", dataDir, "--port", String(sluicePort)];
+    const flags = ["--app", options.app ?? example.app, "--data", dataDir, "--port", String(sluicePort)];
     const env = {
       MODEL_URL: modelUrl,
       SLUICE_URL: sluiceUrl,

@@ -4,7 +4,11 @@ import { complete, RefusedError } from "../analysis/model.ts";
 import { retrieve } from "../analysis/retrieve.ts";
 import { runTool } from "../analysis/tools.ts";
 
-/** The functions that the old route called, as they are. What is new is that their inputs and outputs are checked, since they go on record. */
+/**
+ * The functions that the old route called, as they are. What is new is that their inputs and outputs are checked, since they go on record.
+ * With `onExhausted: "throw"` a call that will not be tried again fails its job, as it failed the old request: by default it would
+ * wait for a person, and the caller with it.
+ */
 
 const Passage = z.object({ path: z.string(), text: z.string() });
 const ToolCall = z.object({ id: z.string(), name: z.string(), arguments: z.string() });
@@ -15,6 +19,7 @@ export const retrieval = defineCapability({
   name: "retrieval",
   input: z.object({ question: z.string() }),
   output: z.object({ passages: z.array(Passage) }),
+  onExhausted: "throw",
   run: async ({ question }) => ({ passages: await retrieve(question) }),
 });
 
@@ -38,5 +43,8 @@ export const tools = defineCapability({
   name: "tools",
   input: ToolCall,
   output: Finding,
+  // Arguments that are no JSON stay so: not tried again.
+  classify: (error) => ({ kind: error instanceof SyntaxError ? "terminal" : "retryable" }),
+  onExhausted: "throw",
   run: (call) => runTool(call),
 });

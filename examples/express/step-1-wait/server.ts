@@ -23,7 +23,8 @@ app.post("/analyze", async (request, response) => {
     case "failed":
     case "expired":
     case "cancelled":
-      console.error(`job ${job.id} has ${job.status}`);
+    case "dead-lettered":
+      console.error(`job ${job.id} is ${job.status}`);
       response.status(502).json({ error: "the analysis failed" });
       return;
     default:

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { follow } from "../../../examples/express/step-2-stream/follow.ts";
 import { seenByOldClient } from "../../../tools/examples/contract.ts";
 import { askAsBefore } from "../../../tools/examples/old-client.ts";
-import { type Example, Stand, type Step } from "../../../tools/examples/stand.ts";
+import { type Example, Stand, type StandOptions, type Step } from "../../../tools/examples/stand.ts";
 
 /** A gateway that waits for ever, but where a test is about its limit. */
 const PATIENT = { limitMs: 100_000, waitS: 20 };
@@ -25,7 +25,7 @@ async function asked(stand: Stand, times: number): Promise<void> {
 
 /** What holds for an example, whatever it is written in: each of its steps is started for real. */
 export function migrationSuite(example: Example): void {
-  const start = (step: Step, options: { answerMs: number; limitMs?: number; waitS?: number }): Promise<Stand> =>
+  const start = (step: Step, options: { answerMs: number } & Partial<StandOptions>): Promise<Stand> =>
     Stand.start(example, step, { ...PATIENT, ...options });
 
   test("an old client sees the same bytes of all three steps, whatever it sends", async () => {
@@ -37,6 +37,7 @@ export function migrationSuite(example: Example): void {
     );
     expect(before?.["a question with two calculations"]?.status).toBe(200);
     expect(before?.["a question that the model refuses"]?.status).toBe(502);
+    expect(before?.["a question whose tool fails"]?.status).toBe(502);
     for (const step of after) expect(step).toEqual(before);
   });
 
@@ -96,6 +97,13 @@ export function migrationSuite(example: Example): void {
     const afterwards = await askAsBefore(stand.url, QUESTION, before);
     expect(afterwards.body).toBe(first.body);
     expect(await stand.modelCalls()).toHaveLength(2);
+  });
+
+  test("waiting: an analysis that waits for a person has failed for who asks again", async () => {
+    await using stand = await start(1, { answerMs: 20, waitS: 1, app: "test/system/examples/held-app.ts" });
+    const { statuses, body } = await askAsBefore(stand.url, QUESTION, { ...client(), attempts: 2 });
+    expect(statuses).toEqual([503, 502]);
+    expect(JSON.parse(body)).toEqual({ error: "the analysis failed" });
   });
 
   test("streaming: the answer is a job at once, and its words come through kill -9, a gateway that cuts the stream and one that answers with an error, each once", async () => {
