@@ -22,7 +22,7 @@ async def analyze(ask: Ask, request: Request):
     match job and job["status"]:
         case "completed":
             return JSONResponse(job["result"])
-        case "failed" | "expired" | "cancelled" | "dead-lettered":
+        case "failed" | "expired" | "cancelled" | "dead-lettered" | "refused":
             return JSONResponse({"error": "the analysis failed"}, 502)
         case _:
             # The job goes on. An old client knows 503, and its repeat finds the same job.

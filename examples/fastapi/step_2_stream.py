@@ -23,7 +23,7 @@ async def analyze(ask: Ask, request: Request):
     match job and job["status"]:
         case "completed":
             return JSONResponse(job["result"])
-        case "failed" | "expired" | "cancelled" | "dead-lettered":
+        case "failed" | "expired" | "cancelled" | "dead-lettered" | "refused":
             return JSONResponse({"error": "the analysis failed"}, 502)
         case _:
             # The job goes on. An old client knows 503, and its repeat finds the same job.
@@ -35,6 +35,8 @@ async def begin(ask: Ask, request: Request):
     job = await submit(ask.question, key_of(request, ask.question), 0)
     if job is None:
         return JSONResponse({"error": "send the same request again"}, 503, {"retry-after": "1"})
+    if job["status"] == "refused":
+        return JSONResponse({"error": "the analysis failed"}, 502)
     here = f"/analyses/{job['id']}"
     return JSONResponse({"id": job["id"], "events": f"{here}/events"}, 202, {"location": here})
 

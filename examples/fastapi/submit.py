@@ -1,5 +1,6 @@
 import hashlib
 import json
+import logging
 import os
 import time
 
@@ -11,12 +12,15 @@ sluice = httpx.AsyncClient(
     base_url=os.environ.get("SLUICE_URL", "http://127.0.0.1:8787"), limits=httpx.Limits(max_connections=None)
 )
 WINDOW_S = 600
+# What Sluice answers to a request that it may take later.
+PASSING = (408, 425, 429)
 
 
 async def submit(question: str, key: str, wait_s: int) -> dict | None:
     """
     The job for a question, after at most `wait_s` seconds: the one that this key began, however often it is submitted.
     None while Sluice does not answer, or takes no more jobs: try again later, with the same key.
+    Its status is "refused" where Sluice will not take it, however often it is sent: its key, say, or its workflow is unknown.
     """
     try:
         response = await sluice.post(
@@ -27,7 +31,12 @@ async def submit(question: str, key: str, wait_s: int) -> dict | None:
         )
     except httpx.HTTPError:
         return None
-    return response.json() if response.is_success else None
+    if response.is_success:
+        return response.json()
+    if response.status_code >= 500 or response.status_code in PASSING:
+        return None
+    logging.error("Sluice answered %s: %s", response.status_code, response.text)
+    return {"status": "refused"}
 
 
 def key_of(request: Request, question: str) -> str:

@@ -24,7 +24,8 @@ app.post("/analyze", async (request, response) => {
     case "expired":
     case "cancelled":
     case "dead-lettered":
-      console.error(`job ${job.id} is ${job.status}`);
+    case "refused":
+      console.error("the analysis failed:", job.status, job.id ?? "");
       response.status(502).json({ error: "the analysis failed" });
       return;
     default:

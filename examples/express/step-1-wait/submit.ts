@@ -11,11 +11,20 @@ export interface Job {
   readonly result?: unknown;
 }
 
+/** Sluice will not take this job, however often it is sent: its key, say, or its workflow is unknown. */
+export interface Refused {
+  readonly id: undefined;
+  readonly status: "refused";
+}
+
+/** What Sluice answers to a request that it may take later. */
+const PASSING = [408, 425, 429];
+
 /**
  * The job for a question, after at most `waitS` seconds: the one that this key began, however often it is submitted.
  * Undefined while Sluice does not answer, or takes no more jobs: try again later, with the same key.
  */
-export async function submit(question: string, key: string, waitS: number): Promise<Job | undefined> {
+export async function submit(question: string, key: string, waitS: number): Promise<Job | Refused | undefined> {
   try {
     const response = await fetch(`${SLUICE_URL}/v1/jobs`, {
       method: "POST",
@@ -23,7 +32,12 @@ export async function submit(question: string, key: string, waitS: number): Prom
       body: JSON.stringify({ workflow: "analyze", input: { question } }),
       signal: AbortSignal.timeout((waitS + 5) * 1_000),
     });
-    return response.ok ? ((await response.json()) as Job) : undefined;
+    if (response.ok) return (await response.json()) as Job;
+    const { status } = response;
+    const answer = await response.text();
+    if (status >= 500 || PASSING.includes(status)) return undefined;
+    console.error(`Sluice answered ${status}: ${answer}`);
+    return { id: undefined, status: "refused" };
   } catch {
     return undefined;
   }

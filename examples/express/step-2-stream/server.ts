@@ -25,7 +25,8 @@ app.post("/analyze", async (request, response) => {
     case "expired":
     case "cancelled":
     case "dead-lettered":
-      console.error(`job ${job.id} is ${job.status}`);
+    case "refused":
+      console.error("the analysis failed:", job.status, job.id ?? "");
       response.status(502).json({ error: "the analysis failed" });
       return;
     default:
@@ -43,6 +44,10 @@ app.post("/analyses", async (request, response) => {
   const job = await submit(question, keyOf(request, question), 0);
   if (job === undefined) {
     response.status(503).set("retry-after", "1").json({ error: "send the same request again" });
+    return;
+  }
+  if (job.status === "refused") {
+    response.status(502).json({ error: "the analysis failed" });
     return;
   }
   response

@@ -106,6 +106,22 @@ export function migrationSuite(example: Example): void {
     expect(JSON.parse(body)).toEqual({ error: "the analysis failed" });
   });
 
+  test("a job that Sluice refuses is a 502 in both routes: its repeat would be refused, too", async () => {
+    await using stand = await start(2, { answerMs: 20, app: "test/system/examples/other-app.ts" });
+    for (const path of ["/analyze", "/analyses"]) {
+      const response = await fetch(stand.url + path, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ question: QUESTION }),
+      });
+      expect({ path, status: response.status, body: await response.json() }).toEqual({
+        path,
+        status: 502,
+        body: { error: "the analysis failed" },
+      });
+    }
+  });
+
   test("streaming: the answer is a job at once, and its words come through kill -9, a gateway that cuts the stream and one that answers with an error, each once", async () => {
     await using stand = await start(2, { answerMs: 3_000, limitMs: 3_000 });
     const response = await fetch(`${stand.url}/analyses`, {
