@@ -31,8 +31,10 @@ export async function askAndFollow(url: string, question: string, key: string, p
     const firstByteMs = sinceStart();
     const { events } = (await response.json()) as { events: string };
     let firstWordsMs: number | undefined;
-    await follow(url + events, () => {
-      firstWordsMs ??= sinceStart();
+    await follow(url + events, {
+      onText: () => {
+        firstWordsMs ??= sinceStart();
+      },
     });
     return { statuses, firstByteMs, firstWordsMs, ms: sinceStart() };
   }

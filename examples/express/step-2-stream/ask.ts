@@ -10,5 +10,8 @@ const response = await fetch(`${BASE}/analyses`, {
 });
 if (response.status !== 202) throw new Error(`the service answered ${response.status}: ${await response.text()}`);
 const { events } = (await response.json()) as { events: string };
-const result = await follow(BASE + events, (text) => process.stdout.write(text));
+const result = await follow(BASE + events, {
+  onText: (text) => process.stdout.write(text),
+  onAnew: () => process.stdout.write("\n[once more]\n"),
+});
 console.log(`\n${JSON.stringify(result, null, 2)}`);

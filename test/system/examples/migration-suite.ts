@@ -16,6 +16,7 @@ const ANSWER = {
   sources: ["returns.md", "deliveries.md"],
   findings: [{ id: "call-0", text: "3 * 12 = 36." }],
 };
+const DRAFT = "I look that up in the sources, and calculate what is asked for.";
 const client = () => ({ attempts: 100, pauseMs: 50, idempotencyKey: randomUUID() });
 
 /** Until the model has been asked so often. */
@@ -132,9 +133,14 @@ export function migrationSuite(example: Example): void {
     expect(response.status).toBe(202);
     const { id, events } = (await response.json()) as { id: string; events: string };
     expect(response.headers.get("location")).toBe(`/analyses/${id}`);
-    let words = "";
-    const following = follow(stand.url + events, (text) => {
-      words += text;
+    const words = new Map<string, string>();
+    const begunAnew: string[] = [];
+    const following = follow(stand.url + events, {
+      onText: (text, stepId) => void words.set(stepId, (words.get(stepId) ?? "") + text),
+      onAnew: (stepId) => {
+        begunAnew.push(stepId);
+        words.delete(stepId);
+      },
     });
     await asked(stand, 2);
     await stand.service.kill();
@@ -143,15 +149,20 @@ export function migrationSuite(example: Example): void {
       await new Promise((resolve) => setTimeout(resolve, 20));
     await stand.killAndRestart();
     expect(await following).toEqual(ANSWER);
-    const draft = "I look that up in the sources, and calculate what is asked for.";
-    expect(words.slice(0, draft.length)).toBe(draft);
-    // What the killed call had said, then the whole of its repeat.
-    expect(words.endsWith(ANSWER.answer)).toBe(true);
-    expect(ANSWER.answer.startsWith(words.slice(draft.length, -ANSWER.answer.length))).toBe(true);
+    // What the killed call had said is void: its repeat says all of it.
+    expect(Object.fromEntries(words)).toEqual({ draft: DRAFT, answer: ANSWER.answer });
+    expect(begunAnew).toEqual(["answer"]);
     expect(await (await fetch(`${stand.url}/analyses/${id}`)).json()).toMatchObject({
       status: "completed",
       result: ANSWER,
     });
+  });
+
+  test("streaming: a reader of what is no job is told so, and does not ask again", async () => {
+    await using stand = await start(2, { answerMs: 20 });
+    const url = `${stand.url}/analyses/job_${"a".repeat(26)}/events`;
+    await expect(follow(url)).rejects.toThrow("404");
+    expect((await stand.gatewayCounts()).answers).toEqual({ 404: 1 });
   });
 
   test("streaming: what is no job is a 404, and no way into the rest of Sluice's API", async () => {
