@@ -105,6 +105,8 @@ export class SluiceSocketApi extends Construct {
     });
     data.grantReadJobs(this.delivery);
     data.grantSubscriptions(this.delivery);
+    // What does not fit into a job's turn is a message of its own.
+    this.grantTell(this.delivery);
     this.#grantConnections(this.delivery, "POST");
     this.#feed();
     this.#addAlarms();

@@ -32,6 +32,7 @@ const MAX_DERIVED_AT_ONCE = 8;
  * 3. Who takes frames slowly holds up nobody but itself: its loop waits, and the log keeps what it has not got.
  * 4. What is sent to many is read and written as JSON once.
  * 5. What waits for one connection is bounded, however many jobs it follows: what is derived waits for its turn without a page.
+ * 6. Whose time is up leaves off between two frames, its cursor at the last that was handed over; each time it gets one further at least.
  */
 export class Delivery {
   readonly #deps: DeliveryDeps;
@@ -43,8 +44,13 @@ export class Delivery {
     this.#deps = deps;
   }
 
-  /** Resolves when everybody has what the log had when it was called, or is gone. Rejects as the log and the stores do. */
-  async deliver(jobId: JobId): Promise<void> {
+  /**
+   * Resolves when everybody has what the log had when it was called, or is gone; with false where that did not fit into its
+   * time, and somebody has to deliver the rest. Rejects as the log and the stores do.
+   *
+   * @param isTimeUp asked between frames, and before each further page. @default it has all the time it needs
+   */
+  async deliver(jobId: JobId, isTimeUp: () => boolean = () => false): Promise<boolean> {
     const subscriptions = await this.#deps.subscribers.ofJob(jobId);
     const idle = subscriptions.filter((subscription) => this.#take(subscription));
     const soon = idle.filter(({ isDerived, connectionId }) => !isDerived || this.#turns.take(connectionId));
@@ -54,11 +60,14 @@ export class Delivery {
     const fed = await Promise.allSettled(
       idle.map((subscription) =>
         page !== undefined && now.has(subscription)
-          ? this.#feed(subscription, jobId, page)
-          : this.#turns.wait(subscription.connectionId).then(() => this.#feed(subscription, jobId)),
+          ? this.#feed(subscription, jobId, page, isTimeUp)
+          : this.#turns
+              .wait(subscription.connectionId)
+              .then(() => this.#feed(subscription, jobId, undefined, isTimeUp)),
       ),
     );
     for (const outcome of fed) if (outcome.status === "rejected") throw outcome.reason;
+    return fed.every((outcome) => outcome.status === "fulfilled" && outcome.value);
   }
 
   /** False where it is fed already: that loop will look once more. */
@@ -72,28 +81,44 @@ export class Delivery {
     return true;
   }
 
-  /** @param first missing where it has waited for its turn */
-  async #feed(subscription: Subscription, jobId: JobId, first?: Promise<Page>): Promise<void> {
+  /**
+   * False where its time was up before it had everything.
+   *
+   * @param first undefined where it has waited for its turn
+   */
+  async #feed(
+    subscription: Subscription,
+    jobId: JobId,
+    first: Promise<Page> | undefined,
+    isTimeUp: () => boolean,
+  ): Promise<boolean> {
     const key = keyOf(subscription);
     const { subscribers } = this.#deps;
     let { afterSeq } = subscription;
     try {
-      // Who has waited may have left meanwhile.
-      if (first === undefined && !(await subscribers.advance(subscription, afterSeq))) return;
+      if (first === undefined) {
+        if (isTimeUp()) return false;
+        // Who has waited may have left meanwhile.
+        if (!(await subscribers.advance(subscription, afterSeq))) return true;
+      }
       let page = await (first ?? this.#read(subscription.tenant, jobId, afterSeq));
       for (;;) {
+        const from = afterSeq;
         for (const event of page.events) {
           if (event.seq <= afterSeq) continue;
-          if (!(await this.#post(subscription, frameOf(subscription.id, event)))) return;
+          if (afterSeq > from && isTimeUp()) break;
+          if (!(await this.#post(subscription, frameOf(subscription.id, event)))) return true;
+          afterSeq = event.seq;
         }
-        if (page.next > afterSeq && !(await subscribers.advance(subscription, page.next))) return;
-        afterSeq = Math.max(afterSeq, page.next);
+        if (afterSeq > from && !(await subscribers.advance(subscription, afterSeq))) return true;
+        if (afterSeq < page.next) return false;
         if (page.ended) {
           const complete: ServerMessage = { type: "complete", id: subscription.id, jobId, seq: afterSeq };
           if (await this.#post(subscription, JSON.stringify(complete))) await subscribers.end(subscription);
-          return;
+          return true;
         }
-        if (!page.cut && !this.#again.delete(key)) return;
+        if (!page.cut && !this.#again.delete(key)) return true;
+        if (isTimeUp()) return false;
         page = await this.#read(subscription.tenant, jobId, afterSeq);
       }
     } finally {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { parseEnvironment } from "../../src/engines/aws/environment.ts";
 import { awsPush } from "../aws-push.ts";
 import { createHandler } from "./create-handler.ts";
@@ -7,4 +8,5 @@ const { queue, ...push } = awsPush(parseEnvironment("delivery", process.env), "d
 export const handler = createHandler({
   ...push,
   retryLater: (receipt, delayMs) => queue.retryLater(receipt, delayMs),
+  goOn: (jobId) => queue.tell({ jobId }, randomUUID()),
 });

@@ -171,6 +171,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     ...READ,
     READ_SUBSCRIPTIONS,
     ...SUBSCRIPTIONS,
+    TELL,
     SEND,
     ...["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"].map(
       (action) => `sqs:${action} <Sluice/Sockets/Queue>.Arn`,

@@ -64,10 +64,11 @@ export class LocalWebSocketApi {
       queueUrl: aws.watchedQueueUrl,
       newContainer: () => {
         const retryLater = (receipt: string, delayMs: number) => queue.retryLater(receipt, delayMs);
-        const delivery = createDelivery({ ...container(), retryLater });
-        return (event) =>
+        const goOn = (jobId: JobId) => queue.tell({ jobId }, randomUUID());
+        const delivery = createDelivery({ ...container(), retryLater, goOn });
+        return (event, context) =>
           around({ function: "Sluice/Sockets/Delivery", records: event.Records.length, cold: false }, () =>
-            delivery(event),
+            delivery(event, context),
           );
       },
       batchSize: 10,

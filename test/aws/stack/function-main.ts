@@ -3,9 +3,15 @@ import { pathToFileURL } from "node:url";
 
 /**
  * A process in which one function's handler runs, whole, as Lambda has it: started by its environment. Events come as
- * messages, answers go back as messages. `SLUICE_TEST_APP` is the app, `SLUICE_TEST_AHEAD_MS` how far its clock is ahead.
+ * messages, answers go back as messages. `SLUICE_TEST_APP` is the app, `SLUICE_TEST_AHEAD_MS` how far its clock is ahead,
+ * `SLUICE_TEST_TIMEOUT_MS` how long an invocation may take.
  */
-const { SLUICE_TEST_APP = "", SLUICE_TEST_HANDLER = "", SLUICE_TEST_AHEAD_MS = "0" } = process.env;
+const {
+  SLUICE_TEST_APP = "",
+  SLUICE_TEST_HANDLER = "",
+  SLUICE_TEST_AHEAD_MS = "0",
+  SLUICE_TEST_TIMEOUT_MS = "30000",
+} = process.env;
 
 export interface Invocation {
   readonly id: number;
@@ -22,10 +28,18 @@ const now = Date.now;
 Date.now = () => now() + Number(SLUICE_TEST_AHEAD_MS);
 
 const { handler } = await import(SLUICE_TEST_HANDLER);
-const context = { functionName: "local", awsRequestId: "local", getRemainingTimeInMillis: () => 30_000 };
+
+function newContext() {
+  const endsAtMs = performance.now() + Number(SLUICE_TEST_TIMEOUT_MS);
+  return {
+    functionName: "local",
+    awsRequestId: "local",
+    getRemainingTimeInMillis: () => Math.max(0, Math.floor(endsAtMs - performance.now())),
+  };
+}
 
 process.on("message", ({ id, event }: Invocation) => {
-  Promise.resolve(handler(event, context)).then(
+  Promise.resolve(handler(event, newContext())).then(
     (answer: unknown) => process.send?.({ id, answer: answer ?? null } satisfies Reply),
     (error: unknown) => process.send?.({ id, error: String(error) } satisfies Reply),
   );

@@ -120,13 +120,16 @@ export class LocalStack {
     return this.#feed(path, this.aws.queueUrlPrefix + sqsSuffix(queue));
   }
 
-  /** Starts the function that sends to those who watch by WebSocket, and brings it what it is told. */
+  /**
+   * Starts the function that sends to those who watch by WebSocket, and brings it what it is told. It has so little time that it
+   * leaves off after each event.
+   */
   startDelivery(): Promise<void> {
-    return this.#feed("Sluice/Sockets/Delivery", this.aws.watchedQueueUrl);
+    return this.#feed("Sluice/Sockets/Delivery", this.aws.watchedQueueUrl, { SLUICE_TEST_TIMEOUT_MS: "1000" });
   }
 
-  async #feed(path: string, queueUrl: string): Promise<void> {
-    const worker = await this.start(path);
+  async #feed(path: string, queueUrl: string, environment: Record<string, string> = {}): Promise<void> {
+    const worker = await this.start(path, { environment });
     const poller = new LambdaPoller({
       client: this.aws.clients.sqs,
       queueUrl,

@@ -100,7 +100,7 @@ interface Scene {
   crash(): void;
   settled(): Promise<void>;
   /** Is waited for by {@link settled}. */
-  meanwhile(work: Promise<void>): void;
+  meanwhile(work: Promise<unknown>): void;
   append(firstSeq: number, events: readonly object[]): Promise<void>;
 }
 
@@ -108,9 +108,9 @@ function begin(random: Random): Scene {
   const subscribers = new MemorySubscribers();
   const wires = new Wires();
   const [tenant, jobId] = [newTenant(), newJobId()];
-  const under = new Set<Promise<void>>();
-  const meanwhile = (work: Promise<void>): void => {
-    const tracked = work.finally(() => under.delete(tracked));
+  const under = new Set<Promise<unknown>>();
+  const meanwhile = (work: Promise<unknown>): void => {
+    const tracked: Promise<unknown> = work.finally(() => under.delete(tracked));
     under.add(tracked);
   };
   const start = () => {
