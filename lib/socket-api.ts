@@ -108,6 +108,8 @@ export class SluiceSocketApi extends Construct {
     // What does not fit into a job's turn is a message of its own.
     this.grantTell(this.delivery);
     this.#grantConnections(this.delivery, "POST");
+    // Who does not take their frames is closed.
+    this.#grantConnections(this.delivery, "DELETE");
     this.#feed();
     this.#addAlarms();
     this.widgets = this.#row();

@@ -4,6 +4,7 @@ import type { ServerMessage } from "../../src/contract/socket.ts";
 import type { JobStores } from "../../src/core/read-job.ts";
 import type { Sockets, Subscribers, Subscription } from "../../src/core/subscribers.ts";
 import { readEvents } from "../events/events.ts";
+import { handOver } from "../hand-over.ts";
 import { type FramedEvent, framed, frameOf } from "./event-frame.ts";
 import { Turns } from "./turns.ts";
 
@@ -29,7 +30,8 @@ const MAX_DERIVED_AT_ONCE = 8;
  *
  * 1. Each subscription is fed by one loop at a time in this process; what is committed meanwhile it looks for at its end.
  * 2. A cursor moves on after its events were handed over: a crash in between sends them again, never too few.
- * 3. Who takes frames slowly holds up nobody but itself: its loop waits, and the log keeps what it has not got.
+ * 3. Who takes frames slowly holds up nobody but itself: its loop waits, and the log keeps what it has not got. Who does not take
+ *    one is closed and forgotten, which fails nothing.
  * 4. What is sent to many is read and written as JSON once.
  * 5. What waits for one connection is bounded, however many jobs it follows: what is derived waits for its turn without a page.
  * 6. Whose time is up leaves off between two frames, its cursor at the last that was handed over; each time it gets one further at least.
@@ -94,6 +96,7 @@ export class Delivery {
   ): Promise<boolean> {
     const key = keyOf(subscription);
     const { subscribers } = this.#deps;
+    const { connectionId } = subscription;
     let { afterSeq } = subscription;
     try {
       if (first === undefined) {
@@ -107,14 +110,14 @@ export class Delivery {
         for (const event of page.events) {
           if (event.seq <= afterSeq) continue;
           if (afterSeq > from && isTimeUp()) break;
-          if (!(await this.#post(subscription, frameOf(subscription.id, event)))) return true;
+          if (!(await handOver(connectionId, frameOf(subscription.id, event), this.#deps))) return true;
           afterSeq = event.seq;
         }
         if (afterSeq > from && !(await subscribers.advance(subscription, afterSeq))) return true;
         if (afterSeq < page.next) return false;
         if (page.ended) {
           const complete: ServerMessage = { type: "complete", id: subscription.id, jobId, seq: afterSeq };
-          if (await this.#post(subscription, JSON.stringify(complete))) await subscribers.end(subscription);
+          if (await handOver(connectionId, JSON.stringify(complete), this.#deps)) await subscribers.end(subscription);
           return true;
         }
         if (!page.cut && !this.#again.delete(key)) return true;
@@ -126,14 +129,6 @@ export class Delivery {
       this.#again.delete(key);
       if (subscription.isDerived) this.#turns.give(subscription.connectionId);
     }
-  }
-
-  /** False where nobody takes it any more. */
-  async #post({ connectionId }: Subscription, frame: string): Promise<boolean> {
-    const { sockets, subscribers } = this.#deps;
-    if ((await sockets.post(connectionId, frame)) === "sent") return true;
-    await subscribers.disconnect(connectionId);
-    return false;
   }
 
   async #read(tenant: TenantId, jobId: JobId, after: number): Promise<Page> {

@@ -13,6 +13,7 @@ import type { Clock, LogReader } from "../../src/core/ports.ts";
 import type { Logger } from "../../src/core/runtime.ts";
 import type { Connection, Sockets, Subscribers } from "../../src/core/subscribers.ts";
 import { errorKeys } from "../error-keys.ts";
+import { handOver } from "../hand-over.ts";
 import { noSuchJob } from "../jobs/jobs.ts";
 import { problemOf } from "../problem-responses.ts";
 
@@ -148,6 +149,6 @@ const errorOf = ({ problem }: ProblemError, id: string | undefined): ServerMessa
   problem,
 });
 
-async function say({ id }: Connection, message: ServerMessage, { sockets, subscribers }: SocketDeps): Promise<void> {
-  if ((await sockets.post(id, JSON.stringify(message))) === "gone") await subscribers.disconnect(id);
+async function say({ id }: Connection, message: ServerMessage, deps: SocketDeps): Promise<void> {
+  await handOver(id, JSON.stringify(message), deps);
 }

@@ -55,8 +55,11 @@ export interface Subscribers {
 
 /** The connections themselves. */
 export interface Sockets {
-  /** Hands a frame over, in order with those before; waits while a client takes them too slowly. */
-  post(connectionId: string, frame: string): Promise<"sent" | "gone">;
+  /**
+   * Hands a frame over, in order with those before; waits while a client takes them too slowly, for a time. `refused`: this
+   * connection does not take it. Throws where none would, since what carries them all fails.
+   */
+  post(connectionId: string, frame: string): Promise<"sent" | "gone" | "refused">;
   /** Where the technology does not let us say why, the client sees its own code. */
   close(connectionId: string, code: number, reason: string): Promise<void>;
 }

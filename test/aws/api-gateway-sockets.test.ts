@@ -48,12 +48,28 @@ test("what is refused for a moment is sent again", async () => {
   expect(connections.requests).toBe(3);
 });
 
-test("what is refused four times may go later; what may never go is another error", async () => {
+test("what a connection's limits refuse four times is refused; the service's own failure may pass, and others never", async () => {
   connections.refuseNext(...Array.from({ length: 4 }, () => ({ status: 429, error: "LimitExceededException" })));
-  await expect(sockets().post(ID, "{}")).rejects.toBeInstanceOf(UnavailableError);
+  const patient = new ApiGatewaySockets(socketsClient(endpoint), { takenWithinMs: 60_000 });
+  expect(await patient.post(ID, "{}")).toBe("refused");
   expect(connections.requests).toBe(4);
+  connections.refuseNext(...Array.from({ length: 4 }, () => ({ status: 500, error: "InternalFailure" })));
+  await expect(sockets().post(ID, "{}")).rejects.toBeInstanceOf(UnavailableError);
   connections.refuseNext({ status: 413, error: "PayloadTooLargeException" });
   await expect(sockets().post(ID, "{}")).rejects.not.toBeInstanceOf(UnavailableError);
+});
+
+test("what a connection does not take in its time is refused, and others are sent theirs", async () => {
+  const release = connections.hold(ID);
+  const impatient = new ApiGatewaySockets(socketsClient(endpoint), { takenWithinMs: 200 });
+  expect(await impatient.post(ID, "{}")).toBe("refused");
+  expect(await impatient.post("other", '{"n":1}')).toBe("sent");
+  release();
+});
+
+test("a service that is not there fails", async () => {
+  const nowhere = new ApiGatewaySockets(socketsClient("http://127.0.0.1:1"));
+  await expect(nowhere.post(ID, "{}")).rejects.toBeInstanceOf(UnavailableError);
 });
 
 test("what is worth sending now or not at all is sent once", async () => {

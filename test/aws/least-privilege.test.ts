@@ -190,7 +190,7 @@ async function useApi(): Promise<string> {
   return find;
 }
 
-/** A frame that is refused for a while, one that is none, and connections that end. */
+/** A frame that fails for a while, one that its connection refuses, one that is none, and connections that end. */
 async function useSocket(channels: LiveChannels, watcher: Watcher, jobId: string): Promise<void> {
   await watcher.told((frame) => frame.type === "complete" && frame.jobId === jobId);
   const again = await channels.connect("again=");
@@ -198,11 +198,14 @@ async function useSocket(channels: LiveChannels, watcher: Watcher, jobId: string
   await again.say({ type: "unsubscribe", id: "all" });
   await again.say({ type: "subscribe", id: "one", jobId });
   // As often as a call is tried: its message has to come again.
-  stack.connections.refuseNext(...Array.from({ length: 4 }, () => ({ status: 429, error: "LimitExceededException" })));
+  stack.connections.refuseNext(...Array.from({ length: 4 }, () => ({ status: 500, error: "InternalFailure" })));
   const submit = await stack.start("Sluice/Api/Submit");
   const request = json({ workflow: "ways", input: { way: "chain", steps: 0 } });
   const { id } = (await call(submit, "/v1/jobs", request)) as JobView;
   await watcher.told((frame) => frame.event?.jobId === id);
+  stack.connections.refuseNext(...Array.from({ length: 4 }, () => ({ status: 429, error: "LimitExceededException" })));
+  await call(submit, "/v1/jobs", request);
+  await watcher.closed();
   await again.say("bytes", true);
   for (const each of [watcher, again]) await each.disconnect();
 }

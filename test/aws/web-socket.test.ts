@@ -158,14 +158,30 @@ test("what the management API does not take comes again, in order and whole", as
   const jobId = await submit();
   await client.send({ type: "subscribe", id: "a", jobId });
   // More often than the SDK tries by itself: the queue has the rest.
-  webSocket.connections.refuseNext(
-    ...Array.from({ length: 4 }, () => ({ status: 429, error: "LimitExceededException" })),
-  );
+  webSocket.connections.refuseNext(...Array.from({ length: 4 }, () => ({ status: 503, error: "ServiceUnavailable" })));
   deployment.startWorkers();
   await completed(client, "a");
   const seqs = seqsOf(client, "a");
   expect([...new Set(seqs)]).toEqual(await all(jobId));
   expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
+}, 60_000);
+
+test("a client that does not take its frames is closed and comes back; the others' events do not wait for a further try", async () => {
+  const { webSocket } = deployment;
+  const [slow, here] = [await webSocket.connect("acme"), await webSocket.connect("acme")];
+  const jobId = await submit();
+  for (const client of [slow, here]) await client.send({ type: "subscribe", id: "a", jobId });
+  const release = webSocket.connections.hold(slow.connectionId);
+  calls.length = 0;
+  deployment.startWorkers();
+  await completed(here, "a");
+  await expect.poll(() => webSocket.connections.isGone(slow.connectionId), { timeout: 20_000 }).toBe(true);
+  release();
+  expect(calls.filter(({ command }) => command === "ChangeMessageVisibilityCommand")).toEqual([]);
+  const again = await webSocket.connect("acme");
+  await again.send({ type: "subscribe", id: "a", jobId });
+  await completed(again, "a");
+  expect(seqsOf(again, "a")).toEqual(await all(jobId));
 }, 60_000);
 
 test("a ticket's connection watches its job and no other", async () => {

@@ -173,6 +173,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     ...SUBSCRIPTIONS,
     TELL,
     SEND,
+    connections("DELETE"),
     ...["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"].map(
       (action) => `sqs:${action} <Sluice/Sockets/Queue>.Arn`,
     ),

@@ -77,7 +77,7 @@ export class Connections extends LocalServer {
       response.writeHead(status, error === undefined ? {} : { "x-amzn-errortype": error });
       response.end(error === undefined ? "" : JSON.stringify({ message: error }));
     };
-    await this.#held.get(connectionId);
+    if (request.method === "POST") await this.#held.get(connectionId);
     const refusal = this.#refusals.shift();
     if (connectionId === "") return answer(404, "NotFoundException");
     if (refusal) return answer(refusal.status, refusal.error);

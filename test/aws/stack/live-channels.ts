@@ -17,6 +17,8 @@ export interface Watcher {
   /** Resolves when a frame has come that is as wanted. */
   told(wanted: (frame: Frame) => boolean): Promise<void>;
   say(message: object | string, isBase64Encoded?: boolean): Promise<void>;
+  /** Resolves when the server has closed it. */
+  closed(): Promise<void>;
   disconnect(): Promise<void>;
 }
 
@@ -47,6 +49,10 @@ export class LiveChannels {
       told: async (wanted) => {
         const frames = () => this.#stack.connections.framesOf(connectionId) as readonly Frame[];
         while (!frames().some(wanted)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      },
+      closed: async () => {
+        const { connections } = this.#stack;
+        while (!connections.isGone(connectionId)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       },
       say: async (message, isBase64Encoded = false) => {
         const body = typeof message === "string" ? message : JSON.stringify(message);

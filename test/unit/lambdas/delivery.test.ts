@@ -25,6 +25,8 @@ async function begin({ events = 3, ended = true } = {}) {
   const subscribers = new MemorySubscribers();
   const frames = new Map<string, ServerMessage[]>();
   const gone = new Set<string>();
+  const refusing = new Set<string>();
+  const closed: [connectionId: string, code: number][] = [];
   let reads = 0;
   /** Before a frame is handed over. */
   const hooks: { before: (connectionId: string, message: ServerMessage) => Promise<void> } = { async before() {} };
@@ -33,11 +35,15 @@ async function begin({ events = 3, ended = true } = {}) {
       const message = JSON.parse(frame) as ServerMessage;
       await hooks.before(connectionId, message);
       if (gone.has(connectionId)) return "gone";
+      if (refusing.has(connectionId)) return "refused";
       const all = frames.get(connectionId) ?? [];
       frames.set(connectionId, [...all, message]);
       return "sent";
     },
-    async close() {},
+    async close(connectionId, code) {
+      closed.push([connectionId, code]);
+      if (connectionId.endsWith("cannot be closed")) throw new Error("away");
+    },
   };
   const log: LogReader = {
     read(...range) {
@@ -64,6 +70,8 @@ async function begin({ events = 3, ended = true } = {}) {
     subscribers,
     hooks,
     gone,
+    refusing,
+    closed,
     append,
     subscription,
     delivery: new Delivery({ log, blobs: engine.blobs, subscribers, sockets }),
@@ -126,6 +134,20 @@ test("a connection that is gone is forgotten, with all that it watched", async (
   expect(await subscribers.connection("gone")).toBeUndefined();
   expect((await subscribers.ofJob(jobId)).map(({ connectionId }) => connectionId)).toEqual(["here"]);
   expect(got("here")).toEqual([1, 2, 3]);
+});
+
+test("a connection that refuses a frame is closed and forgotten, and fails nothing for the others", async () => {
+  const { delivery, subscribe, subscribers, jobId, refusing, closed, got } = await begin();
+  for (const id of ["slow", "slow and cannot be closed", "fast"]) await subscribe(id);
+  for (const id of ["slow", "slow and cannot be closed"]) refusing.add(id);
+  expect(await delivery.deliver(jobId)).toBe(true);
+  expect(got("fast")).toEqual([1, 2, 3, "complete"]);
+  expect(closed).toEqual([
+    ["slow", 4408],
+    ["slow and cannot be closed", 4408],
+  ]);
+  for (const [id] of closed) expect(await subscribers.connection(id)).toBeUndefined();
+  expect(await subscribers.ofJob(jobId)).toEqual([]);
 });
 
 test("what takes the place of a subscription that is just complete is fed to its own end", async () => {
