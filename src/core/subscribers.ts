@@ -38,7 +38,9 @@ export interface Subscribers {
   blame(id: string): Promise<number>;
   /**
    * Adds a subscription, in the place of one of the same connection, id and job; one with the same token stays, with its
-   * cursor. `full`: nothing was done, since the connection has `most` that are not derived; `gone`: since it is not there.
+   * cursor. A derived one takes no place that is taken. `full`: nothing was done, since the connection has `most` that are not
+   * derived; `gone`: nothing stands, since the connection is not there, or the subscription was taken back meanwhile, or that
+   * from which it follows: the one of its id and token to all jobs.
    */
   subscribe(subscription: Subscription, most: number): Promise<"added" | "full" | "gone">;
   /** Forgets what stands under a connection's id, with all that is derived from it. */

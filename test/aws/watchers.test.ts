@@ -69,6 +69,15 @@ async function watch(to: JobId | undefined): Promise<void> {
   await subscribers.subscribe({ ...place, tenant, jobId: to, expiresMs }, 1);
 }
 
+/** A client each of whose calls is sent by what is given. */
+function dynamoDbClientOf(around: (send: () => Promise<unknown>) => () => Promise<unknown>): DynamoDBClient {
+  const { dynamoDb } = aws.clients;
+  return new Proxy(dynamoDb, {
+    get: (target, name) =>
+      name === "send" ? (command: never) => around(() => target.send(command))() : Reflect.get(target, name),
+  });
+}
+
 /** What delivery is told of this job, in order: one message after the other, as there is one group. */
 async function told(): Promise<WatchedJob[]> {
   const all: WatchedJob[] = [];
@@ -119,6 +128,28 @@ test("a job's first commit is for who watches all of its tenant, in one read; la
   await made.settled();
   expect(calls).toEqual(["QueryCommand", "SendMessageCommand", "QueryCommand"]);
   expect(await told()).toEqual([{ jobId, newOf: tenant }]);
+});
+
+test("a new job is not followed for who stops to watch all jobs just then, at whatever moment", async () => {
+  // What follows a job is written in two steps, and looked at in a third.
+  for (let step = 1; step <= 3; step++) {
+    jobId = newJobId();
+    const connection = { id: randomUUID(), tenant, expiresMs: Date.now() + 60_000 };
+    await subscribers.connect(connection);
+    const { id: connectionId, expiresMs } = connection;
+    const all = { connectionId, id: "a", token: randomUUID(), isDerived: false, afterSeq: 0, tenant, expiresMs };
+    await subscribers.subscribe({ ...all, jobId: undefined }, 1);
+    let left = step;
+    const racing = dynamoDbClientOf((send) => async () => {
+      left -= 1;
+      if (left === 0) await subscribers.unsubscribe(connectionId, "a");
+      return send();
+    });
+    const others = new DynamoDbSubscribers({ client: racing, tableName: aws.table, clock: systemClock });
+    expect(await others.subscribe({ ...all, jobId, isDerived: true }, 1)).toBe("gone");
+    expect(left).toBeLessThanOrEqual(0);
+    expect(await subscribers.ofJob(jobId)).toEqual([]);
+  }
 });
 
 test("what is committed while a read is under way is read for anew, all of it once", async () => {

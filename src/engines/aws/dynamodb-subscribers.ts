@@ -9,11 +9,14 @@ import {
   connectionPlace,
   type Entry,
   entriesOf,
+  entryOf,
   entryValue,
   expiry,
+  type Followed,
   followed,
   followPlace,
   jobPartition,
+  type Place,
   placeOf,
   type SubscriptionKey,
   subscriptionItem,
@@ -26,8 +29,9 @@ import {
  * Connections and subscriptions as items of the one table, in partitions of their own: what may write them may write no log.
  * Of a job that nobody watches there is none, and one read says so. How they look: {@link connectionItem}.
  *
- * 1. A subscription is entered with its connection first and with its job then, and its connection must still be there after that:
- *    whatever a crash leaves, a connection knows what it has left behind, and nothing comes to a job after its connection's end.
+ * 1. A subscription is entered with its connection first and with its job then, and its connection must still list it after that (or
+ *    that from which it follows), else it is taken back: whatever a crash leaves, a connection knows what it has left behind, and
+ *    nothing comes to a job after its connection's end.
  * 2. Everything is changed for the token that it was made with: what has taken its place is not touched.
  */
 export class DynamoDbSubscribers implements Subscribers {
@@ -54,7 +58,7 @@ export class DynamoDbSubscribers implements Subscribers {
       ...entriesOf(old).map(([id, entry]) => this.#remove({ connectionId, id }, entry, tenantOf(old ?? {}))),
       ...all
         .flatMap((item) => followed(item) ?? [])
-        .map(({ id, jobId }) => this.#unfollow({ connectionId, id }, jobId, tenantOf(old ?? {}))),
+        .map(({ id, ...entry }) => this.#unfollow({ connectionId, id }, entry, tenantOf(old ?? {}))),
     ]);
   }
 
@@ -73,15 +77,20 @@ export class DynamoDbSubscribers implements Subscribers {
 
   async subscribe(subscription: Subscription, most: number): Promise<"added" | "full" | "gone"> {
     const { connectionId, id, jobId, tenant, token, isDerived } = subscription;
-    const entered = isDerived ? await this.#derive(subscription) : await this.#enter(subscription, most);
-    if (entered === undefined) return (await this.#connection(connectionId)) === undefined ? "gone" : "full";
-    for (const old of entered) await this.#remove({ connectionId, id }, old, tenant);
     const place = placeOf(subscription, jobId, tenant);
-    await this.#items.put(place, subscriptionItem(subscription), {
-      ConditionExpression: "attribute_not_exists(k) OR k <> :token",
-      ExpressionAttributeValues: { ":token": { S: token } },
-    });
-    if ((await this.#connection(connectionId)) !== undefined) return "added";
+    if (isDerived) await this.#derive(subscription, place);
+    else {
+      const entered = await this.#enter(subscription, most);
+      if (entered === undefined) return (await this.#connection(connectionId)) === undefined ? "gone" : "full";
+      for (const old of entered) await this.#remove({ connectionId, id }, old, tenant);
+      await this.#items.put(place, subscriptionItem(subscription), {
+        ConditionExpression: "attribute_not_exists(k) OR k <> :token",
+        ExpressionAttributeValues: { ":token": { S: token } },
+      });
+    }
+    const entry = entryOf(await this.#connection(connectionId), id);
+    // One in its place that is to the same job has the same place there: whichever was put last, it is that one's now.
+    if (entry && (isDerived ? entry.token === token : entry.jobId === jobId)) return "added";
     await this.end(subscription);
     return "gone";
   }
@@ -101,17 +110,18 @@ export class DynamoDbSubscribers implements Subscribers {
     return old && entriesOf(old).flatMap(([, entry]) => (entry.token === token ? [] : [entry]));
   }
 
-  async #derive(subscription: Subscription): Promise<[]> {
-    const { jobId, expiresMs } = subscription;
+  async #derive(subscription: Subscription, place: Place): Promise<void> {
+    const { jobId, token, expiresMs } = subscription;
     if (jobId === undefined) throw new TypeError("what is derived is to one job");
-    await this.#items.put(followPlace(subscription, jobId), expiry(expiresMs));
-    return [];
+    const free = { ConditionExpression: "attribute_not_exists(k)" };
+    await this.#items.put(followPlace(subscription, jobId), { ...expiry(expiresMs), k: { S: token } }, free);
+    await this.#items.put(place, subscriptionItem(subscription), free);
   }
 
   async unsubscribe(connectionId: string, id: string): Promise<void> {
     const key = { connectionId, id };
     const connection = await this.#connection(connectionId);
-    const [, entry] = entriesOf(connection).find(([name]) => name === id) ?? [];
+    const entry = entryOf(connection, id);
     if (connection === undefined || entry === undefined) return;
     await this.#strike(key, entry.token);
     await this.#remove(key, entry, tenantOf(connection));
@@ -121,7 +131,7 @@ export class DynamoDbSubscribers implements Subscribers {
     const { jobId, tenant, token, isDerived } = subscription;
     await this.#items.delete(placeOf(subscription, jobId, tenant), token);
     if (!isDerived || jobId === undefined) await this.#strike(subscription, token);
-    else await this.#items.delete(followPlace(subscription, jobId));
+    else await this.#items.delete(followPlace(subscription, jobId), token);
   }
 
   async ofJob(jobId: JobId): Promise<readonly Subscription[]> {
@@ -176,12 +186,12 @@ export class DynamoDbSubscribers implements Subscribers {
     const { partition, sort } = followPlace(key, "");
     const all = await this.#items.query(partition, sort);
     await Promise.all(
-      all.flatMap((item) => followed(item) ?? []).map((derived) => this.#unfollow(key, derived.jobId, tenant)),
+      all.flatMap((item) => followed(item) ?? []).map((derived) => this.#unfollow(key, derived, tenant)),
     );
   }
 
-  async #unfollow(key: SubscriptionKey, jobId: JobId, tenant: TenantId): Promise<void> {
-    await this.#items.delete(placeOf(key, jobId, tenant));
-    await this.#items.delete(followPlace(key, jobId));
+  async #unfollow(key: SubscriptionKey, { jobId, token }: Followed, tenant: TenantId): Promise<void> {
+    await this.#items.delete(placeOf(key, jobId, tenant), token);
+    await this.#items.delete(followPlace(key, jobId), token);
   }
 }

@@ -10,7 +10,7 @@ import { SUBSCRIBERS_PREFIX, TABLE } from "./table-schema.ts";
  * | partition | sort key | |
  * | --- | --- | --- |
  * | `live#connection#ID` | `connection` | a connection: `o` tenant, `j` the only job that it may watch, `b` frames that were no message, `m` what it subscribed to by name: `j` the job, or else all, and `k` the token |
- * | `live#connection#ID` | `f NAME JOB` | a job that it watches since it watches all of its tenant |
+ * | `live#connection#ID` | `f NAME JOB` | a job that it watches since it watches all of its tenant: `k` the token |
  * | `live#job#JOB` | `CONNECTION NAME` | a subscription: `o` tenant, `k` token, `a` seq of the last event that was sent, `y` where it is derived |
  * | `live#tenant#TENANT` | `CONNECTION NAME` | one to all jobs of a tenant |
  *
@@ -42,10 +42,16 @@ export const followPlace = ({ connectionId, id }: SubscriptionKey, jobId: JobId 
   partition: connectionPartition(connectionId),
   sort: `f ${id} ${jobId}`,
 });
-/** The job of such an item; undefined for the connection itself. */
-export function followed(item: Item): { readonly id: string; readonly jobId: JobId } | undefined {
+/** A job that a connection watches since it watches all, under a name, and by which of those. */
+export interface Followed {
+  readonly jobId: JobId;
+  readonly token: string;
+}
+
+/** What such an item says; undefined for the connection itself. */
+export function followed(item: Item): (Followed & { readonly id: string }) | undefined {
   const [kind, id = "", jobId = ""] = (item[TABLE.sortKey]?.S ?? "").split(" ");
-  return kind === "f" ? { id, jobId: jobId as JobId } : undefined;
+  return kind === "f" ? { id, jobId: jobId as JobId, token: item.k?.S ?? "" } : undefined;
 }
 
 /** What a connection subscribed to under a name. */
@@ -65,6 +71,10 @@ export const entriesOf = (item: Item | undefined): (readonly [id: string, entry:
     id,
     { jobId: j?.S as JobId | undefined, token: k?.S ?? "" },
   ]);
+
+/** What a connection subscribed to under this name. */
+export const entryOf = (item: Item | undefined, id: string): Entry | undefined =>
+  entriesOf(item).find(([name]) => name === id)?.[1];
 
 export const connectionItem = ({ tenant, jobId, expiresMs }: Connection): Item => ({
   ...expiry(expiresMs),

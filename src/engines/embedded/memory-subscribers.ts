@@ -38,6 +38,11 @@ export class MemorySubscribers implements Subscribers {
     const kept = this.#connections.get(subscription.connectionId);
     if (kept === undefined) return "gone";
     const place = placeOf(subscription);
+    if (subscription.isDerived) {
+      const all = kept.subscriptions.get(placeOf({ ...subscription, jobId: undefined }));
+      if (all?.token !== subscription.token) return "gone";
+      if (kept.subscriptions.has(place)) return "added";
+    }
     if (kept.subscriptions.get(place)?.token === subscription.token) return "added";
     const others = [...kept.subscriptions].filter(([other, { isDerived }]) => other !== place && !isDerived);
     if (!subscription.isDerived && others.length >= most) return "full";

@@ -90,8 +90,10 @@ export function testSubscribers(name: string, factory: () => Promise<Subscribers
     });
 
     test("does not count those that follow from one to all jobs", async ({ subscribers, job, to }) => {
-      for (const id of ["a", "b", "c"]) await subscribers.subscribe(to({ id, jobId: newJob(), isDerived: true }), 0);
-      expect(await subscribers.subscribe(to({ id: "d" }), 1)).toBe("added");
+      const all = to({ id: "all", jobId: undefined });
+      await subscribers.subscribe(all, 1);
+      for (let n = 0; n < 3; n++) await subscribers.subscribe({ ...all, jobId: newJob(), isDerived: true }, 0);
+      expect(await subscribers.subscribe(to({ id: "d" }), 2)).toBe("added");
       expect(await subscribers.ofJob(job)).toHaveLength(1);
     });
 
@@ -156,6 +158,39 @@ export function testSubscribers(name: string, factory: () => Promise<Subscribers
       await subscribers.advance(derived, 4);
       expect(await subscribers.subscribe(derived, MOST)).toBe("added");
       expect(await subscribers.ofJob(job)).toEqual([{ ...derived, afterSeq: 4 }]);
+    });
+
+    test("follows no job for a subscription that is over, or has been replaced", async ({ subscribers, job, to }) => {
+      const [first, second] = [to({ id: "all", jobId: undefined }), to({ id: "all", jobId: undefined })];
+      const derived = (all: Subscription): Subscription => ({ ...all, jobId: job, isDerived: true });
+      expect(await subscribers.subscribe(derived(first), MOST)).toBe("gone");
+      await subscribers.subscribe(first, MOST);
+      await subscribers.unsubscribe(first.connectionId, first.id);
+      expect(await subscribers.subscribe(derived(first), MOST)).toBe("gone");
+      expect(await subscribers.ofJob(job)).toEqual([]);
+      await subscribers.subscribe(second, MOST);
+      expect(await subscribers.subscribe(derived(first), MOST)).toBe("gone");
+      expect(await subscribers.ofJob(job)).toEqual([]);
+      expect(await subscribers.subscribe(derived(second), MOST)).toBe("added");
+      expect(await subscribers.subscribe(derived(first), MOST)).toBe("gone");
+      expect(await subscribers.ofJob(job)).toEqual([derived(second)]);
+      await subscribers.unsubscribe(second.connectionId, second.id);
+      expect(await subscribers.ofJob(job)).toEqual([]);
+    });
+
+    test("what follows from all jobs does not take the place of one that was asked for itself", async ({
+      subscribers,
+      job,
+      to,
+    }) => {
+      const all = to({ id: "a", jobId: undefined });
+      await subscribers.subscribe(all, MOST);
+      await subscribers.unsubscribe(all.connectionId, all.id);
+      const one = to({ id: "a", afterSeq: 3 });
+      await subscribers.subscribe(one, MOST);
+      expect(await subscribers.subscribe({ ...all, jobId: job, isDerived: true }, MOST)).toBe("gone");
+      expect(await subscribers.ofJob(job)).toEqual([one]);
+      expect(await subscribers.advance(one, 4)).toBe(true);
     });
 
     test("forgets what stands under an id, or only what has ended of it", async ({
