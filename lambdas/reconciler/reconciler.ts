@@ -15,6 +15,11 @@ import { FIRST_WAIT_MS, MAX_WAIT_MS, nextLookMs, waitsOf } from "./waits.ts";
 const BATCH_JOBS = 200;
 /** Jobs looked at together: one may hold megabytes. */
 const LOOKS_AT_ONCE = 8;
+/**
+ * A job that is younger, in ms, is said to have begun once more, since those who watch all jobs hear of no other of its commits
+ * before. It is looked at first when it is one to two minutes old.
+ */
+const BEGUN_MS = 3 * FIRST_WAIT_MS;
 const PASSING = [UnavailableError, PublishingError, ContentionError];
 
 /**
@@ -46,7 +51,7 @@ export async function reconcile(runtime: Runtime, untilMs = 0): Promise<{ readon
 }
 
 async function reconcileJob(head: Head, waits: Waits, runtime: Runtime): Promise<void> {
-  const { app, index, clock, isGone, writer, topics, logger, metrics, atomicEffects } = runtime;
+  const { app, index, clock, isGone, writer, topics, watchers, logger, metrics, atomicEffects } = runtime;
   const { jobId } = head;
   try {
     writer.states.drop(jobId);
@@ -70,6 +75,7 @@ async function reconcileJob(head: Head, waits: Waits, runtime: Runtime): Promise
       return;
     }
     const nowMs = clock.now();
+    if (nowMs - Date.parse(state.createdAt) < BEGUN_MS) watchers?.again?.(state);
     // A healthy backlog is not published again: its messages are there, only late (rule 13). It is the step's own age that
     // counts: a job whose other steps go on for hours must not hide one whose message was lost (invariant 5).
     const messages = outstanding(state, app, nowMs, isGone, waits);

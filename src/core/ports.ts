@@ -235,6 +235,11 @@ export interface Following {
 export interface Watchers {
   /** Begins to tell them. Never throws. */
   committed(commit: Committed): void;
+  /**
+   * Begins to tell again that a job has begun, as its first commit did. Never throws. Safe to call again.
+   * @default telling is never lost
+   */
+  again?(job: Pick<Committed, "jobId" | "tenant">): void;
   /** Resolves when all that was begun is done: before an invocation ends. */
   settled(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { DeleteMessageCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
+import { DeleteMessageCommand, PurgeQueueCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { JobId, TenantId } from "../../src/contract/ids.ts";
 import { WatchedJob } from "../../src/contract/watched-job.ts";
@@ -35,7 +35,8 @@ beforeAll(async () => {
   }
 });
 afterAll(() => aws.close());
-beforeEach(() => {
+beforeEach(async () => {
+  await aws.clients.sqs.send(new PurgeQueueCommand({ QueueUrl: aws.watchedQueueUrl }));
   tenant = newTenant();
   jobId = newJobId();
 });
@@ -174,6 +175,71 @@ test("what is committed while a read is under way is read for anew, all of it on
   expect(reads).toHaveLength(3);
   reads[2]?.();
   await made.settled();
+});
+
+/** A queue that fails the next so many times. */
+class FailingQueue extends DeliveryQueue {
+  failures = 1;
+
+  override async tell(...message: Parameters<DeliveryQueue["tell"]>): Promise<void> {
+    this.failures -= 1;
+    if (this.failures >= 0) throw new Error("SQS is away");
+    await super.tell(...message);
+  }
+}
+
+test("that a job has begun is told after its next commit where it could not be told before", async () => {
+  await watch(undefined);
+  const { made, failures } = watchers({ queue: new FailingQueue(aws.clients.sqs, aws.watchedQueueUrl) });
+  made.committed(commit(1, { isFirst: true }));
+  await made.settled();
+  expect(failures).toHaveLength(1);
+  for (const seq of [2, 3]) {
+    made.committed(commit(seq));
+    await made.settled();
+  }
+  expect(await told()).toEqual([{ jobId, newOf: tenant }]);
+});
+
+test("what was not told of several jobs is told once one is, at the price of one call a commit until then", async () => {
+  await watch(undefined);
+  const queue = new FailingQueue(aws.clients.sqs, aws.watchedQueueUrl);
+  queue.failures = 4;
+  const { made, failures } = watchers({ queue });
+  const others = [newJobId(), newJobId(), newJobId()];
+  for (const other of others) made.committed(commit(1, { jobId: other, isFirst: true }));
+  await made.settled();
+  calls.length = 0;
+  made.committed(commit(2));
+  await made.settled();
+  expect([failures.length, calls]).toEqual([4, ["QueryCommand", "QueryCommand"]]);
+  const tells: JobId[] = [];
+  const tell = queue.tell.bind(queue);
+  queue.tell = async (job, id) => {
+    tells.push(job.jobId as JobId);
+    await tell(job, id);
+  };
+  made.committed(commit(3));
+  await made.settled();
+  expect(tells.toSorted()).toEqual(others.toSorted());
+  made.committed(commit(4));
+  await made.settled();
+  expect(tells).toHaveLength(3);
+});
+
+test("that a job has begun is told again for one read, and comes once within five minutes", async () => {
+  const { made } = watchers();
+  calls.length = 0;
+  made.again({ jobId, tenant });
+  await made.settled();
+  expect(calls).toEqual(["QueryCommand"]);
+  await watch(undefined);
+  made.committed(commit(1, { isFirst: true }));
+  made.again({ jobId, tenant });
+  await made.settled();
+  made.again({ jobId, tenant });
+  await made.settled();
+  expect(await told()).toEqual([{ jobId, newOf: tenant }]);
 });
 
 test("who cannot be asked for, or told, fails nothing", async () => {

@@ -169,9 +169,8 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   "Sluice/Sockets/Socket": [READ_LOGS, ...SUBSCRIPTIONS, ...TELL, SEND, connections("DELETE")],
   "Sluice/Sockets/Delivery": [
     ...READ,
-    READ_SUBSCRIPTIONS,
     ...SUBSCRIPTIONS,
-    TELL,
+    ...TELL,
     SEND,
     connections("DELETE"),
     ...["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"].map(

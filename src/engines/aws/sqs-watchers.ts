@@ -1,4 +1,4 @@
-import type { JobId } from "../../contract/ids.ts";
+import type { JobId, TenantId } from "../../contract/ids.ts";
 import type { Clock, Committed, Watchers } from "../../core/ports.ts";
 import type { Subscribers, Subscription } from "../../core/subscribers.ts";
 import type { DeliveryQueue } from "./delivery-queue.ts";
@@ -15,6 +15,8 @@ export interface SqsWatchersProps {
 
 /** What an invocation waits for at its end, at the longest: whoever is not told by then asks again within a minute. */
 const SETTLED_WITHIN_MS = 2_000;
+/** Jobs at most of which a process keeps that they have begun and that nobody was told so. */
+const MAX_UNTOLD = 1_000;
 
 /**
  * After each commit one strongly consistent read says whether anybody is to be sent anything; of a job that nobody watches
@@ -22,46 +24,62 @@ const SETTLED_WITHIN_MS = 2_000;
  * then: either this read finds them, or they find the commit.
  *
  * A job's first commit can have no watcher of its own, only such as watch all of a tenant; they follow its job before its log is
- * read, so that the same holds for them from then on.
+ * read, so that the same holds for them from then on. Whoever is not told of it would never follow: it is told again after the next
+ * that is told in this process, and by the reconciler ({@link again}). SQS takes it once within five minutes.
  */
 export class SqsWatchers implements Watchers {
   readonly #props: SqsWatchersProps;
-  /** Commits that came while a job's last one is being told of: a read that has begun does not speak for them. */
-  readonly #next = new Map<JobId, Committed>();
-  readonly #telling = new Map<JobId, Promise<void>>();
+  /** Commits that came while the last one of their lane is being told of: a read that has begun does not speak for them. */
+  readonly #next = new Map<string, Committed>();
+  readonly #telling = new Map<string, Promise<void>>();
+  readonly #untold = new Map<JobId, TenantId>();
 
   constructor(props: SqsWatchersProps) {
     this.#props = props;
   }
 
   committed(commit: Committed): void {
-    const { jobId } = commit;
-    const waiting = this.#next.get(jobId);
-    this.#next.set(jobId, waiting ? { ...commit, isFirst: waiting.isFirst || commit.isFirst } : commit);
-    if (this.#telling.has(jobId)) return;
-    this.#telling.set(jobId, this.#tellAll(jobId));
+    // That a job has begun is asked of others than what comes later: one does not speak for the other.
+    const lane = commit.isFirst ? `new ${commit.jobId}` : commit.jobId;
+    this.#next.set(lane, commit);
+    if (this.#telling.has(lane)) return;
+    this.#telling.set(lane, this.#tellAll(lane));
+  }
+
+  again({ jobId, tenant }: Pick<Committed, "jobId" | "tenant">): void {
+    this.committed({ jobId, tenant, seq: 1, isFirst: true, ended: false });
   }
 
   async settled(): Promise<void> {
     if (this.#telling.size === 0) return;
     await new Promise<void>((resolve) => {
       const cancel = this.#props.clock.setTimer(SETTLED_WITHIN_MS, resolve);
-      void Promise.all(this.#telling.values()).then(() => {
+      void this.#idle().then(() => {
         cancel();
         resolve();
       });
     });
   }
 
-  async #tellAll(jobId: JobId): Promise<void> {
+  async #idle(): Promise<void> {
+    while (this.#telling.size > 0) await Promise.all(this.#telling.values());
+  }
+
+  async #tellAll(lane: string): Promise<void> {
     for (;;) {
-      const commit = this.#next.get(jobId);
+      const commit = this.#next.get(lane);
       if (commit === undefined) {
-        this.#telling.delete(jobId);
+        this.#telling.delete(lane);
         return;
       }
-      this.#next.delete(jobId);
-      await this.#tell(commit).catch((error: unknown) => this.#props.onError(jobId, error));
+      this.#next.delete(lane);
+      try {
+        await this.#tell(commit);
+        this.#tellOldest();
+      } catch (error) {
+        if (commit.isFirst) this.#keep(commit);
+        this.#props.onError(commit.jobId, error);
+      }
     }
   }
 
@@ -70,6 +88,22 @@ export class SqsWatchers implements Watchers {
     const watched = isFirst ? await subscribers.ofTenant(tenant) : await subscribers.ofJob(jobId);
     if (!isFirst) onFound?.(jobId, watched);
     if (watched.length === 0) return;
-    await queue.tell({ jobId, ...(isFirst ? { newOf: tenant } : {}) }, `${jobId}.${seq}`);
+    if (isFirst) await queue.tell({ jobId, newOf: tenant }, `${jobId}.new`);
+    else await queue.tell({ jobId }, `${jobId}.${seq}`);
+  }
+
+  #keep({ jobId, tenant }: Committed): void {
+    const [oldest] = this.#untold.keys();
+    if (this.#untold.size >= MAX_UNTOLD && oldest !== undefined) this.#untold.delete(oldest);
+    this.#untold.set(jobId, tenant);
+  }
+
+  /** One at a time: each that is told has the next one told, and one that is not costs a commit one call more. */
+  #tellOldest(): void {
+    const [oldest] = this.#untold;
+    if (oldest === undefined) return;
+    const [jobId, tenant] = oldest;
+    this.#untold.delete(jobId);
+    this.again({ jobId, tenant });
   }
 }

@@ -209,7 +209,7 @@ async function stuck(jobs = 50) {
     if (message.type === "event") told.push({ id: message.id, jobId: message.event.jobId, seq: message.event.seq });
   };
   const ids = Array.from({ length: jobs }, () => newJobId());
-  const deliveries: Promise<void>[] = [];
+  const deliveries: Promise<boolean>[] = [];
   for (const id of ids) {
     await append(1, 2, "value.recorded", id);
     await watchNew({ jobId: id, tenant }, subscribers);

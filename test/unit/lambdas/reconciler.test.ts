@@ -56,6 +56,22 @@ test("a message that was lost is published again, and the job ends", async () =>
   expect(await state()).toMatchObject({ status: "completed" });
 });
 
+test("those who watch are told again of a job that has begun, at its first look and not for long after it", async () => {
+  const { runtime, clock, jobId } = await submitted();
+  const told: unknown[] = [];
+  const watchers = {
+    committed() {},
+    async settled() {},
+    again: (job: { readonly jobId: JobId; readonly tenant: TenantId }) => void told.push([job.jobId, job.tenant]),
+  };
+  await clock.advance(61_000);
+  await reconcile({ ...runtime, watchers });
+  expect(told).toEqual([[jobId, tenant]]);
+  await clock.advance(120_000);
+  expect(await reconcile({ ...runtime, watchers })).toEqual({ jobs: 1 });
+  expect(told).toHaveLength(1);
+});
+
 test("a healthy backlog is not published again", async () => {
   const { engine, runtime, clock } = await submitted();
   await clock.advance(61_000);
