@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
+import { addAbortSignal } from "node:stream";
+import { text } from "node:stream/consumers";
 import type { SluiceClient } from "../client.ts";
 import type { Json } from "../wire.ts";
 import { UsageError } from "./command.ts";
 
-/** A JSON value of the command line: as it stands, `@FILE`, or `-` for stdin. */
-export function jsonOf(text: string, flag: string): Json {
-  const isFile = text.startsWith("@");
-  const json = text === "-" ? readFileSync(0, "utf8") : isFile ? read(text.slice(1), flag) : text;
+/** A JSON value of the command line: as it stands, `@FILE`, or `-` for stdin, which may take for as long as the signal lets it. */
+export async function jsonOf(given: string, flag: string, signal: AbortSignal): Promise<Json> {
+  const isFile = given.startsWith("@");
+  const json =
+    given === "-" ? await text(addAbortSignal(signal, process.stdin)) : isFile ? read(given.slice(1), flag) : given;
   try {
     return JSON.parse(json) as Json;
   } catch (error) {

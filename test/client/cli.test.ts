@@ -6,7 +6,7 @@ import { JobPrinter } from "../../client/cli/job-printer.ts";
 import { terminalOn } from "../../client/cli/terminal.ts";
 import { SluiceClient } from "../../client/index.ts";
 import type { JobView } from "../../src/contract/api.ts";
-import { type Ran, type RunOptions, runHere, runProcess } from "./command-line.ts";
+import { ended, type Ran, type RunOptions, runHere, runProcess, startProcess } from "./command-line.ts";
 import { type Served, serve } from "./embedded.ts";
 
 let served: Served;
@@ -255,6 +255,25 @@ describe("the process", () => {
     expect(code).toBe(0);
     expect(out).toContain("text  hello");
     expect((await sluiceProcess(["watch", "job_x"])).code).toBe(3);
+  });
+
+  test("takes its input from stdin", async () => {
+    const child = startProcess(served.url, ["submit", "echoes", "--input", "-", "--wait", "20"]);
+    child.stdin.end('{"text":"piped"}');
+    expect(await ended(child)).toMatchObject({ code: 0, out: expect.stringContaining("text  piped") });
+  });
+
+  test("ends on Ctrl-C while it waits for stdin", { timeout: 60_000 }, async () => {
+    const child = startProcess(served.url, ["submit", "echoes", "--input", "-"]);
+    try {
+      child.stdin.write("{");
+      // More than a pipe holds: once it is gone, the program reads.
+      await new Promise((resolve) => child.stdin.write(" ".repeat(1_000_000), resolve));
+      child.kill("SIGINT");
+      expect(await ended(child)).toMatchObject({ code: 130, out: "" });
+    } finally {
+      child.kill("SIGKILL");
+    }
   });
 
   test("exports a log that verify finds whole, and not once it was touched", async () => {

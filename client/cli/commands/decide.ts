@@ -62,8 +62,8 @@ export const redrive: Command = {
       stepId: flags.text("step"),
       seq: flags.count("seq"),
       asOf: flags.count("as-of"),
-      ...(input !== undefined && { input: jsonOf(input, "input") }),
-      ...(result !== undefined && { result: jsonOf(result, "result") }),
+      ...(input !== undefined && { input: await jsonOf(input, "input", signal) }),
+      ...(result !== undefined && { result: await jsonOf(result, "result", signal) }),
       reason,
       signal,
     });
@@ -116,7 +116,7 @@ export const signal: Command = {
   async run(context, [id = "", name = ""], flags) {
     const payload = flags.text("payload");
     const view = await context.client.job(id).signal(name, {
-      ...(payload !== undefined && { payload: jsonOf(payload, "payload") }),
+      ...(payload !== undefined && { payload: await jsonOf(payload, "payload", context.signal) }),
       reason: flags.text("reason"),
       signal: context.signal,
     });
@@ -139,7 +139,7 @@ export const fork: Command = {
     const input = flags.text("input");
     const job = await context.client.job(id).fork({
       after: flags.text("after"),
-      ...(input !== undefined && { input: jsonOf(input, "input") }),
+      ...(input !== undefined && { input: await jsonOf(input, "input", context.signal) }),
       signal: context.signal,
     });
     return tell(job.accepted, context);

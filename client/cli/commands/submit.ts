@@ -47,7 +47,7 @@ export const submit: Command = {
     const deadlineMs = flags.count("deadline-ms");
     const body =
       typeof input === "string"
-        ? jsonOf(input, "input")
+        ? await jsonOf(input, "input", signal)
         : await inputOf(workflow, Object.fromEntries(members), client, signal);
     const waitSeconds = flags.has("follow") ? 0 : (flags.count("wait") ?? 0);
     const job = await client.submit(workflow, body, {
