@@ -39,7 +39,8 @@ export async function* follow(
     policy,
     channels.map(({ name }) => name),
   );
-  let heardMs = performance.now();
+  // From the beginning, or from the first failure since anything was heard: a caller who is busy hears nothing meanwhile.
+  let silentSinceMs: number | undefined = performance.now();
   let reached = false;
   for (;;) {
     signal?.throwIfAborted();
@@ -52,7 +53,7 @@ export async function* follow(
     let isClimbing = false;
     try {
       for await (const frame of watched(channel.open(jobId, cursor, scope.signal), patience, scope)) {
-        heardMs = performance.now();
+        silentSinceMs = undefined;
         reached = true;
         if (frame.type === "event") {
           const { seq } = frame.event;
@@ -67,7 +68,7 @@ export async function* follow(
           if ((frame.seq ?? cursor) <= cursor) return;
           throw new ConnectionError(`the log ended with event ${frame.seq}, but none came after ${cursor}`);
         }
-        isClimbing = standing.at > 0 && heardMs - openedMs >= standing.climbMs;
+        isClimbing = standing.at > 0 && performance.now() - openedMs >= standing.climbMs;
         if (isClimbing) break;
       }
     } catch (caught) {
@@ -80,7 +81,8 @@ export async function* follow(
     }
     const nowMs = performance.now();
     const steady = cursor > firstCursor || nowMs - openedMs >= policy.steadyMs;
-    const ended = { error, steady, silentMs: nowMs - heardMs, reached };
+    silentSinceMs ??= nowMs;
+    const ended = { error, steady, silentMs: nowMs - silentSinceMs, reached };
     const next = nextStanding(policy, standing, ended, Math.random());
     if (next === undefined) throw error ?? new ConnectionError("the server ends every connection at once");
     standing = next.standing;

@@ -104,7 +104,7 @@ export interface Ended {
   readonly error?: unknown;
   /** It brought events, or lived for long. */
   readonly steady: boolean;
-  /** Since anything was heard on any channel, or since the beginning. */
+  /** Since the first failure after which nothing was heard on any channel, or since the beginning. */
   readonly silentMs: number;
   /** Something was heard at some time. */
   readonly reached: boolean;

@@ -122,6 +122,28 @@ describe("a stream", () => {
     expect(side.asked).toHaveLength(1);
   });
 
+  test("is tried again, however long its reader was busy before it broke", async () => {
+    let connections = 0;
+    await using side = await httpSide((request, response) => {
+      if (++connections === 2) return void response.destroy();
+      const after = afterOf(request);
+      response.writeHead(200, OK).end(
+        log
+          .slice(after, connections === 1 ? 3 : undefined)
+          .map(frameOf)
+          .join(""),
+      );
+    });
+    const retry = { ...HASTY, giveUpMs: 50 };
+    const seqs: number[] = [];
+    for await (const { seq } of new SluiceClient({ url: side.url, channel: "sse", retry }).job(JOB_ID).events()) {
+      seqs.push(seq);
+      if (seq === 3) await new Promise((resolve) => setTimeout(resolve, 2 * retry.giveUpMs));
+    }
+    expect(seqs).toEqual(upTo(40));
+    expect(connections).toBe(3);
+  });
+
   test("is closed when its reader stops reading", async () => {
     const closed = Promise.withResolvers<void>();
     await using side = await httpSide((_, response) => {
