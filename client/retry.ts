@@ -7,7 +7,7 @@ export interface RetryPolicy {
   /** Before the second try; doubles with each one after it, and is cut by up to a half at random. */
   readonly baseDelayMs: number;
   readonly maxDelayMs: number;
-  /** Where a server asks for a longer wait, the caller is told instead. */
+  /** Where a server asks for a longer wait, the caller is told instead; a reader waits so long at most. */
   readonly maxRetryAfterMs: number;
   /** For a request's whole answer. */
   readonly requestTimeoutMs: number;
@@ -127,10 +127,11 @@ export function nextStanding(policy: RetryPolicy, standing: Standing, ended: End
   const { error, steady, silentMs, reached } = ended;
   if (error instanceof UnavailableError) return without(standing);
   if (error !== undefined && !isPassing(error)) return undefined;
+  const askedMs = Math.min(retryAfterOf(error), policy.maxRetryAfterMs);
   const isLast = standing.at === standing.channels.length - 1;
   if (steady) {
     // Neither this server nor this channel is to blame. All its readers may have been cut off at once.
-    const delayMs = Math.max(Math.round(policy.baseDelayMs * random), retryAfterOf(error));
+    const delayMs = Math.max(Math.round(policy.baseDelayMs * random), askedMs);
     return { standing: { ...standing, failures: 0 }, delayMs };
   }
   const failures = standing.failures + 1;
@@ -140,7 +141,7 @@ export function nextStanding(policy: RetryPolicy, standing: Standing, ended: End
     return { standing: { ...standing, at: standing.at + 1, failures: 0 }, delayMs: 0 };
   }
   if (silentMs >= (reached ? policy.giveUpMs : policy.reachMs)) return undefined;
-  const delayMs = Math.max(backOff(policy, failures, random), retryAfterOf(error));
+  const delayMs = Math.max(backOff(policy, failures, random), askedMs);
   return { standing: { ...standing, failures }, delayMs };
 }
 

@@ -120,6 +120,13 @@ describe("a reader", () => {
     expect(nextStanding(policy, { ...best, at: 2 }, { ...never, silentMs: 60_000 }, 0)).toBeUndefined();
   });
 
+  test("waits as long as the server asks, but no longer than a minute", () => {
+    const waits = (retryAfterMs: number, steady: boolean) =>
+      nextStanding(policy, { ...best, at: 2 }, { ...broken, steady, error: refused(503, retryAfterMs) }, 0)?.delayMs;
+    expect([5_000, 86_400_000].map((ms) => waits(ms, false))).toEqual([5_000, 60_000]);
+    expect([5_000, 86_400_000].map((ms) => waits(ms, true))).toEqual([5_000, 60_000]);
+  });
+
   test("that climbs falls back after one failure, and waits twice as long to climb again", () => {
     const up = climb(policy, { ...best, at: 2 });
     expect(up).toEqual({ ...best, failures: 1, climbMs: 120_000 });
