@@ -19,12 +19,20 @@ export function verifyWebhook<T = unknown>(
   const sent = Object.fromEntries(
     entries.flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])),
   );
-  const [first, ...others] = typeof secret === "string" ? [secret] : secret;
-  if (first === undefined) throw new WebhookVerificationError("no secret was given");
+  const [first, ...others] = typeof secret === "object" ? secret : [secret];
   try {
-    return new Webhook(first).verify(body, sent) as T;
+    return webhookOf(first).verify(body, sent) as T;
   } catch (error) {
     if (others.length === 0) throw error;
     return verifyWebhook<T>(others, headers, body);
+  }
+}
+
+function webhookOf(secret: string | undefined): Webhook {
+  if (!secret) throw new WebhookVerificationError("no secret was given");
+  try {
+    return new Webhook(secret);
+  } catch {
+    throw new WebhookVerificationError("the secret is none: whsec_, and Base64 after it");
   }
 }

@@ -29,4 +29,9 @@ test("another secret, another body, an old time and missing headers are refused"
   refused(SECRET, signed(SECRET, new Date(Date.now() - 600_000)));
   refused(SECRET, {});
   refused([], signed(SECRET));
+  for (const malformed of ["", "whsec_", "whsec_ä", "whsec_abc", undefined as never]) {
+    refused(malformed, signed(SECRET));
+    refused([OTHER, malformed], signed(SECRET));
+    expect(verifyWebhook([malformed, SECRET], signed(SECRET), body)).toEqual(JSON.parse(body));
+  }
 });
