@@ -89,6 +89,16 @@ export class Flags {
   }
 }
 
+/** The flags of every command, beside its own. */
+export const GLOBAL_OPTIONS = {
+  url: { type: "string" },
+  key: { type: "string" },
+  tenant: { type: "string" },
+  json: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+export type GlobalFlag = keyof typeof GLOBAL_OPTIONS;
+
 export interface Command {
   readonly name: string;
   /** One line. */
@@ -103,6 +113,8 @@ export interface Command {
   readonly examples: readonly string[];
   /** Flags that are not in `options` are taken, each with a value. */
   readonly openFlags?: boolean;
+  /** Flags of every command that are none of this one. */
+  readonly without?: readonly GlobalFlag[];
   /** Everything after the name belongs to another program. */
   readonly raw?: boolean;
   run(context: Context, positionals: readonly string[], flags: Flags): Promise<ExitCode>;

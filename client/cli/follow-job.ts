@@ -23,7 +23,8 @@ export async function followJob(job: Job, context: Context, { after, stay }: Fol
   let view = await job.get({ signal });
   const printer = json ? undefined : new JobPrinter(terminal);
   const assembler = new TextAssembler();
-  const isNew = after === undefined || after < view.seq;
+  // A cursor past the end is refused when it is followed.
+  const isNew = after !== view.seq;
   for await (const update of isNew || stay || !isStuck(view) ? job.follow({ after, signal }) : []) {
     if (update.type === "event") printer?.event(update.event);
     const chunk = assembler.add(update);

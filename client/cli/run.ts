@@ -1,7 +1,17 @@
 import { parseArgs } from "node:util";
 import { SluiceClient } from "../client.ts";
 import { ConnectionError, OptionError, SluiceError, UnavailableError } from "../errors.ts";
-import { type Command, type Context, EXIT, type ExitCode, Flags, type Server, UsageError } from "./command.ts";
+import {
+  type Command,
+  type Context,
+  EXIT,
+  type ExitCode,
+  Flags,
+  GLOBAL_OPTIONS,
+  type GlobalFlag,
+  type Server,
+  UsageError,
+} from "./command.ts";
 import { deadLetters } from "./commands/dead-letters.ts";
 import { cancel, discard, fork, redrive, signal as signalCommand } from "./commands/decide.ts";
 import { events } from "./commands/events.ts";
@@ -32,14 +42,6 @@ const COMMANDS: readonly Command[] = [
   verify,
   start,
 ];
-
-const GLOBAL = {
-  url: { type: "string" },
-  key: { type: "string" },
-  tenant: { type: "string" },
-  json: { type: "boolean" },
-  help: { type: "boolean", short: "h" },
-} as const;
 
 const DEFAULT_URL = "http://127.0.0.1:8787";
 
@@ -89,7 +91,8 @@ async function dispatch([name, ...rest]: readonly string[], surroundings: Surrou
 }
 
 function parsed(command: Command, args: readonly string[]) {
-  const known = { ...GLOBAL, ...command.options };
+  const global = Object.entries(GLOBAL_OPTIONS).filter(([name]) => !command.without?.includes(name as GlobalFlag));
+  const known = { ...Object.fromEntries(global), ...command.options };
   const options = command.openFlags ? { ...openFlagsOf(args, known), ...known } : known;
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });

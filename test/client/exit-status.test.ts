@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { SluiceClient } from "../../client/index.ts";
 import { runHere } from "./command-line.ts";
+import { serve } from "./embedded.ts";
 import { httpSide, JOB_ID, json } from "./follower.ts";
 
 const time = "2026-01-01T00:00:00.000Z";
@@ -42,5 +44,35 @@ describe("ends with 2, at once and without the secret, where nothing can be sent
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).not.toBe("");
     expect(err).not.toContain("top-secret");
+  });
+});
+
+describe("what a command is given", () => {
+  test("as --limit must be 1 at least", async () => {
+    for (const command of ["list", "dead-letters"]) {
+      expect(await runHere("http://127.0.0.1:9", [command, "--limit", "0"])).toMatchObject({ code: 2, out: "" });
+    }
+  });
+
+  test("as --after past the log's end is refused, as events does", async () => {
+    await using served = await serve();
+    const job = await new SluiceClient({ url: served.url }).submit("step-throws", { text: "x" });
+    for await (const { type } of job.events()) if (type === "step.dead_lettered") break;
+    for (const command of [["watch"], ["events"], ["events", "--follow"]]) {
+      expect(await runHere(served.url, [...command, job.id, "--after", "99"])).toMatchObject({ code: 3, out: "" });
+    }
+    await job.cancel();
+    for (const command of [["watch"], ["events"], ["events", "--follow"]]) {
+      expect(await runHere(served.url, [...command, job.id, "--after", "99"])).toMatchObject({ code: 3, out: "" });
+    }
+    expect(await runHere(served.url, ["events", job.id, "--follow"])).toMatchObject({ code: 0 });
+  });
+
+  test("that it has no use for is refused, and not in its help", async () => {
+    expect(await runHere("http://127.0.0.1:9", ["verify", "x", "--json"])).toMatchObject({ code: 2, out: "" });
+    expect(await runHere("http://127.0.0.1:9", ["export", JOB_ID, "--json"])).toMatchObject({ code: 2, out: "" });
+    const { out } = await runHere("http://127.0.0.1:9", ["verify", "--help"]);
+    expect(out).not.toMatch(/--json|--url|--key/);
+    expect((await runHere("http://127.0.0.1:9", ["export", "--help"])).out).toMatch(/--url .*\n.*--key /);
   });
 });

@@ -1,6 +1,6 @@
 import type { Listing } from "../../listing.ts";
 import type { JobStatus, JobSummary } from "../../wire.ts";
-import { type Command, EXIT, type Flags } from "../command.ts";
+import { type Command, EXIT, type Flags, UsageError } from "../command.ts";
 import { columns } from "../terminal.ts";
 
 const PAGE = 100;
@@ -37,7 +37,11 @@ export const list: Command = {
 const rowOf = ({ id, workflow, status, createdAt }: JobSummary): string[] => [id, workflow, status, createdAt];
 
 /** `--limit`, at least 1. */
-export const limitOf = (flags: Flags): number => Math.max(1, flags.count("limit") ?? 20);
+export function limitOf(flags: Flags): number {
+  const limit = flags.count("limit") ?? 20;
+  if (limit === 0) throw new UsageError("--limit must be 1 at least");
+  return limit;
+}
 
 /** The first items of a list. */
 export async function first<T>(listing: Listing<T>, limit: number): Promise<T[]> {

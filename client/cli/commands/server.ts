@@ -22,6 +22,7 @@ export const verify: Command = {
   positionals: ["FILE…"],
   options: {},
   flags: [],
+  without: ["url", "key", "tenant", "json"],
   examples: ["verify job.jsonl", "verify logs/*.jsonl"],
   run: async (_, files) => (await runServerProgram("sluice-log", ["verify", ...files])) as ExitCode,
 };
@@ -33,6 +34,7 @@ export const exportLog: Command = {
   positionals: ["ID"],
   options: {},
   flags: [],
+  without: ["json"],
   examples: ["export job_… > job.jsonl"],
   async run({ server }, [id = ""]) {
     const tenant = server.tenant === undefined ? [] : ["--tenant", server.tenant];
