@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { isJobId, JOB_ID_SHAPE } from "../src/contract/ids.ts";
 import { problemsOf } from "../src/testing/verify-log.ts";
 import { endWith, parseOrExplain } from "./command-line.ts";
-import { ExportError, exportLog } from "./log/export-log.ts";
+import { ExportError, exportLog, NoAnswerError } from "./log/export-log.ts";
 import { readOutputs, UsageError } from "./read-outputs.ts";
 
 /** `npm run log -- …`: a job's whole log as JSON lines, and whether such a log is whole. */
@@ -19,7 +19,7 @@ const USAGE = `Usage: npm run --silent log -- export JOB [flags] > FILE    write
 The first line says what the job came to, the last one is a hash of all before it, each other line is an event. A log is
 whole if its events are gapless and of the schema, break no invariant (docs/guarantees.md), come to what the first line
 says, and the hash is theirs. That is no proof against whoever can write the table, or the file with a hash of its own.
-Exit status: 0 if all is well, 1 if not.`;
+Exit status: 0 all is well, 1 a log is not whole, 2 the command line is wrong, 3 the job was refused, 4 no server answered.`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseOrExplain(() => parseArgs({ options: OPTIONS, allowPositionals: true }), USAGE);
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   if (command === "verify" && names.length > 0) return verify(names);
   const [jobId] = names;
   if (command !== "export" || jobId === undefined || names.length > 1) throw new UsageError(USAGE);
-  if (!isJobId(jobId)) throw new UsageError(`got ${JSON.stringify(jobId)}; a job id is ${JOB_ID_SHAPE}`);
+  if (!isJobId(jobId)) throw new ExportError(`got ${JSON.stringify(jobId)}; a job id is ${JOB_ID_SHAPE}`);
   const { outputs, instance, url, tenant, key = process.env.SLUICE_KEY } = values;
   const base = outputs === undefined ? (url ?? "http://127.0.0.1:8787") : readOutputs(outputs, instance).ApiUrl;
   for await (const line of exportLog({ url: base.replace(/\/*$/, "/"), jobId, key, tenant })) {
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
 
 function verify(files: readonly string[]): void {
   for (const file of files) {
-    const text = readFileSync(file, "utf8");
+    const text = read(file);
     const problems = problemsOf(text);
     if (problems.length === 0) {
       console.log(`${file}: ${text.trimEnd().split("\n").length - 2} events, whole`);
@@ -49,6 +49,18 @@ function verify(files: readonly string[]): void {
   }
 }
 
+function read(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** The same numbers as those of the client's command line (docs/client.md). */
+const statusOf = (error: Error): number =>
+  error instanceof UsageError ? 2 : error instanceof NoAnswerError ? 4 : error instanceof ExportError ? 3 : 1;
+
 const OPTIONS = {
   url: { type: "string" },
   outputs: { type: "string" },
@@ -58,4 +70,4 @@ const OPTIONS = {
   help: { type: "boolean" },
 } as const;
 
-main().catch((error: Error) => endWith(error, [UsageError, ExportError]));
+main().catch((error: Error) => endWith(error, [UsageError, ExportError], statusOf(error)));

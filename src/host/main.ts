@@ -6,7 +6,7 @@ import { loadKeys } from "./keys.ts";
 import { loadApp } from "./load-app.ts";
 import { loadResources } from "./load-resources.ts";
 import { createLogger } from "./logger.ts";
-import { type HostOptions, parseOptions, StartError, USAGE } from "./options.ts";
+import { type HostOptions, OptionsError, parseOptions, StartError, USAGE } from "./options.ts";
 
 /** `npm start` and `sluice-embedded`: the whole of Sluice in this process. */
 async function main(): Promise<void> {
@@ -65,11 +65,11 @@ function greet(url: string, app: App, model: string, options: HostOptions): void
   console.log(`Try: curl -s ${url}/v1/jobs -H 'content-type: application/json'${key} -d '${body}'`);
 }
 
-/** What a person can mend is said in a sentence; anything else with its stack. */
+/** What a person can mend is said in a sentence; anything else with its stack. 2 is for a wrong command line. */
 function fail(error: unknown): never {
   if (error instanceof StartError || error instanceof DataError) console.error(error.message);
   else console.error(error);
-  process.exit(1);
+  process.exit(error instanceof OptionsError ? 2 : 1);
 }
 
 main().catch(fail);

@@ -32,6 +32,9 @@ export class StartError extends Error {
   override readonly name = "StartError";
 }
 
+/** Of these, what the command line and the environment say by themselves. */
+export class OptionsError extends StartError {}
+
 export const DEFAULT_PORT = 8787;
 /** A stream costs about 50 KB; beyond them the steps of jobs would wait for what is told of them. */
 export const DEFAULT_READERS: Readers = { streams: 2_000, waits: 2_000 };
@@ -104,7 +107,7 @@ const Values = z.object({
   "log-level": z.enum(["DEBUG", "INFO", "WARN", "ERROR"]).default("WARN"),
 });
 
-/** Throws {@link StartError} that names each flag or variable that is wrong. `"help"` when only help was asked for. */
+/** Throws {@link OptionsError} that names each flag or variable that is wrong. `"help"` when only help was asked for. */
 export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): HostOptions | "help" {
   const flags = flagsOf(argv);
   if (flags.help) return "help";
@@ -119,12 +122,12 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): H
       const name = String(path[0]);
       return `--${name} (${variableOf(name)}): ${message}; got ${JSON.stringify(given[name])}`;
     });
-    throw new StartError(problems.join("\n"));
+    throw new OptionsError(problems.join("\n"));
   }
   const { data, memory, streams, waits, ...others } = parsed.data;
   const { cors: origins, "log-level": logLevel, "webhooks-to-loopback": webhooksToLoopback, ...rest } = others;
   if (memory && flags.data !== undefined)
-    throw new StartError("--memory keeps nothing and --data names where to: give one of them");
+    throw new OptionsError("--memory keeps nothing and --data names where to: give one of them");
   const options: HostOptions = {
     ...rest,
     corpus: rest.corpus,
@@ -137,7 +140,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): H
     dataDir: memory ? undefined : (data ?? ".sluice"),
   };
   if (!isLoopback(options.host) && options.keys === undefined) {
-    throw new StartError(
+    throw new OptionsError(
       `--host ${options.host} would let other machines in without a key: give --keys FILE too, or leave --host at 127.0.0.1`,
     );
   }
@@ -159,7 +162,7 @@ function flagsOf(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: FLAGS, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    throw new StartError(`${(error as Error).message}\n\n${USAGE}`);
+    throw new OptionsError(`${(error as Error).message}\n\n${USAGE}`);
   }
 }
 

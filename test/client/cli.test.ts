@@ -286,7 +286,17 @@ describe("the process", () => {
     expect((await sluiceProcess(["verify", file])).code).toBe(1);
   });
 
-  test("starts the server with its own flags", async () => {
+  test("ends with 3 where an export is refused, 4 where nobody answers, 2 where verify has no file", async () => {
+    expect(await sluiceProcess(["export", `job_${"a".repeat(26)}`])).toMatchObject({ code: 3, out: "" });
+    expect(await sluiceProcess(["export", "job_x"])).toMatchObject({ code: 3, out: "" });
+    const nowhere = await sluiceProcess(["export", `job_${"a".repeat(26)}`, "--url", "http://127.0.0.1:9"]);
+    expect(nowhere).toMatchObject({ code: 4, out: "" });
+    const unread = await sluiceProcess(["verify", "/nowhere.jsonl"]);
+    expect(unread).toMatchObject({ code: 2, err: expect.stringMatching(/^\/nowhere\.jsonl cannot be read: ENOENT/) });
+  });
+
+  test("starts the server with its own flags, and ends with 2 for one that it does not have", async () => {
+    expect((await sluiceProcess(["start", "--bogus"])).code).toBe(2);
     expect((await sluiceProcess(["start", "--help"])).out).toMatch(/--memory/);
   });
 });

@@ -41,7 +41,7 @@ test("a job's log is exported, checked, and found out once a line is missing", a
 test("a job that is not there, and a wrong id, are said so", async () => {
   const nobody = `job_${"a".repeat(26)}`;
   await expect(tool("export", nobody, "--url", server.url)).rejects.toMatchObject({
-    code: 1,
+    code: 3,
     stderr: expect.stringContaining("answered 404: there is no job"),
   });
   await expect(tool("export", "job_1")).rejects.toMatchObject({ stderr: expect.stringContaining("a job id is") });

@@ -84,7 +84,7 @@ test("a data directory that another process has open ends the start, and the oth
 
 test("another host without keys is refused; with keys, only /healthz is open and the key says the tenant", async () => {
   const open = await ServerProcess.fails(["--memory", "--host", "0.0.0.0", ...app]);
-  expect(open.code).toBe(1);
+  expect(open.code).toBe(2);
   expect(open.text).toContain("--keys");
   using folder = temporaryFolder();
   const keys = join(folder.path, "keys.json");

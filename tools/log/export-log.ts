@@ -7,6 +7,9 @@ export class ExportError extends Error {
   override readonly name = "ExportError";
 }
 
+/** Nobody answered. */
+export class NoAnswerError extends ExportError {}
+
 export interface ExportProps {
   /** Of the API, with the `/` that it ends in. */
   readonly url: string;
@@ -41,7 +44,7 @@ export async function* exportLog({ url, jobId, key, tenant }: ExportProps): Asyn
 
 async function get(url: string, headers: Record<string, string>): Promise<unknown> {
   const response = await fetch(url, { headers }).catch((error: Error) => {
-    throw new ExportError(
+    throw new NoAnswerError(
       `${url} does not answer: ${error.cause instanceof Error ? error.cause.message : error.message}`,
     );
   });
