@@ -29,6 +29,8 @@ function locate(program: Program): string {
   );
 }
 
+const PASSED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
+
 /** Runs a program of the server in this terminal. Resolves with its exit status. */
 export function runServerProgram(
   program: Program,
@@ -38,15 +40,18 @@ export function runServerProgram(
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [locate(program), ...args], {
       stdio: "inherit",
+      // A terminal sends Ctrl-C to all of a process group: the program gets it from here, once, as it does any other signal.
+      detached: true,
       env: { ...process.env, ...env },
     });
     const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
-    // A terminal sends Ctrl-C to both; whoever sends a signal to this process alone means the program, too.
-    const ignore = (): void => {};
-    process.on("SIGTERM", pass).on("SIGINT", ignore);
+    const stop = (): void => pass("SIGTERM");
+    for (const signal of PASSED) process.on(signal, pass);
+    process.on("exit", stop);
     child.on("error", reject);
     child.on("close", (code, signal) => {
-      process.off("SIGTERM", pass).off("SIGINT", ignore);
+      for (const each of PASSED) process.off(each, pass);
+      process.off("exit", stop);
       resolve(code ?? (signal === "SIGINT" ? 130 : 1));
     });
   });
