@@ -72,6 +72,14 @@ test("what is built imports nothing at run time but what the package depends on"
   expect([...new Set(packages)].sort()).toEqual(Object.keys(dependencies).sort());
 });
 
+test("the tarball has the license, and a page about itself", async () => {
+  const pack = ["pack", "--dry-run", "--json", "--ignore-scripts", "--offline"];
+  const { stdout } = await run("npm", pack, { cwd: "client" });
+  const [{ files }] = JSON.parse(stdout) as [{ files: readonly { readonly path: string }[] }];
+  expect(files.map(({ path }) => path)).toEqual(expect.arrayContaining(["LICENSE", "README.md", "bin/sluice.js"]));
+  expect(readFileSync("client/LICENSE", "utf8")).toBe(readFileSync("LICENSE", "utf8"));
+});
+
 test("the built command runs", async () => {
   const { stdout } = await run(process.execPath, [join(installed, "bin/sluice.js"), "--help"], { cwd: folder });
   expect(stdout).toMatch(/^Usage: npx sluice COMMAND/);
