@@ -42,6 +42,18 @@ export const NOT_IN_EVERY_RUN: readonly Acknowledgement[] = [
   { function: "Sluice/Api/WebhookEndpoints", action: "s3:GetObject", reason: SELDOM },
   { function: "Sluice/Pipeline/Webhooks/Worker", action: "sqs:ChangeMessageVisibility", reason: SELDOM },
   { function: "Sluice/Sockets/Delivery", action: "sqs:ChangeMessageVisibility", reason: SELDOM },
+  {
+    function: "Sluice/Sockets/Delivery",
+    action: "sqs:SendMessage",
+    resource: "<Sluice/Sockets/Queue>",
+    reason: SELDOM,
+  },
+  {
+    function: "Sluice/Sockets/Delivery",
+    action: "execute-api:ManageConnections",
+    resource: "*/DELETE/@connections/*",
+    reason: SELDOM,
+  },
   { function: "Sluice/Operations/Reconciler", action: "*", reason: SELDOM },
   { function: "Sluice/Pipeline/*", action: "s3:*Object", reason: SELDOM },
   { function: "Sluice/Pipeline/*", action: "dynamodb:*", resource: "<Data/Table> limit#*", reason: SELDOM },
