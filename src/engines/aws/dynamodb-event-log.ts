@@ -1,10 +1,10 @@
-import { ConditionalCheckFailedException, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import type { JobId } from "../../contract/ids.ts";
 import type { AppendOutcome, Effects, EventLog, JobIndex, StoredCommit, Topics } from "../../core/ports.ts";
 import { epochSeconds, itemOf } from "./commit-item.ts";
 import { DynamoDbLogReader, type DynamoDbTable } from "./dynamodb-log-reader.ts";
+import { onCondition } from "./table-items.ts";
 import { TABLE } from "./table-schema.ts";
-import { asUnavailable } from "./unavailable.ts";
 
 export interface DynamoDbEventLogProps extends DynamoDbTable {
   readonly index: JobIndex;
@@ -31,21 +31,15 @@ export class DynamoDbEventLog extends DynamoDbLogReader implements EventLog {
 
   async append(commit: StoredCommit, effects: Effects = {}): Promise<AppendOutcome> {
     const { head, headChange, messages = [], expiresMs } = effects;
-    try {
-      await this.table.client.send(
-        new PutItemCommand({
-          TableName: this.table.tableName,
-          Item: itemOf(commit, expiresMs, head),
-          // An item past its time is not there any more, whether DynamoDB has got round to deleting it or not.
-          ConditionExpression: `attribute_not_exists(${TABLE.partitionKey}) OR #ttl <= :now`,
-          ExpressionAttributeNames: { "#ttl": TABLE.timeToLive },
-          ExpressionAttributeValues: { ":now": epochSeconds(this.table.clock) },
-        }),
-      );
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return "conflict";
-      throw asUnavailable(error);
-    }
+    const put = new PutItemCommand({
+      TableName: this.table.tableName,
+      Item: itemOf(commit, expiresMs, head),
+      // An item past its time is not there any more, whether DynamoDB has got round to deleting it or not.
+      ConditionExpression: `attribute_not_exists(${TABLE.partitionKey}) OR #ttl <= :now`,
+      ExpressionAttributeNames: { "#ttl": TABLE.timeToLive },
+      ExpressionAttributeValues: { ":now": epochSeconds(this.table.clock) },
+    });
+    if ((await onCondition(this.table.client.send(put))) === undefined) return "conflict";
     if (messages.length > 0) await this.#topics.publish(messages);
     if (headChange) {
       await this.#index.change(commit.jobId, headChange).catch((error) => this.#onHeadMissed(commit.jobId, error));

@@ -1,5 +1,4 @@
 import {
-  ConditionalCheckFailedException,
   type DynamoDBClient,
   QueryCommand,
   type QueryCommandInput,
@@ -12,6 +11,7 @@ import type { Clock, Head, HeadChange, JobIndex, ListQuery } from "../../core/po
 import { TERMINAL_STATUSES } from "../../core/state.ts";
 import { commitKey, headOf, type Item, listKey, placeOfKey, shardName, wakeAttributes } from "./commit-item.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
+import { onCondition } from "./table-items.ts";
 import { JOBS_INDEX, TABLE, WAKE_INDEX, WAKE_SHARDS } from "./table-schema.ts";
 import { asUnavailable } from "./unavailable.ts";
 
@@ -97,21 +97,16 @@ export class DynamoDbJobIndex implements JobIndex {
       }
     }
     if (sets.length === 0 && remove === "") return;
-    try {
-      await this.#client.send(
-        new UpdateItemCommand({
-          TableName: this.#tableName,
-          Key: commitKey(jobId, 1),
-          UpdateExpression: (sets.length > 0 ? `SET ${sets.join(", ")}` : "") + remove,
-          // Without the attribute the job is not there, and must not come to be by this.
-          ConditionExpression: `attribute_exists(#status) AND NOT #status IN (${ENDED_NAMES})`,
-          ExpressionAttributeNames: names,
-          ExpressionAttributeValues: values,
-        }),
-      );
-    } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw asUnavailable(error);
-    }
+    const update = new UpdateItemCommand({
+      TableName: this.#tableName,
+      Key: commitKey(jobId, 1),
+      UpdateExpression: (sets.length > 0 ? `SET ${sets.join(", ")}` : "") + remove,
+      // Without the attribute the job is not there, and must not come to be by this.
+      ConditionExpression: `attribute_exists(#status) AND NOT #status IN (${ENDED_NAMES})`,
+      ExpressionAttributeNames: names,
+      ExpressionAttributeValues: values,
+    });
+    await onCondition(this.#client.send(update));
   }
 
   /** Looks at the tenant's newest jobs only: a job that runs on while thousands come and go is missed. */

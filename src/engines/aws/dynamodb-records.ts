@@ -1,15 +1,9 @@
-import {
-  ConditionalCheckFailedException,
-  DeleteItemCommand,
-  QueryCommand,
-  type QueryCommandInput,
-  UpdateItemCommand,
-} from "@aws-sdk/client-dynamodb";
+import { DeleteItemCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import type { Owner, Records, StoredRecord } from "../../core/ports.ts";
 import { epochSeconds, type Item } from "./commit-item.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
+import { keyOf, onCondition, type Place, queryAll } from "./table-items.ts";
 import { JOB_RECORDS_PREFIX, SECRET_RECORDS_PREFIX, TABLE, TENANT_RECORDS_PREFIX } from "./table-schema.ts";
-import { asUnavailable } from "./unavailable.ts";
 
 /** What sort keys begin with: to list all records takes a beginning, too, and DynamoDB takes no empty one. */
 const PREFIX = "r#";
@@ -36,7 +30,7 @@ export class DynamoDbRecords implements Records {
     const ttl = expiresMs === undefined ? undefined : { N: String(Math.ceil(expiresMs / 1_000)) };
     const update = new UpdateItemCommand({
       TableName: this.#table.tableName,
-      Key: keyOf(owner, key),
+      Key: keyOf(placeOf(owner, key)),
       UpdateExpression: `SET b = :text, v = :next${ttl ? ", #ttl = :ttl" : " REMOVE #ttl"}`,
       ConditionExpression:
         expectedVersion === 0
@@ -51,52 +45,30 @@ export class DynamoDbRecords implements Records {
         ...(ttl ? { ":ttl": ttl } : {}),
       },
     });
-    return this.#onCondition(() => this.#table.client.send(update));
+    return (await onCondition(this.#table.client.send(update))) !== undefined;
   }
 
   async remove(owner: Owner, key: string): Promise<boolean> {
     const remove = new DeleteItemCommand({
       TableName: this.#table.tableName,
-      Key: keyOf(owner, key),
+      Key: keyOf(placeOf(owner, key)),
       ConditionExpression: "attribute_exists(v)",
     });
-    return this.#onCondition(() => this.#table.client.send(remove));
-  }
-
-  async #onCondition(write: () => Promise<unknown>): Promise<boolean> {
-    try {
-      await write();
-      return true;
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false;
-      throw asUnavailable(error);
-    }
+    return (await onCondition(this.#table.client.send(remove))) !== undefined;
   }
 
   async #query(owner: Owner, condition: string, key: string): Promise<StoredRecord[]> {
-    const records: StoredRecord[] = [];
-    let start: QueryCommandInput["ExclusiveStartKey"];
-    do {
-      const query = new QueryCommand({
-        TableName: this.#table.tableName,
-        ConsistentRead: true,
-        KeyConditionExpression: `${TABLE.partitionKey} = :pk AND ${condition}`,
-        FilterExpression: "attribute_not_exists(#ttl) OR #ttl > :now",
-        ExpressionAttributeNames: { "#sk": TABLE.sortKey, "#ttl": TABLE.timeToLive },
-        ExpressionAttributeValues: {
-          ":pk": { S: partitionOf(owner) },
-          ":sk": { S: PREFIX + key },
-          ":now": epochSeconds(this.#table.clock),
-        },
-        ...(start ? { ExclusiveStartKey: start } : {}),
-      });
-      const page = await this.#table.client.send(query).catch((error: unknown) => {
-        throw asUnavailable(error);
-      });
-      records.push(...(page.Items ?? []).map(recordOf));
-      start = page.LastEvaluatedKey;
-    } while (start);
-    return records;
+    const items = await queryAll(this.#table, {
+      KeyConditionExpression: `${TABLE.partitionKey} = :pk AND ${condition}`,
+      FilterExpression: "attribute_not_exists(#ttl) OR #ttl > :now",
+      ExpressionAttributeNames: { "#sk": TABLE.sortKey, "#ttl": TABLE.timeToLive },
+      ExpressionAttributeValues: {
+        ":pk": { S: partitionOf(owner) },
+        ":sk": { S: PREFIX + key },
+        ":now": epochSeconds(this.#table.clock),
+      },
+    });
+    return items.map(recordOf);
   }
 }
 
@@ -105,10 +77,7 @@ function partitionOf(owner: Owner): string {
   return "tenant" in owner ? TENANT_RECORDS_PREFIX + owner.tenant : SECRET_RECORDS_PREFIX + owner.secretsOf;
 }
 
-const keyOf = (owner: Owner, key: string): Item => ({
-  [TABLE.partitionKey]: { S: partitionOf(owner) },
-  [TABLE.sortKey]: { S: PREFIX + key },
-});
+const placeOf = (owner: Owner, key: string): Place => ({ partition: partitionOf(owner), sort: PREFIX + key });
 
 const recordOf = (item: Item): StoredRecord => ({
   key: (item[TABLE.sortKey]?.S ?? "").slice(PREFIX.length),

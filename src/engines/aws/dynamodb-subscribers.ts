@@ -16,7 +16,6 @@ import {
   followed,
   followPlace,
   jobPartition,
-  type Place,
   placeOf,
   type SubscriptionKey,
   subscriptionItem,
@@ -24,6 +23,7 @@ import {
   tenantOf,
   tenantPartition,
 } from "./subscriber-items.ts";
+import type { Place } from "./table-items.ts";
 
 /**
  * Connections and subscriptions as items of the one table, in partitions of their own: what may write them may write no log.

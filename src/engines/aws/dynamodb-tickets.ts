@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { ConditionalCheckFailedException, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import type { OpenedTicket, TicketGrant, Tickets } from "../../core/ports.ts";
 import { readTicket, signTicket } from "../shared/sign-ticket.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
+import { keyOf, onCondition } from "./table-items.ts";
 import { BURNED_TICKETS_PREFIX, TABLE } from "./table-schema.ts";
 import { TicketKey } from "./ticket-key.ts";
-import { asUnavailable } from "./unavailable.ts";
 
 /** Tickets of an instance. A used one is an item in a partition of its own, which DynamoDB deletes some time after its expiry. */
 export class DynamoDbTickets implements Tickets {
@@ -35,20 +35,13 @@ export class DynamoDbTickets implements Tickets {
     const put = new PutItemCommand({
       TableName: this.#table.tableName,
       Item: {
-        [TABLE.partitionKey]: { S: `${BURNED_TICKETS_PREFIX}${id}` },
-        [TABLE.sortKey]: { S: "burned" },
+        ...keyOf({ partition: BURNED_TICKETS_PREFIX + id, sort: "burned" }),
         [TABLE.timeToLive]: { N: String(Math.ceil(expiresMs / 1_000)) },
         u: by,
       },
       ConditionExpression: `attribute_not_exists(${TABLE.partitionKey}) OR u = :by`,
       ExpressionAttributeValues: { ":by": by },
     });
-    try {
-      await this.#table.client.send(put);
-      return true;
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false;
-      throw asUnavailable(error);
-    }
+    return (await onCondition(this.#table.client.send(put))) !== undefined;
   }
 }

@@ -1,20 +1,8 @@
-import {
-  type AttributeValue,
-  ConditionalCheckFailedException,
-  QueryCommand,
-  type QueryCommandInput,
-  UpdateItemCommand,
-  type UpdateItemCommandInput,
-} from "@aws-sdk/client-dynamodb";
+import { type AttributeValue, UpdateItemCommand, type UpdateItemCommandInput } from "@aws-sdk/client-dynamodb";
 import type { Item } from "./commit-item.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
+import { keyOf, onCondition, type Place, queryAll } from "./table-items.ts";
 import { TABLE } from "./table-schema.ts";
-import { asUnavailable } from "./unavailable.ts";
-
-export interface Place {
-  readonly partition: string;
-  readonly sort: string;
-}
 
 /** A conditional update. `#ttl` is the item's expiry. */
 export type Change = Pick<
@@ -39,59 +27,35 @@ export class LimitItems {
   }
 
   async get({ partition, sort }: Place): Promise<Item | undefined> {
-    const [item] = await this.#query(`${TABLE.partitionKey} = :partition AND ${TABLE.sortKey} = :sort`, {
-      ":partition": { S: partition },
-      ":sort": { S: sort },
+    const [item] = await queryAll(this.#table, {
+      KeyConditionExpression: `${TABLE.partitionKey} = :partition AND ${TABLE.sortKey} = :sort`,
+      ExpressionAttributeValues: { ":partition": { S: partition }, ":sort": { S: sort } },
     });
     return item;
   }
 
   list(partition: string): Promise<Item[]> {
-    return this.#query(`${TABLE.partitionKey} = :partition`, { ":partition": { S: partition } });
+    return queryAll(this.#table, {
+      KeyConditionExpression: `${TABLE.partitionKey} = :partition`,
+      ExpressionAttributeValues: { ":partition": { S: partition } },
+    });
   }
 
   /** The attributes that were changed, as they are now; undefined where the condition does not hold. */
-  async update({ partition, sort }: Place, change: Change): Promise<Item | undefined> {
+  async update(place: Place, change: Change): Promise<Item | undefined> {
     const names = {
       ...change.ExpressionAttributeNames,
       ...(change.UpdateExpression?.includes("#ttl") ? { "#ttl": TABLE.timeToLive } : {}),
     };
-    try {
-      const { Attributes = {} } = await this.#table.client.send(
-        new UpdateItemCommand({
-          TableName: this.#table.tableName,
-          Key: { [TABLE.partitionKey]: { S: partition }, [TABLE.sortKey]: { S: sort } },
-          ...change,
-          ...(Object.keys(names).length > 0 ? { ExpressionAttributeNames: names } : {}),
-          ReturnValues: "UPDATED_NEW",
-        }),
-      );
-      return Attributes;
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return undefined;
-      throw asUnavailable(error);
-    }
-  }
-
-  /** Strongly consistent: whoever has left or given back is seen to have. */
-  async #query(condition: string, values: Item): Promise<Item[]> {
-    const items: Item[] = [];
-    let start: QueryCommandInput["ExclusiveStartKey"];
-    do {
-      const query = new QueryCommand({
-        TableName: this.#table.tableName,
-        ConsistentRead: true,
-        KeyConditionExpression: condition,
-        ExpressionAttributeValues: values,
-        ...(start ? { ExclusiveStartKey: start } : {}),
-      });
-      const page = await this.#table.client.send(query).catch((error: unknown) => {
-        throw asUnavailable(error);
-      });
-      items.push(...(page.Items ?? []));
-      start = page.LastEvaluatedKey;
-    } while (start);
-    return items;
+    const update = new UpdateItemCommand({
+      TableName: this.#table.tableName,
+      Key: keyOf(place),
+      ...change,
+      ...(Object.keys(names).length > 0 ? { ExpressionAttributeNames: names } : {}),
+      ReturnValues: "UPDATED_NEW",
+    });
+    const answer = await onCondition(this.#table.client.send(update));
+    return answer && (answer.Attributes ?? {});
   }
 }
 

@@ -1,18 +1,14 @@
 import {
-  ConditionalCheckFailedException,
   DeleteItemCommand,
   PutItemCommand,
   type PutItemCommandInput,
-  QueryCommand,
-  type QueryCommandInput,
   UpdateItemCommand,
   type UpdateItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
 import { epochSeconds, type Item } from "./commit-item.ts";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
-import type { Place } from "./subscriber-items.ts";
+import { keyOf, onCondition, type Place, queryAll } from "./table-items.ts";
 import { TABLE } from "./table-schema.ts";
-import { asUnavailable } from "./unavailable.ts";
 
 type Condition = Pick<PutItemCommandInput, "ConditionExpression" | "ExpressionAttributeValues">;
 type Change = Condition & Pick<UpdateItemCommandInput, "UpdateExpression" | "ExpressionAttributeNames">;
@@ -28,14 +24,14 @@ export class PlacedItems {
   /** Without effect where the condition does not hold. */
   async put(place: Place, item: Item, condition: Condition = {}): Promise<void> {
     const { client, tableName: TableName } = this.#table;
-    await held(client.send(new PutItemCommand({ TableName, Item: { ...keyOf(place), ...item }, ...condition })));
+    await onCondition(client.send(new PutItemCommand({ TableName, Item: { ...keyOf(place), ...item }, ...condition })));
   }
 
   /** What was changed, as it is now or was before; undefined where the condition does not hold. */
   async update(place: Place, change: Change, returned: "UPDATED_OLD" | "UPDATED_NEW"): Promise<Item | undefined> {
     const { client, tableName: TableName } = this.#table;
     const update = new UpdateItemCommand({ TableName, Key: keyOf(place), ...change, ReturnValues: returned });
-    const answer = await held(client.send(update));
+    const answer = await onCondition(client.send(update));
     return answer && (answer.Attributes ?? {});
   }
 
@@ -52,49 +48,20 @@ export class PlacedItems {
       ReturnValues: "ALL_OLD",
       ...(token === undefined ? {} : condition),
     });
-    return (await held(client.send(deletion)))?.Attributes;
+    return (await onCondition(client.send(deletion)))?.Attributes;
   }
 
   /** @param sort what the sort key begins with */
-  async query(partition: string, sort = ""): Promise<Item[]> {
-    const { client, tableName: TableName, clock } = this.#table;
-    const items: Item[] = [];
-    let start: QueryCommandInput["ExclusiveStartKey"];
-    do {
-      const query = new QueryCommand({
-        TableName,
-        ConsistentRead: true,
-        KeyConditionExpression: `${TABLE.partitionKey} = :partition${sort === "" ? "" : ` AND begins_with(${TABLE.sortKey}, :sort)`}`,
-        FilterExpression: "#ttl > :now",
-        ExpressionAttributeNames: { "#ttl": TABLE.timeToLive },
-        ExpressionAttributeValues: {
-          ":partition": { S: partition },
-          ":now": epochSeconds(clock),
-          ...(sort === "" ? {} : { ":sort": { S: sort } }),
-        },
-        ...(start ? { ExclusiveStartKey: start } : {}),
-      });
-      const page = await client.send(query).catch((error: unknown) => {
-        throw asUnavailable(error);
-      });
-      items.push(...(page.Items ?? []));
-      start = page.LastEvaluatedKey;
-    } while (start);
-    return items;
+  query(partition: string, sort = ""): Promise<Item[]> {
+    return queryAll(this.#table, {
+      KeyConditionExpression: `${TABLE.partitionKey} = :partition${sort === "" ? "" : ` AND begins_with(${TABLE.sortKey}, :sort)`}`,
+      FilterExpression: "#ttl > :now",
+      ExpressionAttributeNames: { "#ttl": TABLE.timeToLive },
+      ExpressionAttributeValues: {
+        ":partition": { S: partition },
+        ":now": epochSeconds(this.#table.clock),
+        ...(sort === "" ? {} : { ":sort": { S: sort } }),
+      },
+    });
   }
 }
-
-/** Undefined where a condition does not hold. */
-async function held<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return undefined;
-    throw asUnavailable(error);
-  }
-}
-
-const keyOf = ({ partition, sort }: Place): Item => ({
-  [TABLE.partitionKey]: { S: partition },
-  [TABLE.sortKey]: { S: sort },
-});

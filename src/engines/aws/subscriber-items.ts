@@ -2,6 +2,7 @@ import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import type { JobId, TenantId } from "../../contract/ids.ts";
 import type { Connection, Subscription } from "../../core/subscribers.ts";
 import type { Item } from "./commit-item.ts";
+import type { Place } from "./table-items.ts";
 import { SUBSCRIBERS_PREFIX, TABLE } from "./table-schema.ts";
 
 /**
@@ -20,11 +21,6 @@ export const CONNECTION = "connection";
 
 /** A subscription's name: one of its connection. */
 export type SubscriptionKey = Pick<Subscription, "connectionId" | "id">;
-
-export interface Place {
-  readonly partition: string;
-  readonly sort: string;
-}
 
 const connectionPartition = (id: string): string => `${SUBSCRIBERS_PREFIX}connection#${id}`;
 export const connectionPlace = (id: string): Place => ({ partition: connectionPartition(id), sort: CONNECTION });

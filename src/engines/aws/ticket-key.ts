@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { ConditionalCheckFailedException, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import type { DynamoDbTable } from "./dynamodb-log-reader.ts";
+import { keyOf, onCondition } from "./table-items.ts";
 import { TABLE, TICKET_KEY_KEY } from "./table-schema.ts";
 import { asUnavailable } from "./unavailable.ts";
 
@@ -60,10 +61,8 @@ export class TicketKey {
       Item: { ...KEY, k: { B: randomBytes(32) } },
       ConditionExpression: `attribute_not_exists(${TABLE.partitionKey})`,
     });
-    await this.#table.client.send(put).catch((error: unknown) => {
-      if (!(error instanceof ConditionalCheckFailedException)) throw asUnavailable(error);
-    });
+    await onCondition(this.#table.client.send(put));
   }
 }
 
-const KEY = { [TABLE.partitionKey]: { S: TICKET_KEY_KEY }, [TABLE.sortKey]: { S: "key" } };
+const KEY = keyOf({ partition: TICKET_KEY_KEY, sort: "key" });
