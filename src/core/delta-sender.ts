@@ -3,6 +3,7 @@ import { MAX_FRAME_BYTES, type ServerMessage } from "../contract/socket.ts";
 import { FramePoster, type FrameSource } from "./frame-poster.ts";
 import type { Attempt, Clock, DeltaStream, Deltas } from "./ports.ts";
 import type { Sockets, Subscribers, Subscription } from "./subscribers.ts";
+import { waitFor } from "./wait-for.ts";
 
 export interface DeltaSenderProps {
   readonly subscribers: Pick<Subscribers, "ofJob">;
@@ -80,13 +81,8 @@ export class DeltaSender implements Deltas {
 
   async settled(): Promise<void> {
     if (this.#looks.size === 0 && this.#poster.isIdle) return;
-    await new Promise<void>((resolve) => {
-      const cancel = this.#props.clock.setTimer(SETTLED_WITHIN_MS, resolve);
-      void Promise.all([this.#poster.idle(), ...this.#looks]).then(() => {
-        cancel();
-        resolve();
-      });
-    });
+    const idle = Promise.all([this.#poster.idle(), ...this.#looks]);
+    await waitFor(this.#props.clock, SETTLED_WITHIN_MS, undefined, (done) => void idle.then(done));
   }
 
   #show(jobId: JobId, stream: ShownText): void {

@@ -1,6 +1,6 @@
 import type { JobId } from "../../contract/ids.ts";
 import type { Changes, Clock, Following } from "../../core/ports.ts";
-import { waitFor } from "../shared/wait-for.ts";
+import { waitFor } from "../../core/wait-for.ts";
 
 /** After something was found, in ms; each time that nothing is found the wait grows by half, up to {@link SLOWEST_MS}. */
 const FASTEST_MS = 250;

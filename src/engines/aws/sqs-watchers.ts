@@ -1,6 +1,7 @@
 import type { JobId, TenantId } from "../../contract/ids.ts";
 import type { Clock, Committed, Watchers } from "../../core/ports.ts";
 import type { Subscribers, Subscription } from "../../core/subscribers.ts";
+import { waitFor } from "../../core/wait-for.ts";
 import type { DeliveryQueue } from "./delivery-queue.ts";
 
 export interface SqsWatchersProps {
@@ -52,13 +53,7 @@ export class SqsWatchers implements Watchers {
 
   async settled(): Promise<void> {
     if (this.#telling.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const cancel = this.#props.clock.setTimer(SETTLED_WITHIN_MS, resolve);
-      void this.#idle().then(() => {
-        cancel();
-        resolve();
-      });
-    });
+    await waitFor(this.#props.clock, SETTLED_WITHIN_MS, undefined, (done) => void this.#idle().then(done));
   }
 
   async #idle(): Promise<void> {

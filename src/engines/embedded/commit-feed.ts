@@ -1,6 +1,6 @@
 import type { JobId } from "../../contract/ids.ts";
 import type { Changes, Clock, Committed, Following, Watchers } from "../../core/ports.ts";
-import { waitFor } from "../shared/wait-for.ts";
+import { waitFor } from "../../core/wait-for.ts";
 
 type Listener = (commit: Committed) => void;
 

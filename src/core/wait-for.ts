@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/ports.ts";
+import type { Clock } from "./ports.ts";
 
 /** Resolves when `begin`'s callback is called, after `withinMs`, or when the signal aborts: whichever comes first. Leaves no timer and no listener behind. */
 export function waitFor(
