@@ -1,13 +1,12 @@
 import type { TenantId } from "../contract/ids.ts";
 import { OWN_WEBHOOK, type Told, type WebhookEndpoint, type WebhookRequest } from "../contract/webhooks.ts";
-import { ContentionError } from "./errors.ts";
+import { changeRecord } from "./change-record.ts";
 import { iso } from "./iso.ts";
 import type { Records } from "./ports.ts";
 
 /** Of records that stand for what follows a tenant's jobs to come: all of them are read, by one query, at each submission. */
 export const FOLLOWS = "follows#";
 const PREFIX = `${FOLLOWS}webhook#`;
-const MAX_TRIES = 5;
 
 /** The endpoints of tenants. */
 export class WebhookEndpoints {
@@ -51,18 +50,13 @@ export class WebhookEndpoints {
     return endpoint && (await this.#records.remove({ tenant }, PREFIX + id)) ? endpoint : undefined;
   }
 
-  async #change(
+  #change(
     tenant: TenantId,
     id: string,
     change: (endpoint: WebhookEndpoint) => WebhookEndpoint,
   ): Promise<WebhookEndpoint | undefined> {
-    for (let tries = 1; tries <= MAX_TRIES; tries++) {
-      const stored = await this.#records.get({ tenant }, PREFIX + id);
-      if (stored === undefined) return undefined;
-      const endpoint = change(JSON.parse(stored.text) as WebhookEndpoint);
-      if (await this.#records.change({ tenant }, stored.key, JSON.stringify(endpoint), stored.version)) return endpoint;
-    }
-    throw new ContentionError(`endpoint ${id} could not be changed: ${MAX_TRIES} times another was faster`);
+    const record = { owner: { tenant }, key: PREFIX + id, what: `endpoint ${id}` };
+    return changeRecord(this.#records, record, (kept: WebhookEndpoint | undefined) => kept && change(kept));
   }
 }
 

@@ -1,11 +1,10 @@
 import type { TenantId } from "../contract/ids.ts";
 import { SECRET_OVERLAP_MS, type WebhookSecret } from "../contract/webhooks.ts";
-import { ContentionError } from "./errors.ts";
+import { changeRecord } from "./change-record.ts";
 import { iso } from "./iso.ts";
 import type { Records } from "./ports.ts";
 
 const KEY = "webhook-secret";
-const MAX_TRIES = 5;
 
 /**
  * The secrets with which a tenant's webhooks are signed, made on first use.
@@ -33,16 +32,11 @@ export class WebhookSecrets {
     }));
   }
 
-  async #change(tenant: TenantId, change: (kept: WebhookSecret) => WebhookSecret): Promise<WebhookSecret> {
-    for (let tries = 1; tries <= MAX_TRIES; tries++) {
-      const stored = await this.#records.get({ secretsOf: tenant }, KEY);
-      const kept = stored ? (JSON.parse(stored.text) as WebhookSecret) : { secret: this.#newSecret() };
-      const changed = change(kept);
-      if (stored && changed === kept) return kept;
-      const version = stored?.version ?? 0;
-      if (await this.#records.change({ secretsOf: tenant }, KEY, JSON.stringify(changed), version)) return changed;
-    }
-    throw new ContentionError(`the webhook secret could not be changed: ${MAX_TRIES} times another was faster`);
+  #change(tenant: TenantId, change: (kept: WebhookSecret) => WebhookSecret): Promise<WebhookSecret> {
+    const record = { owner: { secretsOf: tenant }, key: KEY, what: "the webhook secret" };
+    return changeRecord(this.#records, record, (kept: WebhookSecret | undefined) =>
+      change(kept ?? { secret: this.#newSecret() }),
+    );
   }
 }
 
