@@ -18,6 +18,12 @@ export interface HttpResult extends APIGatewayProxyResult {
   readonly later?: (signal: AbortSignal) => Promise<HttpResult>;
 }
 
+/** Changes an answer, and the better one that may come later, alike. */
+export function eachAnswer(result: HttpResult, change: (answer: HttpResult) => HttpResult): HttpResult {
+  const { later } = result;
+  return { ...change(result), ...(later ? { later: async (signal) => eachAnswer(await later(signal), change) } : {}) };
+}
+
 export type HttpHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<HttpResult>;
 
 /** A request after every check that its route asks for. */

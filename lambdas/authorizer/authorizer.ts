@@ -6,6 +6,7 @@ import { allRoutes } from "../../src/contract/routes.ts";
 import { TICKET_PARAMETER } from "../../src/contract/tickets.ts";
 import type { OpenedTicket } from "../../src/core/ports.ts";
 import { admitReader, admitSocket, type TicketDeps } from "../../src/core/tickets.ts";
+import { headerOf } from "../header-of.ts";
 import { bearerKeyOf } from "./keys.ts";
 import { KnownKeys, type KnownKeysProps } from "./known-keys.ts";
 
@@ -44,7 +45,7 @@ export class Authorizer {
 
   async #call(event: AuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
     const { methodArn, pathParameters } = event;
-    const authorization = headerOf(event, "authorization");
+    const authorization = headerOf(event.headers, "authorization");
     const ticket = takesTickets(event) ? ticketOf(event, authorization) : undefined;
     if (ticket !== undefined) {
       const { tenant } = await this.#admit(admitReader(ticket, pathParameters?.jobId ?? "", this.#props));
@@ -58,9 +59,9 @@ export class Authorizer {
   /** Browsers let every page open a WebSocket: what they would not let it read is refused here, by a 403. */
   async #connect(event: AuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
     const { methodArn } = event;
-    const origin = headerOf(event, "origin");
+    const origin = headerOf(event.headers, "origin");
     if (origin !== undefined && !isListed(this.#props.cors, origin)) return policy("Deny", methodArn);
-    const authorization = headerOf(event, "authorization");
+    const authorization = headerOf(event.headers, "authorization");
     const ticket = ticketOf(event, authorization);
     if (ticket === undefined) return policy("Allow", methodArn, { tenant: await this.#tenantOf(authorization) });
     const { tenant, jobId } = await this.#admit(admitSocket(ticket, this.#props));
@@ -95,11 +96,6 @@ const takesTickets = ({ httpMethod, resource }: AuthorizerEvent): boolean =>
 /** A key goes before a ticket. */
 const ticketOf = ({ queryStringParameters }: AuthorizerEvent, authorization: string | undefined): string | undefined =>
   bearerKeyOf(authorization) === undefined ? queryStringParameters?.[TICKET_PARAMETER] : undefined;
-
-function headerOf({ headers }: AuthorizerEvent, name: string): string | undefined {
-  for (const [key, value] of Object.entries(headers ?? {})) if (key.toLowerCase() === name) return value;
-  return undefined;
-}
 
 function policy(
   Effect: "Allow" | "Deny",

@@ -69,12 +69,10 @@ export function createHandler({ retryLater, goOn, logger, ...deps }: DeliveryHan
       return [];
     });
     const failed = await Promise.all(
-      [...Map.groupBy(known, ({ job }) => job.jobId).values()].map((of) => {
-        const [first, ...others] = of.map(({ job }) => job);
-        if (first === undefined) return [];
-        const newOf = others.reduce((tenant, other) => tenant ?? other.newOf, first.newOf);
+      [...Map.groupBy(known, ({ job }) => job.jobId)].map(([jobId, of]) => {
+        const newOf = of.find(({ job }) => job.newOf !== undefined)?.job.newOf;
         return handle(
-          { jobId: first.jobId, newOf },
+          { jobId, newOf },
           of.map(({ record }) => record),
           isTimeUp,
         );

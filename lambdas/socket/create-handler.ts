@@ -1,5 +1,6 @@
 import { isJobId, isTenantId, type JobId, type TenantId } from "../../src/contract/ids.ts";
 import { SOCKET_PROTOCOL } from "../../src/contract/socket.ts";
+import { headerOf } from "../header-of.ts";
 import { receive, type SocketDeps } from "./socket.ts";
 
 /** What is read of API Gateway's event of a WebSocket API; only that of `$connect` has headers (docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html). */
@@ -53,7 +54,7 @@ export function createHandler(deps: SocketDeps): SocketHandler {
 }
 
 /** The subprotocols that the client offers (RFC 6455, section 4.1). */
-function offered(headers: SocketEvent["headers"] = {}): string[] {
-  const name = Object.keys(headers).find((each) => each.toLowerCase() === "sec-websocket-protocol");
-  return (name === undefined ? undefined : headers[name])?.split(",").map((each) => each.trim()) ?? [];
-}
+const offered = (headers: SocketEvent["headers"]): string[] =>
+  headerOf(headers, "sec-websocket-protocol")
+    ?.split(",")
+    .map((each) => each.trim()) ?? [];

@@ -1,7 +1,7 @@
 import { ProblemError } from "../../src/contract/problem.ts";
 import type { RateLeft, RefusalReason, RefusedJobError } from "../../src/core/admission.ts";
 import type { App } from "../../src/core/define-app.ts";
-import type { HttpHandler, HttpResult } from "../http-handler.ts";
+import { eachAnswer, type HttpHandler } from "../http-handler.ts";
 
 /**
  * What callers are told of their tenant's limits, as datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers (-10) has
@@ -15,12 +15,11 @@ const IN_FLIGHT = "jobs-in-flight";
 export function withPolicy(handler: HttpHandler, app: App): HttpHandler {
   const policy = policyOf(app);
   if (policy === undefined) return handler;
-  const withHeader = ({ later, ...result }: HttpResult): HttpResult => ({
-    ...result,
-    headers: { ...result.headers, "ratelimit-policy": policy },
-    ...(later ? { later: async (signal) => withHeader(await later(signal)) } : {}),
-  });
-  return async (event, context) => withHeader(await handler(event, context));
+  return async (event, context) =>
+    eachAnswer(await handler(event, context), (answer) => ({
+      ...answer,
+      headers: { ...answer.headers, "ratelimit-policy": policy },
+    }));
 }
 
 function policyOf({ tenantLimits: { jobsPerMinute, jobsInFlight } }: App): string | undefined {
