@@ -4,6 +4,7 @@ import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import type { FunctionKind } from "../src/engines/aws/environment.ts";
 import { allow } from "./allow.ts";
+import { feed } from "./feed.ts";
 import type { Instance } from "./instance.ts";
 import { addAlarm, METRIC_PERIOD } from "./monitoring.ts";
 import { SluiceFunction, type Variables } from "./sluice-function.ts";
@@ -66,7 +67,8 @@ export class QueueWorker<K extends FunctionKind = FunctionKind> extends Construc
     const { queue, deadLetters } = this.topicQueue;
     allow(this.worker, CONSUME, queue.queueArn);
     allow(this.worker, ["sqs:SendMessage"], deadLetters.queueArn);
-    this.topicQueue.feed(this.#live(queueName, instance), props.batchSize, props.maxConcurrency);
+    const { batchSize, maxConcurrency } = props;
+    feed(this.topicQueue, this.#live(queueName, instance), queue, { batchSize, maxConcurrency });
     this.#addAlarms(queueName, timeout, instance);
     this.widgets = this.#row(queueName, props);
   }

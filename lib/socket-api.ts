@@ -4,12 +4,13 @@ import { LogGroupLogDestination, WebSocketApi, WebSocketStage } from "aws-cdk-li
 import { WebSocketLambdaAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import { WebSocketLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { GraphWidget, type IMetric, type IWidget, Stats } from "aws-cdk-lib/aws-cloudwatch";
-import { EventSourceMapping, type IFunction } from "aws-cdk-lib/aws-lambda";
+import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { acknowledge, acknowledgeWildcard } from "./acknowledge.ts";
 import { allow } from "./allow.ts";
+import { acknowledgeDeadLetters, feed } from "./feed.ts";
 import type { Instance } from "./instance.ts";
 import { addAlarm, METRIC_PERIOD } from "./monitoring.ts";
 import { SluiceFunction } from "./sluice-function.ts";
@@ -65,9 +66,7 @@ export class SluiceSocketApi extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
     };
     this.deadLetters = new Queue(this, "DeadLetters", { ...common, retentionPeriod: DEAD_LETTER_RETENTION });
-    for (const rule of ["AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"]) {
-      acknowledge(this.deadLetters, rule, "It is a dead-letter queue itself");
-    }
+    acknowledgeDeadLetters(this.deadLetters);
     this.queue = new Queue(this, "Queue", {
       ...common,
       // As many messages a second as there are jobs, rather than 300 in all.
@@ -182,17 +181,7 @@ export class SluiceSocketApi extends Construct {
       ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"],
       this.queue.queueArn,
     );
-    const mapping = new EventSourceMapping(this, "Messages", {
-      target: this.#instance.releases?.live(this.delivery) ?? this.delivery,
-      eventSourceArn: this.queue.queueArn,
-      ...DELIVERIES,
-      reportBatchItemFailures: true,
-    });
-    acknowledge(
-      mapping,
-      "Serverless-LambdaEventSourceMappingDestination",
-      "Lambda takes none for a queue of SQS, which has dead letters of its own",
-    );
+    feed(this, this.#instance.releases?.live(this.delivery) ?? this.delivery, this.queue, DELIVERIES);
   }
 
   #addAlarms(): void {

@@ -1,13 +1,12 @@
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { CfnRule, EventField, type IEventBus, Rule } from "aws-cdk-lib/aws-events";
 import { SqsQueue } from "aws-cdk-lib/aws-events-targets";
-import { EventSourceMapping, type IFunction } from "aws-cdk-lib/aws-lambda";
 import { Queue, QueueEncryption, RedrivePermission } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { EVENT_SOURCE } from "../src/contract/messages.ts";
 import { sqsDeadLetterQueueName, sqsQueueName } from "../src/contract/queue-names.ts";
 import { MAX_RECEIVES } from "../src/core/ports.ts";
-import { acknowledge } from "./acknowledge.ts";
+import { acknowledgeDeadLetters } from "./feed.ts";
 
 export interface TopicQueueProps {
   readonly bus: IEventBus;
@@ -60,11 +59,7 @@ export class TopicQueue extends Construct {
       retentionPeriod: DEAD_LETTER_RETENTION,
       redriveAllowPolicy: { redrivePermission: RedrivePermission.DENY_ALL },
     });
-    for (const dead of [this.deadLetters, this.undelivered]) {
-      for (const rule of ["AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"]) {
-        acknowledge(dead, rule, "It is a dead-letter queue itself");
-      }
-    }
+    for (const dead of [this.deadLetters, this.undelivered]) acknowledgeDeadLetters(dead);
     const rule = new Rule(this, "Rule", {
       eventBus: bus,
       description: `Brings ${topic} to its queue`,
@@ -82,21 +77,5 @@ export class TopicQueue extends Construct {
     if (resource instanceof CfnRule) {
       resource.addPropertyOverride("EventPattern.replay-name", [{ exists: false }]);
     }
-  }
-
-  /** Has a function take the messages. A batch in which some records wait is answered record by record. */
-  feed(target: IFunction, batchSize: number, maxConcurrency: number): void {
-    const mapping = new EventSourceMapping(this, "Messages", {
-      target,
-      eventSourceArn: this.queue.queueArn,
-      batchSize,
-      maxConcurrency,
-      reportBatchItemFailures: true,
-    });
-    acknowledge(
-      mapping,
-      "Serverless-LambdaEventSourceMappingDestination",
-      "Lambda takes none for a queue of SQS, which has dead letters of its own",
-    );
   }
 }
