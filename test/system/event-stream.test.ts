@@ -4,31 +4,16 @@ import { connect } from "node:net";
 import { promisify } from "node:util";
 import { EventSource } from "eventsource";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { JobEvent } from "../../src/contract/events.ts";
+import type { Readers } from "../../src/core/runtime.ts";
 import { type Fault, startFaultProxy } from "../channels/fault-proxy.ts";
-import { gatedApp } from "./gated-app.ts";
-import { Caller } from "./server.ts";
-import { startWatched } from "./watched-embedded.ts";
+import { running, startGated } from "./start-gated.ts";
 
-const running: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of running.splice(0).reverse()) await end();
-});
-
-async function begin(steps = 3, readers?: Parameters<typeof startWatched>[1]) {
-  const gated = gatedApp(steps);
-  const watched = await startWatched(gated.app, readers);
-  let closed = false;
-  const close = async (): Promise<void> => {
-    if (!closed) await watched.embedded.close(0);
-    closed = true;
-    gated.open();
-  };
-  running.push(close);
-  const caller = new Caller(watched.url);
-  const { id } = await caller.submit("chain", { text: "one two" });
-  return { ...gated, ...watched, close, caller, id, path: `${watched.url}/v1/jobs/${id}/events` };
+async function begin(steps = 3, readers?: Readers) {
+  const started = await startGated(steps, readers);
+  const { id } = await started.caller.submit("chain", { text: "one two" });
+  return { ...started, id, path: `${started.url}/v1/jobs/${id}/events` };
 }
 
 const STREAM = { accept: "text/event-stream" };

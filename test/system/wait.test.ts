@@ -1,27 +1,12 @@
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { JobView } from "../../src/contract/api.ts";
-import { gatedApp } from "./gated-app.ts";
-import { Caller } from "./server.ts";
-import { startWatched } from "./watched-embedded.ts";
+import type { Readers } from "../../src/core/runtime.ts";
+import { startGated } from "./start-gated.ts";
 
-const running: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of running.splice(0).reverse()) await end();
-});
-
-async function begin(readers?: Parameters<typeof startWatched>[1]) {
-  const gated = gatedApp(2);
-  const watched = await startWatched(gated.app, readers);
-  let closed = false;
-  const close = async (): Promise<void> => {
-    if (!closed) await watched.embedded.close(0);
-    closed = true;
-    gated.open();
-  };
-  running.push(close);
-  const caller = new Caller(watched.url);
+async function begin(readers?: Readers) {
+  const started = await startGated(2, readers);
   const submit = (prefer: string, init: RequestInit & { key?: string } = {}): Promise<Response> =>
-    fetch(`${watched.url}/v1/jobs`, {
+    fetch(`${started.url}/v1/jobs`, {
       method: "POST",
       headers: {
         "content-type": "application/json",
@@ -31,7 +16,7 @@ async function begin(readers?: Parameters<typeof startWatched>[1]) {
       body: JSON.stringify({ workflow: "chain", input: { text: "x" } }),
       ...init,
     });
-  return { ...gated, ...watched, close, caller, submit };
+  return { ...started, submit };
 }
 
 const until = async (what: () => boolean): Promise<void> => {

@@ -1,15 +1,14 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Delivery } from "../../../lambdas/delivery/delivery.ts";
 import type { EventBody, JobEvent } from "../../../src/contract/events.ts";
 import type { JobId, TenantId } from "../../../src/contract/ids.ts";
 import type { ServerMessage } from "../../../src/contract/socket.ts";
 import type { Sockets, Subscribers } from "../../../src/core/subscribers.ts";
-import { openEmbeddedEngine } from "../../../src/engines/embedded/embedded-engine.ts";
 import { MemorySubscribers } from "../../../src/engines/embedded/memory-subscribers.ts";
 import { commit, newJobId, newTenant } from "../../../src/testing/contracts/fixtures.ts";
 import { withSeed } from "../../../src/testing/random.ts";
-import { appOf } from "../core/fixtures.ts";
+import { engine } from "./memory-engine.ts";
 
 /*
  * As on AWS: several processes deliver one job at once, each call takes its time before and after it takes effect, and a
@@ -20,16 +19,6 @@ const RUNS = 150;
 const COMMITS = 8;
 const CLIENTS = 3;
 const PROCESSES = 3;
-
-const engine = openEmbeddedEngine({
-  app: appOf(async () => 1),
-  dataDir: undefined,
-  onReady: () => {},
-  onError: (error) => {
-    throw error;
-  },
-});
-afterAll(() => engine.close());
 
 type Random = () => number;
 const below = (random: Random, most: number): number => Math.floor(random() * most);

@@ -1,26 +1,15 @@
 import type { SQSEvent, SQSRecord } from "aws-lambda";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createHandler } from "../../../lambdas/delivery/create-handler.ts";
 import type { JobId } from "../../../src/contract/ids.ts";
 import type { ServerMessage } from "../../../src/contract/socket.ts";
 import type { Sockets } from "../../../src/core/subscribers.ts";
-import { openEmbeddedEngine } from "../../../src/engines/embedded/embedded-engine.ts";
 import { MemorySubscribers } from "../../../src/engines/embedded/memory-subscribers.ts";
 import { commit, newJobId, newTenant } from "../../../src/testing/contracts/fixtures.ts";
-import { appOf } from "../core/fixtures.ts";
+import { engine } from "./memory-engine.ts";
 
 const EVENTS = 250;
 const TIMEOUT_MS = 60_000;
-
-const engine = openEmbeddedEngine({
-  app: appOf(async () => 1),
-  dataDir: undefined,
-  onReady: () => {},
-  onError: (error) => {
-    throw error;
-  },
-});
-afterAll(() => engine.close());
 
 /** The function on its queue: each frame takes `postMs` of the time that an invocation has. */
 async function begin(postMs: number) {

@@ -1,23 +1,12 @@
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Delivery, watchNew } from "../../../lambdas/delivery/delivery.ts";
 import type { JobId } from "../../../src/contract/ids.ts";
 import type { ServerMessage } from "../../../src/contract/socket.ts";
 import type { LogReader } from "../../../src/core/ports.ts";
 import type { Sockets, Subscription } from "../../../src/core/subscribers.ts";
-import { openEmbeddedEngine } from "../../../src/engines/embedded/embedded-engine.ts";
 import { MemorySubscribers } from "../../../src/engines/embedded/memory-subscribers.ts";
 import { commit, newJobId, newTenant } from "../../../src/testing/contracts/fixtures.ts";
-import { appOf } from "../core/fixtures.ts";
-
-const engine = openEmbeddedEngine({
-  app: appOf(async () => 1),
-  dataDir: undefined,
-  onReady: () => {},
-  onError: (error) => {
-    throw error;
-  },
-});
-afterAll(() => engine.close());
+import { engine } from "./memory-engine.ts";
 
 /** A job of `events` events, the last of which ends it if it is to have ended, and a delivery whose frames are kept by connection. */
 async function begin({ events = 3, ended = true } = {}) {
